@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 _BLOCK = 128  # symbols whose probabilities are summed into one coarse cell of the CDF
-_CHUNK_ELEMENTS = 256 * 5120  # 5 MB of float32 stays in cache; larger chunks cost more
+# Logits that are projected and drawn at a time. On a CPU, 5 MB stay in cache and larger chunks cost
+# more; a GPU wants few large launches.
+_CHUNK_ELEMENTS = {"cpu": 256 * 5120, "cuda": 64 * 1024 * 1024}
 
 
 def make_generator(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
@@ -27,9 +29,10 @@ def make_generator(*key: int | str, device: torch.device | str = "cpu") -> torch
     return torch.Generator(device=device).manual_seed(int.from_bytes(digest, "big"))
 
 
-def chunk_rows(size: int) -> int:
+def chunk_rows(size: int, device: torch.device | str = "cpu") -> int:
     """Return how many rows of *size* symbols to project and draw at a time."""
-    return max(16, _CHUNK_ELEMENTS // size)
+    elements = _CHUNK_ELEMENTS.get(torch.device(device).type, _CHUNK_ELEMENTS["cuda"])
+    return max(16, elements // size)
 
 
 def make_workspace(rows: int, size: int, device: torch.device | str = "cpu") -> Tensor:

@@ -1,0 +1,133 @@
+"""What a user may get wrong before training starts, each turned into one clear line."""
+
+import math
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from fairseq.data import Dictionary
+from omegaconf import DictConfig
+
+from .errors import InputError
+
+
+def data_folder(path: str | None) -> None:
+    """Check that *path* is a folder of binarized data.
+
+    Raises:
+        InputError: it, or its dictionary, is missing or empty.
+    """
+    if not path:
+        raise InputError("no data folder was given")
+    folder = Path(path.split(":")[0])
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of binarized data")
+    dictionary = folder / "dict.txt"
+    if not dictionary.is_file():
+        raise InputError(f"{dictionary}: missing; is {folder} what fairseq-preprocess wrote?")
+    if dictionary.stat().st_size == 0:
+        raise InputError(f"{dictionary}: empty")
+
+
+def split_files(data: str, split: str) -> None:
+    """Check that the two files of *split* are there.
+
+    Raises:
+        InputError: names the missing file.
+    """
+    for suffix in (".idx", ".bin"):
+        path = Path(data.split(":")[0], split + suffix)
+        if not path.is_file():
+            raise InputError(f"{path}: missing; there is no split '{split}'")
+
+
+def checkpoint(path: str, dictionary: Dictionary) -> None:
+    """Check that *path* can be loaded and has been trained with a dictionary of the same size.
+
+    Raises:
+        InputError: it is missing, truncated, no fairseq checkpoint, or of another vocabulary.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        weights = state["model"]
+    except (RuntimeError, EOFError, OSError, UnpicklingError, zipfile.BadZipFile, ValueError) as e:
+        reason = str(e).strip().splitlines()[0][:120] if str(e).strip() else type(e).__name__
+        raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
+    except (KeyError, TypeError) as e:
+        raise InputError(f"{path}: not a fairseq checkpoint (it holds no model)") from e
+    for name, weight in weights.items():
+        if name.endswith("embed_tokens.weight") and len(weight) != len(dictionary):
+            raise InputError(
+                f"{path}: trained with a dictionary of {len(weight)} symbols, "
+                f"the data has {len(dictionary)}"
+            )
+
+
+def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
+    """Check what a training command says outside the task's own options.
+
+    Raises:
+        InputError: the checkpoint to start from cannot be used, or an option does not go with
+            adversarial training.
+    """
+    restore = Path(root.checkpoint.save_dir, "checkpoint_last.pt")
+    if root.checkpoint.restore_file != "checkpoint_last.pt":
+        restore = Path(root.checkpoint.restore_file)
+    if restore.is_file():
+        checkpoint(str(restore), dictionary)
+    elif root.checkpoint.finetune_from_model:
+        checkpoint(root.checkpoint.finetune_from_model, dictionary)
+    if root.criterion._name != "seqgan":
+        return
+    if len(root.optimization.update_freq) > 1:
+        raise InputError("--update-freq: adversarial training takes one value for all epochs")
+    common = root.common
+    if (common.fp16 or common.bf16) and not common.fp16_no_flatten_grads:
+        raise InputError(
+            "--fp16 and bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
+            "could not be told apart"
+        )
+
+
+def sequence_lengths(
+    sizes: np.ndarray, split: str, tokens_per_sample: int, fixed_length: int
+) -> None:
+    """Check the lengths of a split's sequences, *sizes*, which count eos.
+
+    Raises:
+        InputError: there is none; one is longer than ``--tokens-per-sample``, and fairseq would
+            skip it without a word; or ``--fixed-length`` is not its length.
+    """
+    if len(sizes) == 0:
+        raise InputError(f"split '{split}' is empty")
+    longest = int(sizes.max())
+    if longest > tokens_per_sample:
+        raise InputError(
+            f"--tokens-per-sample {tokens_per_sample} is too short: the longest sequence of split "
+            f"'{split}' has {longest} tokens with its end; say --tokens-per-sample {longest}"
+        )
+    if fixed_length:
+        wrong = np.flatnonzero(np.asarray(sizes) != fixed_length + 1)
+        if len(wrong):
+            raise InputError(
+                f"--fixed-length {fixed_length}: sequence {wrong[0] + 1} of split '{split}' has "
+                f"{int(sizes[wrong[0]]) - 1} tokens, and so have {len(wrong) - 1} others"
+                if len(wrong) > 1
+                else f"--fixed-length {fixed_length}: sequence {wrong[0] + 1} of split '{split}' "
+                f"has {int(sizes[wrong[0]]) - 1} tokens"
+            )
+
+
+def positive(**counts: float) -> None:
+    """Check that every one of *counts*, named as in the configuration, is above 0.
+
+    Raises:
+        InputError: names the option.
+    """
+    for name, value in counts.items():
+        if not value > 0 or not math.isfinite(value):
+            raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0")

@@ -1,0 +1,66 @@
+"""All knowledge about fairseq's rough edges, each with the reason for the workaround."""
+
+import argparse
+import collections
+import typing
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from fairseq.distributed.utils import _TensorPlaceholder
+from fairseq.tasks.language_modeling import LanguageModelingConfig
+from omegaconf import DictConfig, ListConfig
+from omegaconf.base import ContainerMetadata, Metadata
+from omegaconf.nodes import AnyNode
+
+
+def allow_checkpoints() -> None:
+    """Let ``torch.load(weights_only=True)`` read fairseq's own checkpoints.
+
+    A checkpoint of a legacy architecture such as ``lstm_lm`` holds an ``argparse.Namespace``; a
+    resume with several processes sends the loaded state through pickle once more, and with it the
+    types of hydra's configuration. None of these runs code when it is loaded.
+    """
+    torch.serialization.add_safe_globals(
+        [
+            argparse.Namespace,
+            collections.defaultdict,
+            typing.Any,
+            dict,
+            list,
+            int,
+            DictConfig,
+            ListConfig,
+            Metadata,
+            ContainerMetadata,
+            AnyNode,
+            _TensorPlaceholder,
+        ]
+    )
+
+
+def numpy_2() -> None:
+    """Give numpy 2 the ``np.compat.long`` that fairseq's token_block_dataset still asks for."""
+    if not hasattr(np, "compat"):
+        np.compat = SimpleNamespace(long=int)
+
+
+def root_config(task_cfg: LanguageModelingConfig | DictConfig) -> DictConfig | None:
+    """Return the whole configuration that *task_cfg* is a part of, or None outside a command.
+
+    fairseq hands a task only its own part, but the number of rounds decides ``max_epoch``, and a
+    checkpoint that does not fit is best refused before anything is built. OmegaConf keeps the
+    parent (``merge_with_parent`` relies on it too).
+    """
+    return task_cfg._get_parent() if isinstance(task_cfg, DictConfig) else None
+
+
+def end_training_at(root: DictConfig, epochs: int, updates: int) -> None:
+    """Make fairseq stop after *epochs* or *updates*, unless the user asked for less.
+
+    Both are needed: a finished training that is started again would do one more update if only
+    ``max_update`` were set, and one whose data loader was reset would go on if only ``max_epoch``.
+    """
+    limits = root.optimization
+    limits.max_epoch = min(limits.max_epoch or epochs, epochs)
+    limits.max_update = min(limits.max_update or updates, updates)

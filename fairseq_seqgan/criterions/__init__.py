@@ -1,0 +1,1 @@
+"""Losses that the plugin adds to fairseq's registry."""

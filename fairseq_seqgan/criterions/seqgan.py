@@ -1,0 +1,189 @@
+"""Criterion ``seqgan``: D's cross-entropy, G's policy gradient, and the held-out NLL.
+
+It owns D, so that the model stays a plain language model and its checkpoint an ordinary one. The
+task decides which of the two nets an update trains and what it is trained on.
+
+Shapes: B sequences of G, R of D, T tokens.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from fairseq.criterions import FairseqCriterion, register_criterion
+from fairseq.logging import metrics
+from fairseq.models import BaseFairseqModel
+from fairseq.tasks import FairseqTask
+from torch import Tensor
+
+from ..errors import NumericalError
+from ..models.cnn_highway import CNNHighway, CNNHighwayConfig
+from ..optim import DISCRIMINATOR
+from ..schedule import Phase
+
+Log = dict[str, Any]
+
+# Logged during training and validation: the weighted mean over updates, batches and ranks.
+# (name, decimals); docs/metrics.md says what each is.
+TRAINING = (("d_loss", 4), ("d_acc", 3), ("g_loss", 4), ("reward", 4), ("entropy", 4))
+VALIDATION = (("nll", 4), ("nll_oracle", 4), ("entropy", 4), ("d_auc_train", 4), ("d_auc_heldout", 4))
+
+
+@dataclass
+class SeqGANCriterionConfig(CNNHighwayConfig):
+    """Options of the criterion: those of D, which it owns."""
+
+
+@register_criterion("seqgan", dataclass=SeqGANCriterionConfig)
+class SeqGANCriterion(FairseqCriterion):
+    """The losses of Algorithm 1 (the paper's Eq. 5 and 6 to 8).
+
+    Args:
+        cfg: options of D.
+        task: a task with ``policy(model)`` and a ``source_dictionary``.
+    """
+
+    def __init__(self, cfg: SeqGANCriterionConfig, task: FairseqTask) -> None:
+        super().__init__(task)
+        self.make_policy = task.policy
+        self.discriminator = CNNHighway.build_model(cfg, task)
+        for parameter in self.discriminator.parameters():
+            parameter.param_group = DISCRIMINATOR
+
+    def forward(
+        self, model: BaseFairseqModel, sample: dict[str, Any], reduce: bool = True
+    ) -> tuple[Tensor, int, Log]:
+        """Return (loss, sample size, logging output) of the step that *sample* was made for.
+
+        In training, *sample* has a ``step`` from the schedule and what the task drew for it. In
+        validation it is one of fairseq's batches of held-out text.
+        """
+        step = sample.get("step")
+        if step is None:
+            return self.heldout_loss(model, sample)
+        if step.phase is Phase.GENERATOR:
+            loss, size, log = self.generator_loss(model, sample)
+        else:
+            loss, size, log = self.discriminator_loss(sample)
+        require_finite(loss, f"{step.phase.value} step", "the loss")
+        log.update(round=step.round, sample_size=size)
+        return loss, size, log
+
+    def generator_loss(
+        self, model: BaseFairseqModel, sample: dict[str, Any]
+    ) -> tuple[Tensor, int, Log]:
+        """Return the policy-gradient loss, -Σ_b Σ_t Q(b, t) log G(y_bt | y_b1 ... y_bt-1) (Eq. 8).
+
+        *sample* holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,) and ``entropy``.
+        The sample size is B, so the gradient is the mean over sequences of the sum over steps.
+        """
+        tokens, advantage = sample["tokens"], sample["advantage"]
+        log_probs = self.make_policy(model).log_probs(tokens)
+        loss = -(log_probs * advantage).sum()
+        log = {
+            "g_loss": (loss.detach(), len(tokens)),
+            "reward": (sample["reward"].sum(), len(tokens)),
+            "entropy": (sample["entropy_sum"], sample["ntokens"]),
+            "ntokens": sample["ntokens"],
+            "nsentences": len(tokens),
+        }
+        return loss, len(tokens), log
+
+    def discriminator_loss(self, sample: dict[str, Any]) -> tuple[Tensor, int, Log]:
+        """Return D's cross-entropy (Eq. 5) plus its L2 penalty, summed over the R sequences.
+
+        *sample* holds ``tokens`` (R, T) and ``labels`` (R,). R may be 0 on a rank that got nothing
+        of a pass's last minibatch.
+        """
+        tokens, labels = sample["tokens"], sample["labels"]
+        if len(tokens) == 0:
+            loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
+            return loss, 0, {"ntokens": 0, "nsentences": 0}
+        logits = self.discriminator(tokens).float()
+        # Times R, because the trainer divides by the number of sequences.
+        loss = F.cross_entropy(logits, labels) + self.discriminator.penalty()
+        loss = loss * len(tokens)
+        right = (logits.argmax(dim=1) == labels).sum()
+        log = {
+            "d_loss": (loss.detach(), len(tokens)),
+            "d_acc": (right, len(tokens)),
+            "ntokens": tokens.numel(),
+            "nsentences": len(tokens),
+        }
+        return loss, len(tokens), log
+
+    def heldout_loss(
+        self, model: BaseFairseqModel, sample: dict[str, Any]
+    ) -> tuple[Tensor, int, Log]:
+        """Return the policy's NLL of held-out text, summed, in nats; the sample size is in tokens.
+
+        Symbols that the policy never draws are left out: padding, an unknown word, and the end of
+        a sequence of fixed length.
+        """
+        policy = self.make_policy(model)
+        tokens = sample["target"]
+        loss = -policy.log_probs(tokens).sum()
+        count = int(policy.scored(tokens).sum())
+        log = {
+            "nll": (loss.detach(), count),
+            "ntokens": count,
+            "nsentences": len(tokens),
+            "sample_size": count,
+        }
+        return loss, count, log
+
+    @classmethod
+    def reduce_metrics(cls, logging_outputs: list[Log]) -> None:
+        """Log the mean of every metric, over updates, batches and ranks."""
+        means = {
+            name: log_mean(name, logging_outputs, decimals)
+            for name, decimals in dict([*TRAINING, *VALIDATION]).items()
+        }
+        nll = means["nll"]
+        if nll is not None:
+            # fairseq wants a `loss`. Held out, it is fairseq's own: base 2, for the perplexity.
+            metrics.log_scalar("loss", nll[0] / math.log(2), nll[1], round=3)
+        else:
+            minimized = means["g_loss"] or means["d_loss"]
+            if minimized is not None:
+                metrics.log_scalar("loss", minimized[0], minimized[1], round=4)
+        rounds = [log["round"] for log in logging_outputs if "round" in log]
+        if rounds:
+            metrics.log_scalar("round", rounds[0], weight=0, round=0)
+
+    def load_state_dict(self, state_dict: dict | None, strict: bool = True) -> Any:
+        """Load D; ``None``, which a plain language model's checkpoint holds, leaves D as it is."""
+        if state_dict is None:
+            return None
+        return super().load_state_dict(state_dict, strict)
+
+    @staticmethod
+    def logging_outputs_can_be_summed() -> bool:
+        """No: the metrics of an update depend on its phase."""
+        return False
+
+
+def log_mean(name: str, logging_outputs: list[Log], decimals: int) -> tuple[float, float] | None:
+    """Log the mean of metric *name* from its (sum, count) pairs; return it and the count."""
+    pairs = [log[name] for log in logging_outputs if name in log]
+    count = sum(n for _, n in pairs)
+    if not count:
+        return None
+    mean = float(sum(total for total, _ in pairs)) / count
+    metrics.log_scalar(name, mean, count, round=decimals)
+    return mean, count
+
+
+def require_finite(values: Tensor, where: str, what: str) -> None:
+    """Stop before the weights move if *values* hold NaN or infinity.
+
+    Raises:
+        NumericalError: names the phase (*where*) and the tensor (*what*).
+    """
+    if not bool(torch.isfinite(values).all()):
+        raise NumericalError(
+            f"{what} of a {where} is NaN or infinite; training stopped before the update, "
+            "the weights are as they were"
+        )

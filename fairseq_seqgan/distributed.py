@@ -1,0 +1,32 @@
+"""The few things that several processes do together."""
+
+import torch
+import torch.distributed as dist
+from fairseq.models import BaseFairseqModel
+from torch import Tensor
+
+
+def rank() -> int:
+    """Return the number of this process, 0 if there is only one."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+def size() -> int:
+    """Return how many processes train together."""
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+
+def gather(rows: Tensor) -> Tensor:
+    """Return the *rows* (R, ...) of all processes, in their order: (size × R, ...)."""
+    if size() == 1:
+        return rows
+    parts = [torch.empty_like(rows) for _ in range(size())]
+    dist.all_gather(parts, rows.contiguous())
+    return torch.cat(parts)
+
+
+def unwrap(model: BaseFairseqModel) -> BaseFairseqModel:
+    """Return the model inside whatever wrappers fairseq put around it for several processes."""
+    while hasattr(model, "module"):
+        model = model.module
+    return model

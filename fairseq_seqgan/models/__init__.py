@@ -1,0 +1,1 @@
+"""Models that the plugin adds to fairseq's registry."""

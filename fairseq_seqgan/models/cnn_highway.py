@@ -1,0 +1,164 @@
+"""The discriminator D: convolutions, max over time, one highway layer (section 2.3 of the paper).
+
+Shapes: R sequences, T tokens, E embedding size, F features in all, k a kernel's width.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from fairseq.dataclass import FairseqDataclass
+from fairseq.models import BaseFairseqModel, register_model
+from torch import Tensor, nn
+
+from ..errors import InputError
+
+FAKE, REAL = 0, 1  # the two classes, and the columns of D's output
+
+
+@dataclass
+class CNNHighwayConfig(FairseqDataclass):
+    """Options of D. The defaults are the authors' settings for the synthetic data."""
+
+    d_embed_dim: int = field(default=64, metadata={"help": "size of D's token embeddings"})
+    d_kernel_widths: str = field(
+        default="1,2,3,4,5,6,7,8,9,10,15,20",
+        metadata={"help": "widths of D's convolutions in tokens, separated by commas"},
+    )
+    d_kernel_counts: str = field(
+        default="100,200,200,200,200,100,100,100,100,100,160,160",
+        metadata={"help": "number of filters of each width, as many numbers as widths"},
+    )
+    d_dropout: float = field(
+        default=0.25, metadata={"help": "dropout before D's output layer, while D is trained"}
+    )
+    d_l2: float = field(
+        default=0.2,
+        metadata={"help": "weight of 1/2 |w|^2 over D's output layer alone, added to D's loss"},
+    )
+
+
+def parse_kernels(widths: str, counts: str) -> list[tuple[int, int]]:
+    """Return [(width, count), ...] from two lists of numbers separated by commas.
+
+    Raises:
+        InputError: the lists differ in length, or hold something else than positive numbers.
+    """
+    lists = {"--d-kernel-widths": widths, "--d-kernel-counts": counts}
+    parsed = []
+    for option, text in lists.items():
+        try:
+            numbers = [int(part) for part in text.split(",")]
+        except ValueError:
+            raise InputError(f"{option} '{text}' is not a list like 1,2,3") from None
+        if min(numbers) < 1:
+            raise InputError(f"{option} '{text}' holds a number below 1")
+        parsed.append(numbers)
+    if len(parsed[0]) != len(parsed[1]):
+        raise InputError(
+            f"--d-kernel-widths has {len(parsed[0])} numbers and --d-kernel-counts "
+            f"{len(parsed[1])}: one count is needed for each width"
+        )
+    return list(zip(*parsed, strict=True))
+
+
+@register_model("cnn_highway", dataclass=CNNHighwayConfig)
+class CNNHighway(BaseFairseqModel):
+    """D_phi, the probability that a finished sequence is real.
+
+    Args:
+        size: V, symbols in the dictionary.
+        pad: the padding symbol; nothing that touches padding reaches the max over time.
+        embed_dim: E.
+        kernels: (width, count) of every convolution; F is the sum of the counts.
+        dropout: on the features before the output layer, in train mode.
+        l2: weight of :meth:`penalty`.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        pad: int,
+        embed_dim: int,
+        kernels: list[tuple[int, int]],
+        dropout: float,
+        l2: float,
+    ) -> None:
+        super().__init__()
+        self.pad, self.l2 = pad, l2
+        features = sum(count for _, count in kernels)
+        self.embed = nn.Embedding(size, embed_dim)
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(embed_dim, count, width) for width, count in kernels
+        )
+        self.gate = nn.Linear(features, features)
+        self.transform = nn.Linear(features, features)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(features, 2)
+        self._initialize()
+
+    @classmethod
+    def build_model(cls, cfg: CNNHighwayConfig, task: object) -> "CNNHighway":
+        """Build D for the dictionary of *task* (fairseq's registry calls this)."""
+        dictionary = task.source_dictionary
+        kernels = parse_kernels(cfg.d_kernel_widths, cfg.d_kernel_counts)
+        if not 0 <= cfg.d_dropout < 1:
+            raise InputError(f"--d-dropout is {cfg.d_dropout}: it must be in [0, 1)")
+        return cls(
+            len(dictionary), dictionary.pad(), cfg.d_embed_dim, kernels, cfg.d_dropout, cfg.d_l2
+        )
+
+    def _initialize(self) -> None:
+        """Initialise as the authors' code does; the gate starts out nearly closed."""
+        nn.init.uniform_(self.embed.weight, -1.0, 1.0)
+        for layer in [*self.convolutions, self.output]:
+            nn.init.trunc_normal_(layer.weight, std=0.1, a=-0.2, b=0.2)
+            nn.init.constant_(layer.bias, 0.1)
+        for layer, bias in ((self.gate, -2.0), (self.transform, 0.0)):
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.constant_(layer.bias, bias)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return the logits (R, 2) of fake and real for *tokens* (R, T), padded at the end."""
+        features = self._features(tokens)
+        gate = torch.sigmoid(self.gate(features))
+        mixed = gate * F.relu(self.transform(features)) + (1 - gate) * features
+        return self.output(self.dropout(mixed))
+
+    def _features(self, tokens: Tensor) -> Tensor:
+        """Return for each filter its largest activation over the sequence, (R, F).
+
+        A filter wider than the sequence has no window to look at, and its feature is 0.
+        """
+        widest = max(layer.kernel_size[0] for layer in self.convolutions)
+        if tokens.size(1) < widest:
+            tokens = F.pad(tokens, (0, widest - tokens.size(1)), value=self.pad)
+        real = tokens != self.pad
+        lengths = real.sum(dim=1)
+        # On a GPU, asking whether there is padding would wait for the device: always mask there.
+        padded = tokens.is_cuda or not bool(real.all())
+        embedded = self.embed(tokens).transpose(1, 2)
+        pooled = []
+        for layer in self.convolutions:
+            activation = layer(embedded)
+            if padded:
+                ends = torch.arange(activation.size(2), device=tokens.device) + layer.kernel_size[0]
+                outside = ends > lengths.unsqueeze(1)
+                activation = activation.masked_fill(outside.unsqueeze(1), -torch.inf)
+            pooled.append(activation.amax(dim=2))
+        # The largest of the ReLUs is the ReLU of the largest; of no window at all it is 0.
+        return F.relu(torch.cat(pooled, dim=1))
+
+    def penalty(self) -> Tensor:
+        """Return the L2 penalty on the output layer, d_l2 × ½(|W|² + |b|²)."""
+        squares = self.output.weight.square().sum() + self.output.bias.square().sum()
+        return self.l2 * 0.5 * squares
+
+    @torch.no_grad()
+    def score(self, tokens: Tensor, batch_size: int = 512) -> Tensor:
+        """Return D(Y), the probability of real, for *tokens* (R, T), as float32 (R,).
+
+        The caller chooses the mode: a reward is scored in eval mode.
+        """
+        parts = [self(part).float().softmax(dim=1)[:, REAL] for part in tokens.split(batch_size)]
+        return torch.cat(parts)

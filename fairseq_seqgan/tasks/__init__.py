@@ -1,0 +1,1 @@
+"""Tasks that the plugin adds to fairseq's registry."""

@@ -1,0 +1,35 @@
+"""The data iterator of adversarial training: one tick for each update of the schedule.
+
+What an update is trained on depends on the net and is made by the task; fairseq's loop only has to
+count. Every rank gets every tick.
+"""
+
+import torch
+from fairseq.data import FairseqDataset
+from fairseq.data.iterators import EpochBatchIterator
+
+
+class Ticks(FairseqDataset):
+    """*updates* × *parts* items: an update of *parts* gradients (``--update-freq``) takes *parts*."""
+
+    def __init__(self, updates: int, parts: int) -> None:
+        self.updates, self.parts = updates, parts
+
+    def __len__(self) -> int:
+        return self.updates * self.parts
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    def collater(self, items: list[int]) -> dict[str, int]:
+        """Return which part of its update a tick is."""
+        return {"part": items[0] % self.parts, "parts": self.parts}
+
+
+def tick_iterator(updates: int, parts: int, epoch: int) -> EpochBatchIterator:
+    """Return the ticks of fairseq's epoch number *epoch*."""
+    ticks = Ticks(updates, parts)
+    order = torch.arange(len(ticks)).unsqueeze(1).tolist()
+    return EpochBatchIterator(
+        ticks, ticks.collater, order, epoch=epoch, disable_shuffling=True, reuse_dataloader=False
+    )
