@@ -1,5 +1,8 @@
 """The one exception that a user's mistake raises: a clear line, exit code 1, no traceback."""
 
+import torch
+from torch import Tensor
+
 
 class InputError(SystemExit, ValueError):
     """A file, option or value the user gave cannot be used; the message names it in one line.
@@ -19,3 +22,16 @@ class InputError(SystemExit, ValueError):
 
 class NumericalError(InputError):
     """A reward or loss is NaN or infinite; raised before the update, so no weight has moved."""
+
+
+def require_finite(values: Tensor, where: str, what: str) -> None:
+    """Stop before the weights move if *values* hold NaN or infinity.
+
+    Raises:
+        NumericalError: names the phase (*where*) and the tensor (*what*).
+    """
+    if not bool(torch.isfinite(values).all()):
+        raise NumericalError(
+            f"{what} of a {where} is NaN or infinite; training stopped before the update, "
+            "the weights are as they were"
+        )

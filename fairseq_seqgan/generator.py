@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from fairseq.data import FairseqDataset
+from fairseq.data.iterators import EpochBatchIterator
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
@@ -56,6 +57,23 @@ class Prompts(FairseqDataset):
             "net_input": {"src_tokens": empty, "src_lengths": torch.ones_like(ids)},
             "target": target,
         }
+
+
+def prompt_iterator(
+    prompts: Prompts, batch_size: int | None, num_shards: int = 1, shard_id: int = 0
+) -> EpochBatchIterator:
+    """Return the items of *prompts* in order, *batch_size* (1,024 unless given) at a time."""
+    size = batch_size or 1024
+    order = range(len(prompts))
+    batches = [list(order[i : i + size]) for i in order[::size]]
+    return EpochBatchIterator(
+        prompts,
+        prompts.collater,
+        batches,
+        num_shards=num_shards,
+        shard_id=shard_id,
+        disable_shuffling=True,
+    )
 
 
 class SequenceSampler:

@@ -84,7 +84,9 @@ class SeqGANAdam(FairseqOptimizer):
         discriminator["lr"] = self.cfg.discriminator_lr * factor
 
     def clip_grad_norm(
-        self, max_norm: float, aggregate_norm_fn: Callable[[torch.Tensor], torch.Tensor] | None = None
+        self,
+        max_norm: float,
+        aggregate_norm_fn: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> torch.Tensor:
         """Clip each net's gradient by its own limit; return the norm over both, before clipping.
 

@@ -170,7 +170,11 @@ class _Growth:
     """
 
     def __init__(
-        self, policy: Policy, uniforms: Tensor, prefix: Tensor | None = None, live: int | None = None
+        self,
+        policy: Policy,
+        uniforms: Tensor,
+        prefix: Tensor | None = None,
+        live: int | None = None,
     ) -> None:
         total, length = uniforms.shape
         self.policy, self.uniforms, self.prefix = policy, uniforms, prefix

@@ -10,7 +10,7 @@ from fairseq.data.iterators import EpochBatchIterator
 
 
 class Ticks(FairseqDataset):
-    """*updates* × *parts* items: an update of *parts* gradients (``--update-freq``) takes *parts*."""
+    """*updates* × *parts* items: with ``--update-freq`` *parts*, an update takes that many."""
 
     def __init__(self, updates: int, parts: int) -> None:
         self.updates, self.parts = updates, parts

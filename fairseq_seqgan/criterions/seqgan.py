@@ -18,7 +18,7 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from torch import Tensor
 
-from ..errors import NumericalError
+from ..errors import require_finite
 from ..models.cnn_highway import CNNHighway, CNNHighwayConfig
 from ..optim import DISCRIMINATOR
 from ..schedule import Phase
@@ -28,7 +28,13 @@ Log = dict[str, Any]
 # Logged during training and validation: the weighted mean over updates, batches and ranks.
 # (name, decimals); docs/metrics.md says what each is.
 TRAINING = (("d_loss", 4), ("d_acc", 3), ("g_loss", 4), ("reward", 4), ("entropy", 4))
-VALIDATION = (("nll", 4), ("nll_oracle", 4), ("entropy", 4), ("d_auc_train", 4), ("d_auc_heldout", 4))
+VALIDATION = (
+    ("nll", 4),
+    ("nll_oracle", 4),
+    ("entropy", 4),
+    ("d_auc_train", 4),
+    ("d_auc_heldout", 4),
+)
 
 
 @dataclass
@@ -174,16 +180,3 @@ def log_mean(name: str, logging_outputs: list[Log], decimals: int) -> tuple[floa
     mean = float(sum(total for total, _ in pairs)) / count
     metrics.log_scalar(name, mean, count, round=decimals)
     return mean, count
-
-
-def require_finite(values: Tensor, where: str, what: str) -> None:
-    """Stop before the weights move if *values* hold NaN or infinity.
-
-    Raises:
-        NumericalError: names the phase (*where*) and the tensor (*what*).
-    """
-    if not bool(torch.isfinite(values).all()):
-        raise NumericalError(
-            f"{what} of a {where} is NaN or infinite; training stopped before the update, "
-            "the weights are as they were"
-        )
