@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from fairseq.distributed.utils import _TensorPlaceholder
 from fairseq.tasks.language_modeling import LanguageModelingConfig
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 
@@ -53,6 +53,19 @@ def root_config(task_cfg: LanguageModelingConfig | DictConfig) -> DictConfig | N
     parent (``merge_with_parent`` relies on it too).
     """
     return task_cfg._get_parent() if isinstance(task_cfg, DictConfig) else None
+
+
+def store_plain_model_options(root: DictConfig) -> None:
+    """Turn the options of a legacy architecture into plain ones, for the checkpoint's sake.
+
+    fairseq keeps those of ``lstm_lm`` as an ``argparse.Namespace``, and with torch 2.6 or newer a
+    fairseq without this plugin refuses to read back a checkpoint that holds one. As a DictConfig
+    with the architecture's name, which ``build_model`` takes as well, they are read everywhere.
+    """
+    model = root.get("model")
+    if isinstance(model, argparse.Namespace):
+        with open_dict(root):
+            root.model = OmegaConf.create({"_name": model.arch, **vars(model)})
 
 
 def end_training_at(root: DictConfig, epochs: int, updates: int) -> None:

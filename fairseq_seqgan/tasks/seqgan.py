@@ -80,6 +80,7 @@ class SeqGANTask(LanguageModelingTask):
                     checks.checkpoint(path, task.dictionary)
             elif root.get("criterion"):
                 checks.training_setup(root, task.dictionary)
+                compat.store_plain_model_options(root)
         return task
 
     # ---- what fairseq builds --------------------------------------------------------------
