@@ -108,7 +108,7 @@ class SequenceSampler:
         """
         if len(models) != 1:
             raise InputError("--path: sampling takes one checkpoint, not an ensemble")
-        num = len(batch["id"]) * self.nbest
+        num = len(batch["net_input"]["src_tokens"]) * self.nbest
         if prefix_tokens is not None:
             prefix_tokens = prefix_tokens.repeat_interleave(self.nbest, dim=0)
         drawn = sample(self.policy, num, self.random, prefix=prefix_tokens)

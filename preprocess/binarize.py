@@ -1,8 +1,8 @@
 """Making the folder that ``fairseq-train`` reads; shared by all preprocess scripts.
 
-Layout: ``{train,valid,test}.txt`` (one sequence a line), ``dict.txt``, ``{train,valid,test}.{bin,idx}``
-and whatever else a script adds. The same text and dictionary give the same bytes: fairseq's log
-file, which holds the time of day, is not kept.
+Layout: ``train``, ``valid`` and ``test``, each as ``.txt`` (one sequence a line), ``.bin`` and
+``.idx``; ``dict.txt``; and whatever else a script adds. The same text and dictionary give the same
+bytes: fairseq's log file, which holds the time of day, is not kept.
 """
 
 from __future__ import annotations

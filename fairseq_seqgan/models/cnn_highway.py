@@ -12,8 +12,10 @@ from fairseq.models import BaseFairseqModel, register_model
 from torch import Tensor, nn
 
 from ..errors import InputError
+from . import windows
 
 FAKE, REAL = 0, 1  # the two classes, and the columns of D's output
+_CONVOLVED_ROWS = 512  # sequences convolved at a time when many are scored
 
 
 @dataclass
@@ -120,34 +122,53 @@ class CNNHighway(BaseFairseqModel):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the logits (R, 2) of fake and real for *tokens* (R, T), padded at the end."""
-        features = self._features(tokens)
+        return self._classify(self._features(tokens))
+
+    def _classify(self, features: Tensor) -> Tensor:
+        """Return logits (R, 2) from *features* (R, F): the highway layer and the output layer."""
         gate = torch.sigmoid(self.gate(features))
         mixed = gate * F.relu(self.transform(features)) + (1 - gate) * features
         return self.output(self.dropout(mixed))
 
-    def _features(self, tokens: Tensor) -> Tensor:
+    def _features(self, tokens: Tensor, tables: bool = False) -> Tensor:
         """Return for each filter its largest activation over the sequence, (R, F).
 
-        A filter wider than the sequence has no window to look at, and its feature is 0.
+        A filter wider than the sequence has no window to look at, and its feature is 0. With
+        *tables*, responses are looked up where that is cheaper; no gradient flows then.
         """
         widest = max(layer.kernel_size[0] for layer in self.convolutions)
         if tokens.size(1) < widest:
             tokens = F.pad(tokens, (0, widest - tokens.size(1)), value=self.pad)
         real = tokens != self.pad
-        lengths = real.sum(dim=1)
         # On a GPU, asking whether there is padding would wait for the device: always mask there.
-        padded = tokens.is_cuda or not bool(real.all())
-        embedded = self.embed(tokens).transpose(1, 2)
-        pooled = []
-        for layer in self.convolutions:
-            activation = layer(embedded)
-            if padded:
-                ends = torch.arange(activation.size(2), device=tokens.device) + layer.kernel_size[0]
-                outside = ends > lengths.unsqueeze(1)
-                activation = activation.masked_fill(outside.unsqueeze(1), -torch.inf)
-            pooled.append(activation.amax(dim=2))
+        lengths = real.sum(dim=1) if tokens.is_cuda or not bool(real.all()) else None
+        pooled = [self._pool(layer, tokens, lengths, tables) for layer in self.convolutions]
         # The largest of the ReLUs is the ReLU of the largest; of no window at all it is 0.
         return F.relu(torch.cat(pooled, dim=1))
+
+    def _pool(
+        self, layer: nn.Conv1d, tokens: Tensor, lengths: Tensor | None, tables: bool
+    ) -> Tensor:
+        """Return each of the layer's filters' largest response, (R, count)."""
+        embedding = self.embed.weight
+        if not tables:
+            return self._convolve(layer, tokens, lengths)
+        if windows.worth_a_table(tokens, layer, len(embedding)):
+            table = windows.make_table(layer, embedding)
+            width = layer.kernel_size[0]
+            return windows.max_responses(table, width, tokens, lengths) + layer.bias
+        parts = tokens.split(_CONVOLVED_ROWS)
+        ends = [None] * len(parts) if lengths is None else lengths.split(_CONVOLVED_ROWS)
+        return torch.cat([self._convolve(layer, *part) for part in zip(parts, ends, strict=True)])
+
+    def _convolve(self, layer: nn.Conv1d, tokens: Tensor, lengths: Tensor | None) -> Tensor:
+        """Return the largest response of the convolution itself, (R, count)."""
+        response = layer(self.embed(tokens).transpose(1, 2))
+        if lengths is not None:
+            ends = torch.arange(response.size(2), device=tokens.device) + layer.kernel_size[0]
+            outside = ends > lengths.unsqueeze(1)
+            response = response.masked_fill(outside.unsqueeze(1), -torch.inf)
+        return response.amax(dim=2)
 
     def penalty(self) -> Tensor:
         """Return the L2 penalty on the output layer, d_l2 × ½(|W|² + |b|²)."""
@@ -155,10 +176,16 @@ class CNNHighway(BaseFairseqModel):
         return self.l2 * 0.5 * squares
 
     @torch.no_grad()
-    def score(self, tokens: Tensor, batch_size: int = 512) -> Tensor:
+    def score(self, tokens: Tensor, batch_size: int = 2048) -> Tensor:
         """Return D(Y), the probability of real, for *tokens* (R, T), as float32 (R,).
 
-        The caller chooses the mode: a reward is scored in eval mode.
+        The caller chooses the mode: a reward is scored in eval mode. Many sequences are scored by
+        table look-up, which differs from :meth:`forward` by rounding only.
         """
-        parts = [self(part).float().softmax(dim=1)[:, REAL] for part in tokens.split(batch_size)]
-        return torch.cat(parts)
+        tables = self.embed.weight.dtype == torch.float32
+        if not tables or tokens.is_cuda:
+            parts = [self(part) for part in tokens.split(batch_size)]
+        else:
+            features = self._features(tokens, tables=True)
+            parts = [self._classify(part) for part in features.split(batch_size)]
+        return torch.cat(parts).float().softmax(dim=1)[:, REAL]

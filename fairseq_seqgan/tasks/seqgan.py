@@ -7,6 +7,7 @@ what each one is.
 Shapes: n sequences, T tokens.
 """
 
+import copy
 import logging
 from argparse import ArgumentParser
 from typing import Any
@@ -159,6 +160,11 @@ class SeqGANTask(LanguageModelingTask):
         root = compat.root_config(self.args)
         prefix = root.generation.prefix_size if root is not None else 0
         if not self.args.num_samples and not prefix:
+            if root is not None and root.generation.sampling:
+                raise InputError(
+                    "--sampling: say --num-samples N to draw new sequences, or --prefix-size N to "
+                    "continue the first N words of those of the split"
+                )
             return False
         source = None
         if prefix:
@@ -302,17 +308,25 @@ class SeqGANTask(LanguageModelingTask):
     def build_generator(self, models: list[BaseFairseqModel], args: Any, **kwargs: Any) -> Any:
         """Return our sampler for ``--sampling``, else fairseq's search without banned symbols."""
         if getattr(args, "sampling", False):
+            # A transformer has no position for a longer sequence and its end.
+            longest = min(args.max_len_b, models[0].max_positions() - 1)
             policy = self._make_policy(
                 models[0],
-                max_length=self.args.max_length or args.max_len_b,
+                max_length=self.args.max_length or longest,
                 temperature=args.temperature,
                 top_k=args.sampling_topk,
                 top_p=args.sampling_topp,
             )
             return SequenceSampler(policy, args.nbest, self.args.seed, distributed.rank())
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
-        banned = banned_symbols(self.dictionary, fixed_length=False)
+        unk = self.dictionary.unk()
+        banned = [i for i in banned_symbols(self.dictionary, fixed_length=False) if i != unk]
         extra["tokens_to_suppress"] = tuple(self.dictionary[i] for i in banned)
+        args = copy.copy(args)
+        args.unkpen = 1e4  # fairseq refuses unk among the suppressed symbols
+        if self.args.fixed_length:
+            args.min_len = args.max_len_b = self.args.fixed_length
+            args.max_len_a = 0
         return super().build_generator(models, args, extra_gen_cls_kwargs=extra, **kwargs)
 
     def inference_step(
@@ -323,7 +337,9 @@ class SeqGANTask(LanguageModelingTask):
         prefix_tokens: Tensor | None = None,
         constraints: Any = None,
     ) -> list[list[dict[str, Any]]]:
-        """Sample, or search as fairseq does."""
+        """Sample, or search as fairseq does; continue the source where no prefix is given."""
         if isinstance(generator, SequenceSampler):
+            if prefix_tokens is None:
+                prefix_tokens = sample["net_input"]["src_tokens"][:, 1:]  # after the start symbol
             return generator.generate(models, sample, prefix_tokens)
         return super().inference_step(generator, models, sample, prefix_tokens, constraints)

@@ -1,0 +1,187 @@
+"""Rollouts in one growing pass, held against a plain loop that is given the same uniforms."""
+
+import pytest
+import torch
+from models import make_dictionary, make_lm
+
+from fairseq_seqgan.policy import Policy
+from fairseq_seqgan.rollout import action_values, roll_out, sample
+from fairseq_seqgan.sampling import make_generator
+
+NUM, ROLLOUTS, STEPS = 5, 3, 6
+ARCHS = ["lstm_lm", "transformer_lm"]
+EOS, PAD = 2, 1
+
+
+@pytest.fixture(params=ARCHS)
+def arch(request):
+    return request.param
+
+
+def make_policy(arch, fixed, seed=1, words=20):
+    """A policy far from uniform, over T = 6 steps either way."""
+    dictionary = make_dictionary(words)
+    model = make_lm(arch, dictionary, seed=seed, scale=3.0)
+    length = {"fixed_length": STEPS} if fixed else {"max_length": STEPS - 1}
+    return Policy(model, dictionary, **length)
+
+
+def next_token(policy, prefix, u):
+    """Draw the token after *prefix* by the definition: the first whose CDF exceeds u."""
+    start = torch.tensor([[policy.start, *prefix]])
+    with torch.no_grad():
+        policy.model.eval()
+        logits = policy.model(start)[0][0, -1].double()
+    logits[policy.banned] = -torch.inf
+    cdf = logits.softmax(0).cumsum(0)
+    return int((cdf <= float(u) * float(cdf[-1])).sum()), logits.log_softmax(0)
+
+
+def continue_alone(policy, prefix, uniforms):
+    """Continue one prefix by teacher forcing, one token after the other."""
+    tokens, log_probs = list(prefix), []
+    while len(tokens) < STEPS and (not tokens or policy.fixed or tokens[-1] != EOS):
+        token, scores = next_token(policy, tokens, uniforms[len(tokens)])
+        tokens.append(token)
+        log_probs.append(float(scores[token]))
+    return tokens, log_probs
+
+
+def padded(rows):
+    return torch.tensor([row + [PAD] * (STEPS - len(row)) for row in rows])
+
+
+@pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
+@pytest.mark.parametrize("lag", [False, True], ids=["same", "lagging"])
+def test_one_pass_equals_the_plain_loop(arch, fixed, lag):
+    """Same sequences, same rollouts, same log-probabilities; nothing after eos."""
+    policy = make_policy(arch, fixed)
+    lagging = make_policy(arch, fixed, seed=2) if lag else policy
+    result = roll_out(
+        policy, NUM, ROLLOUTS, make_generator(7), rollout_policy=lagging if lag else None
+    )
+    generator = make_generator(7)
+    own = torch.rand(NUM, STEPS, generator=generator)
+    theirs = torch.rand(STEPS - 1, NUM, ROLLOUTS, STEPS, generator=generator)
+
+    sequences, prefixes, completions = [], [], []
+    for b in range(NUM):
+        tokens, log_probs = continue_alone(policy, [], own[b])
+        sequences.append(tokens)
+        torch.testing.assert_close(
+            result.samples.log_probs[b, : len(tokens)],
+            torch.tensor(log_probs),
+            rtol=1e-4,
+            atol=1e-4,
+        )
+    for t in range(STEPS - 1):
+        for b in range(NUM):
+            prefix = sequences[b][: t + 1]
+            if len(sequences[b]) > t + 1:
+                prefixes.append((b, t))
+                completions.append(
+                    padded([continue_alone(lagging, prefix, theirs[t, b, n])[0] for n in range(3)])
+                )
+    assert torch.equal(result.samples.tokens, padded(sequences))
+    assert list(zip(result.sequence.tolist(), result.step.tolist(), strict=True)) == prefixes
+    assert torch.equal(result.completions, torch.stack(completions))
+    if not fixed:
+        assert any(len(tokens) < STEPS for tokens in sequences), "no sequence ended early"
+
+
+@pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
+def test_groups_change_nothing(arch, fixed):
+    """A memory limit that allows one sequence at a time gives the same action values."""
+    policy = make_policy(arch, fixed)
+    values = []
+    for max_rows in (10**6, 1):
+        result = roll_out(policy, NUM, ROLLOUTS, make_generator(3), max_rows=max_rows)
+        rewards = result.completions.double().cos().sum(dim=2)
+        values.append(action_values(result, rewards, result.samples.tokens.double().sum(dim=1)))
+    assert torch.equal(*values)
+
+
+def test_rewards_come_back_in_the_right_places(arch):
+    """Rewards that encode (sequence, step, rollout) are averaged over rollouts only."""
+    policy = make_policy(arch, fixed=False)
+    result = roll_out(policy, 40, ROLLOUTS, make_generator(1))
+    rollout = torch.arange(ROLLOUTS, dtype=torch.double)
+    code = 10_000.0 * result.sequence + 100.0 * result.step
+    final = 1e6 + torch.arange(40, dtype=torch.double)
+    values = action_values(result, code.unsqueeze(1) + rollout, final)
+    lengths = result.samples.mask.sum(dim=1)
+    assert len(set(lengths.tolist())) > 2
+    for b in range(40):
+        for t in range(STEPS):
+            if t < lengths[b] - 1:
+                expected = 10_000.0 * b + 100.0 * t + 1.0  # the mean of rollouts 0, 1 and 2
+            elif t == lengths[b] - 1:
+                expected = 1e6 + b  # the last token is valued without rollouts
+            else:
+                expected = 0.0
+            assert values[b, t] == expected
+
+
+def test_rollouts_begin_with_their_prefix_and_end_at_eos(arch):
+    """A completion repeats its prefix; after eos there is padding and nothing else."""
+    policy = make_policy(arch, fixed=False)
+    result = roll_out(policy, 40, ROLLOUTS, make_generator(2))
+    for sequence, step, group in zip(result.sequence, result.step, result.completions, strict=True):
+        prefix = result.samples.tokens[sequence, : step + 1]
+        assert (group[:, : step + 1] == prefix).all()
+    for row in torch.cat([result.samples.tokens, result.completions.flatten(0, 1)]).tolist():
+        if EOS in row:
+            assert set(row[row.index(EOS) + 1 :]) <= {PAD}
+        else:
+            assert PAD not in row
+
+
+def test_modes_are_restored(arch):
+    """Rollouts run without dropout, and put every submodule back into its own mode."""
+    policy = make_policy(arch, fixed=True)
+    frozen = next(policy.model.decoder.children())
+    frozen.eval()
+    before = [module.training for module in policy.model.modules()]
+    first = roll_out(policy, 4, 2, make_generator(1))
+    again = roll_out(policy, 4, 2, make_generator(1))
+    assert [module.training for module in policy.model.modules()] == before
+    assert torch.equal(first.completions, again.completions)
+
+
+def test_sample_does_not_depend_on_the_batch_size(arch):
+    """The same generator state gives the same sequences."""
+    policy = make_policy(arch, fixed=False)
+    drawn = [sample(policy, 50, make_generator(5), batch_size=size).tokens for size in (50, 7)]
+    assert torch.equal(*drawn)
+
+
+def test_prefixes_are_continued(arch):
+    """Given tokens stay, the drawn ones follow, and a finished prefix stays finished."""
+    policy = make_policy(arch, fixed=False)
+    prefix = torch.tensor([[7, 8, 9], [5, PAD, PAD], [6, EOS, PAD]])
+    drawn = sample(policy, 3, make_generator(5), prefix=prefix)
+    assert drawn.tokens[0, :3].tolist() == [7, 8, 9]
+    assert drawn.tokens[1, 0] == 5
+    assert drawn.tokens[2].tolist() == [6, EOS] + [PAD] * (STEPS - 2)
+    assert (drawn.log_probs[0, :3] == 0).all()
+    assert drawn.log_probs[0, 3] < 0
+
+
+@pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
+def test_log_probs_under_teacher_forcing(arch, fixed):
+    """What the draw says of its tokens is what teacher forcing says of them."""
+    policy = make_policy(arch, fixed)
+    drawn = sample(policy, 30, make_generator(9))
+    policy.model.eval()
+    forced = policy.log_probs(drawn.tokens)
+    torch.testing.assert_close(forced, drawn.log_probs, rtol=1e-4, atol=1e-5)
+    assert not torch.isin(drawn.tokens[drawn.mask], policy.banned).any()
+
+
+def test_temperature_is_part_of_the_policy(arch):
+    """A temperature scales the distribution that is sampled and the one that is scored alike."""
+    cold = make_policy(arch, fixed=True)
+    cold.temperature = 0.5
+    drawn = sample(cold, 30, make_generator(9))
+    cold.model.eval()
+    torch.testing.assert_close(cold.log_probs(drawn.tokens), drawn.log_probs, rtol=1e-4, atol=1e-4)
