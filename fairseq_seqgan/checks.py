@@ -1,6 +1,7 @@
 """What a user may get wrong before training starts, each turned into one clear line."""
 
 import math
+import struct
 import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -8,6 +9,7 @@ from pickle import UnpicklingError
 import numpy as np
 import torch
 from fairseq.data import Dictionary
+from fairseq.data.indexed_dataset import _code_to_dtype
 from omegaconf import DictConfig
 
 from .errors import InputError
@@ -17,7 +19,7 @@ def data_folder(path: str | None) -> None:
     """Check that *path* is a folder of binarized data.
 
     Raises:
-        InputError: it, or its dictionary, is missing or empty.
+        InputError: it, or its dictionary, is missing or empty, or the dictionary is malformed.
     """
     if not path:
         raise InputError("no data folder was given")
@@ -29,18 +31,45 @@ def data_folder(path: str | None) -> None:
         raise InputError(f"{dictionary}: missing; is {folder} what fairseq-preprocess wrote?")
     if dictionary.stat().st_size == 0:
         raise InputError(f"{dictionary}: empty")
+    try:
+        Dictionary.load(str(dictionary))
+    except Exception as e:  # fairseq raises bare exceptions, too
+        reason = str(e).replace(str(dictionary), "the file").splitlines()[0]
+        raise InputError(f"{dictionary}: not a dictionary ({reason[:200]})") from e
 
 
 def split_files(data: str, split: str) -> None:
-    """Check that the two files of *split* are there.
+    """Check that the two files of *split* are there and complete.
 
     Raises:
-        InputError: names the missing file.
+        InputError: names the file that is missing, or shorter than it should be.
     """
-    for suffix in (".idx", ".bin"):
-        path = Path(data.split(":")[0], split + suffix)
+    index, content = (Path(data.split(":")[0], split + suffix) for suffix in (".idx", ".bin"))
+    for path in (index, content):
         if not path.is_file():
             raise InputError(f"{path}: missing; there is no split '{split}'")
+    head = index.read_bytes()[: _MMAP_HEAD.size]
+    if not head.startswith(_MMAP_MAGIC[: max(1, len(head))]):
+        return  # one of fairseq's older formats
+    _, _, code, num = _MMAP_HEAD.unpack(head.ljust(_MMAP_HEAD.size, b"\0"))
+    if len(head) < _MMAP_HEAD.size:
+        raise InputError(f"{index}: truncated; it has {len(head)} bytes")
+    _check_size(index, _MMAP_HEAD.size + num * (4 + 8))  # an int32 and an int64 for each sequence
+    lengths = np.fromfile(index, np.int32, num, offset=_MMAP_HEAD.size)
+    token = np.dtype(_code_to_dtype.get(code, np.int64)).itemsize
+    _check_size(content, int(lengths.sum(dtype=np.int64)) * token)
+    if num == 0:
+        raise InputError(f"{index}: split '{split}' is empty")
+
+
+# The head of an .idx file of fairseq's usual format, mmap: magic, version, type, sequences.
+_MMAP_HEAD, _MMAP_MAGIC = struct.Struct("<9sQBQ"), b"MMIDIDX\0\0"
+
+
+def _check_size(path: Path, expected: int) -> None:
+    size = path.stat().st_size
+    if size != expected:
+        raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
 
 
 def checkpoint(path: str, dictionary: Dictionary) -> None:
@@ -53,7 +82,7 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
         raise InputError(f"{path}: no such checkpoint")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        weights = state["model"]
+        weights = dict(state["model"])
     except (RuntimeError, EOFError, OSError, UnpicklingError, zipfile.BadZipFile, ValueError) as e:
         reason = str(e).strip().splitlines()[0][:120] if str(e).strip() else type(e).__name__
         raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
@@ -83,6 +112,10 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
         checkpoint(root.checkpoint.finetune_from_model, dictionary)
     if root.criterion._name != "seqgan":
         return
+    if not root.optimizer.get("discriminator_lr", 0.0) >= 0:
+        raise InputError(f"--discriminator-lr is {root.optimizer.discriminator_lr}: below 0")
+    if not (root.dataset.batch_size or root.dataset.max_tokens):
+        raise InputError("--batch-size: at least 1 sequence is needed in a G step")
     if len(root.optimization.update_freq) > 1:
         raise InputError("--update-freq: adversarial training takes one value for all epochs")
     common = root.common
@@ -120,6 +153,20 @@ def sequence_lengths(
                 else f"--fixed-length {fixed_length}: sequence {wrong[0] + 1} of split '{split}' "
                 f"has {int(sizes[wrong[0]]) - 1} tokens"
             )
+
+
+def known_symbols(sequences: torch.Tensor, dictionary: Dictionary, source: str) -> None:
+    """Check that *sequences* hold no symbol beyond the end of *dictionary*.
+
+    Raises:
+        InputError: names their *source*.
+    """
+    largest = int(sequences.max())
+    if largest >= len(dictionary):
+        raise InputError(
+            f"{source}: holds the symbol {largest}, but dict.txt beside it makes a dictionary of "
+            f"{len(dictionary)} symbols"
+        )
 
 
 def positive(**counts: float) -> None:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from fairseq.distributed.utils import _TensorPlaceholder
+from fairseq.distributed.utils import _TensorPlaceholder, all_gather_list
 from fairseq.tasks.language_modeling import LanguageModelingConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.base import ContainerMetadata, Metadata
@@ -43,6 +43,15 @@ def numpy_2() -> None:
     """Give numpy 2 the ``np.compat.long`` that fairseq's token_block_dataset still asks for."""
     if not hasattr(np, "compat"):
         np.compat = SimpleNamespace(long=int)
+
+
+def gather_on_cpu(processes: int, size: int) -> None:
+    """Let *processes* on CPUs exchange what they log, up to *size* bytes each.
+
+    fairseq's ``all_gather_list`` asks for CUDA memory unless its buffers are there already.
+    """
+    all_gather_list._buffer = torch.zeros(processes * size, dtype=torch.uint8)
+    all_gather_list._cpu_buffer = torch.zeros(size, dtype=torch.uint8)
 
 
 def root_config(task_cfg: LanguageModelingConfig | DictConfig) -> DictConfig | None:

@@ -129,6 +129,8 @@ class Game:
         state: dict[str, Any] = {"pool": self.pool.state_dict()}
         if self._lagging is not None:
             state["rollout_policy"] = self._lagging.state_dict()
+        elif self._lagging_state is not None:  # loaded, but there has been no G step since
+            state["rollout_policy"] = self._lagging_state
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -112,6 +112,9 @@ class SequenceSampler:
         if prefix_tokens is not None:
             prefix_tokens = prefix_tokens.repeat_interleave(self.nbest, dim=0)
         drawn = sample(self.policy, num, self.random, prefix=prefix_tokens)
+        if not self.policy.fixed:
+            # What did not end has one token more than the maximal length, in the place of its end.
+            drawn.mask[:, -1] &= drawn.tokens[:, -1] == self.policy.eos
         hypotheses = [
             {
                 "tokens": tokens[mask],

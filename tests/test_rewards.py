@@ -48,7 +48,7 @@ def test_controls_know_nothing_of_the_tokens(net):
 
 def test_unknown_reward(net):
     """The message lists what there is."""
-    with pytest.raises(InputError, match="--reward 'blue'.*discriminator"):
+    with pytest.raises(InputError, match=r"--reward 'blue'.*discriminator"):
         build_reward("blue", net)
 
 

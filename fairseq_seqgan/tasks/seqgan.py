@@ -82,6 +82,8 @@ class SeqGANTask(LanguageModelingTask):
             elif root.get("criterion"):
                 checks.training_setup(root, task.dictionary)
                 compat.store_plain_model_options(root)
+                if root.common.cpu:
+                    compat.gather_on_cpu(distributed.size(), root.common.all_gather_list_size)
         return task
 
     # ---- what fairseq builds --------------------------------------------------------------
@@ -225,9 +227,13 @@ class SeqGANTask(LanguageModelingTask):
                 f"--max-length {args.max_length}: a training sequence has {self._longest} tokens"
             )
         self._policies.clear()  # they were made before T was known
+        positives = self._sequences(dataset)
+        checks.known_symbols(
+            positives, self.dictionary, f"{self.args.data}/{self.args.train_subset}.bin"
+        )
         self.game = Game(
             args,
-            self._sequences(dataset),
+            positives,
             self.criterion.discriminator,
             self.policy,
             max_sentences or max(1, max_tokens // self._length),

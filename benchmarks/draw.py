@@ -1,0 +1,85 @@
+"""Drawing 10,000 sequences: ``fairseq-generate`` with the plugin against ``fairseq-generate``.
+
+Both are real commands on the same checkpoint; the time is the one that fairseq itself reports, that
+of the generator alone, after the model is loaded.
+"""
+
+from __future__ import annotations
+
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+SAMPLES, LENGTH = 10_000, 20
+ROOT = Path(__file__).resolve().parent.parent
+USER_DIR = ROOT / "fairseq_seqgan"
+
+
+def command(module: str, *arguments: str | Path) -> subprocess.CompletedProcess:
+    """Run a module of fairseq, or a script, and return what it printed."""
+    program = [str(module)] if module.endswith(".py") else ["-m", module]
+    done = subprocess.run(
+        [sys.executable, *program, *map(str, arguments)], capture_output=True, text=True
+    )
+    if done.returncode:
+        sys.exit(f"error: {module} failed\n{done.stderr[-2000:]}")
+    return done
+
+
+def prepare(folder: Path) -> tuple[Path, Path, Path]:
+    """Make data of the paper's size, blank lines for the stock command, and a checkpoint."""
+    data, blank, save = folder / "data", folder / "blank", folder / "model"
+    command(
+        str(ROOT / "preprocess" / "oracle.py"), "--dest", data,
+        "--num-train", "64", "--num-valid", "64", "--num-test", "64",
+    )  # fmt: skip
+    (folder / "blank.txt").write_text("\n" * SAMPLES)
+    command(
+        "fairseq_cli.preprocess", "--only-source", "--srcdict", data / "dict.txt",
+        "--testpref", folder / "blank.txt", "--destdir", blank,
+    )  # fmt: skip
+    command(
+        "fairseq_cli.train", data, "--user-dir", USER_DIR, "--task", "seqgan",
+        "--arch", "lstm_lm", "--criterion", "cross_entropy", "--fixed-length", LENGTH,
+        "--decoder-embed-dim", 32, "--decoder-hidden-size", 32, "--decoder-out-embed-dim", 32,
+        "--tokens-per-sample", LENGTH + 1, "--batch-size", 64, "--max-update", 1, "--cpu",
+        "--save-dir", save, "--disable-validation", "--no-epoch-checkpoints",
+    )  # fmt: skip
+    return data, blank, save / "checkpoint_last.pt"
+
+
+def seconds(*arguments: str | Path) -> float:
+    """Run ``fairseq-generate`` and return the seconds that it spent generating."""
+    errors = command("fairseq_cli.generate", *arguments, "--cpu", "--quiet").stderr
+    rate = float(re.search(r"\(([\d.]+) sentences/s", errors).group(1))
+    return SAMPLES / rate
+
+
+def draw_10k(folder: Path, runs: int) -> dict[str, str | float]:
+    """Compare the two commands, alternating."""
+    data, blank, checkpoint = prepare(folder)
+    common = ["--path", checkpoint, "--sampling", "--beam", 1, "--batch-size", 1024]
+    ours, stock = [], []
+    for _ in range(runs):
+        ours.append(
+            seconds(
+                data, "--user-dir", USER_DIR, "--task", "seqgan", "--num-samples", SAMPLES, *common
+            )
+        )
+        stock.append(
+            seconds(
+                blank, "--task", "language_modeling", "--sample-break-mode", "eos",
+                "--min-len", LENGTH, "--max-len-b", LENGTH, "--unkpen", "1e9",
+                "--required-batch-size-multiple", 1, *common,
+            )
+        )  # fmt: skip
+    ours_s, stock_s = statistics.median(ours), statistics.median(stock)
+    return {
+        "name": "draw_10k",
+        "what": "drawing 10,000 sequences of 20 tokens, against stock fairseq-generate",
+        "ours_s": ours_s,
+        "baseline_s": stock_s,
+        "ratio": stock_s / ours_s,
+    }

@@ -1,0 +1,50 @@
+"""The command ``fairseq-seqgan``; each subcommand is a module, imported only when it is used.
+
+Such a module has ``add_arguments(parser)`` and ``run(args)``. A mistake in the input raises
+``InputError``, which ends the program with one line and exit status 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "evaluate": "measure samples and the language model that they came from",
+    "user-dir": "print the folder that fairseq's --user-dir takes",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line *argv* (default: that of this process); return the exit status.
+
+    Raises:
+        InputError: a file, option or value cannot be used.
+    """
+    argv = sys.argv[1:] if argv is None else list(argv)
+    parser = argparse.ArgumentParser(
+        prog="fairseq-seqgan", description="SeqGAN for fairseq: what fairseq's commands do not do."
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    wanted = next((arg for arg in argv if not arg.startswith("-")), None)
+    for name, summary in COMMANDS.items():
+        command = commands.add_parser(name, help=summary, description=f"{name}: {summary}.")
+        if name == wanted:
+            module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    args = parser.parse_args(argv)
+    # fairseq tells of every file it reads; the one line of an error should stand alone.
+    logging.getLogger("fairseq").setLevel(logging.WARNING)
+    args.run(args)
+    return 0
+
+
+def _version() -> str:
+    from ..version import __version__
+
+    return f"fairseq-seqgan {__version__}"

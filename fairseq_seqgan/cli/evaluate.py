@@ -1,0 +1,269 @@
+"""``fairseq-seqgan evaluate``: samples against the oracle, held-out data and training data.
+
+Shapes: B sequences, T tokens. Every NLL and entropy is in nats per token.
+
+Two things are measured, and the output keeps them apart. NLL_oracle, duplicates and copies are
+those of the samples in the file. The held-out NLL and the entropy are those of the model, as the
+policy that it is at ``--temperature``. The entropy is estimated from samples drawn afresh, the mean
+of -log G(y_t | y_1 ... y_t-1): the file may come from another temperature, or from a restricted
+draw (top-k, top-p, beam), and the NLL of its samples would then be no entropy of anything.
+
+A sequence of fixed length has no end position; otherwise the end symbol is a token as any other,
+in the NLL and in the entropy. Unknown words of held-out data, which the policy never draws, are
+left out, and the output says how many they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from fairseq.data import Dictionary
+from torch import Tensor
+
+from .. import checks
+from ..errors import InputError
+from ..metrics import likelihood
+from ..metrics.likelihood import Likelihood
+from ..oracle import OFFSET, Oracle, from_fairseq
+from ..policy import Policy, evaluating
+from ..rollout import sample
+from ..sampling import make_generator
+from . import inputs
+from .evaluation import Evaluation, measure_variety
+
+_LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
+
+Sequences = list[tuple[int, ...]]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to *parser*."""
+    parser.add_argument(
+        "--samples", type=Path, required=True, metavar="FILE",
+        help="one sample a line, or what fairseq-generate printed",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="FOLDER",
+        help="binarized data: dict.txt, train and the held-out split",
+    )  # fmt: skip
+    parser.add_argument(
+        "--oracle", type=Path, metavar="FILE", help="for NLL_oracle; its token i is the id i + 4"
+    )
+    parser.add_argument(
+        "--model", type=Path, metavar="CHECKPOINT", help="for held-out NLL and entropy"
+    )
+    parser.add_argument(
+        "--valid-subset", metavar="SPLIT", help="the held-out split; default: test, else valid"
+    )
+    parser.add_argument(
+        "--fixed-length", type=int, metavar="T",
+        help="every sequence has T tokens and no end symbol; 0: lengths vary; default: what the "
+        "checkpoint was trained with, or, with --oracle, the length of the data",
+    )  # fmt: skip
+    parser.add_argument(
+        "--temperature", type=float, default=1.0,
+        help="of the model for its NLL and entropy, 1 unless given",
+    )  # fmt: skip
+    parser.add_argument(
+        "--num-eval-samples", type=int, default=10_000, metavar="N",
+        help="fresh samples for the entropy; default %(default)s",
+    )  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, help="of these samples; default %(default)s")
+    parser.add_argument(
+        "--ngram", type=int, default=4, metavar="N", help="of copied n-grams; default %(default)s"
+    )
+    parser.add_argument(
+        "--json", nargs="?", const="-", metavar="FILE",
+        help="also write JSON to FILE; without FILE, print it in place of the table",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure what *args* ask for, and print it.
+
+    Raises:
+        InputError: a file or option cannot be used; the message names it.
+    """
+    checks.positive(
+        num_eval_samples=args.num_eval_samples, temperature=args.temperature, ngram=args.ngram
+    )
+    if args.fixed_length is not None and args.fixed_length < 0:
+        raise InputError(f"--fixed-length is {args.fixed_length}: below 0")
+    to_file = args.json not in (None, "-")
+    if to_file and not Path(args.json).resolve().parent.is_dir():
+        raise InputError(f"--json {args.json}: there is no such folder")
+    found = evaluate(args)
+    text = json.dumps(found.as_json(), indent=2, allow_nan=False)
+    print(text if args.json == "-" else found.as_text())
+    if to_file:
+        try:
+            Path(args.json).write_text(text + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"--json {args.json}: {error.strerror}") from error
+
+
+def evaluate(args: argparse.Namespace) -> Evaluation:
+    """Read everything, check it, and measure what the inputs allow."""
+    corpus = read_corpus(args)
+    samples = [sample.ids for sample in corpus.samples]
+    found = Evaluation(
+        samples=args.samples,
+        data=args.data,
+        num_samples=len(samples),
+        split=corpus.split,
+        heldout_sequences=len(corpus.heldout),
+        training_sequences=len(corpus.training),
+        temperature=args.temperature,
+        seed=args.seed,
+        ngram=args.ngram,
+    )
+    oracle = length = None
+    if args.oracle:
+        oracle = inputs.load_oracle(args.oracle, corpus.dictionary)
+        length = corpus.oracle_length()
+        corpus.require_length(length)
+    policy = make_policy(args, corpus, length) if args.model else None
+    if oracle is not None:
+        found.likelihoods["nll_oracle"] = score_with_oracle(oracle, samples)
+        found.likelihoods["oracle_nll"] = score_with_oracle(oracle, corpus.heldout)
+    if policy is not None:
+        found.fixed_length = policy.length if policy.fixed else 0
+        found.likelihoods["nll"] = score_with_policy(policy, corpus)
+        found.likelihoods["entropy"] = entropy(policy, args.num_eval_samples, args.seed)
+    found.variety = measure_variety(samples, corpus.training, args.ngram)
+    found.heldout_variety = measure_variety(corpus.heldout, corpus.training, args.ngram)
+    return found
+
+
+@dataclass
+class Corpus:
+    """What the model is held against; sequences are ids without the end symbol."""
+
+    dictionary: Dictionary
+    samples_path: Path
+    samples: list[inputs.Sample]
+    split: str  # the name of the held-out split
+    heldout: Sequences
+    training: Sequences
+
+    def oracle_length(self) -> int:
+        """Return T of the held-out data, which the oracle must be able to score."""
+        lengths = {len(sequence) for sequence in self.heldout}
+        if lengths == {0}:
+            raise InputError(f"--oracle: split '{self.split}' holds nothing but empty sequences")
+        if len(lengths) > 1:
+            raise InputError(
+                f"--oracle: the sequences of split '{self.split}' have {min(lengths)} to "
+                f"{max(lengths)} tokens; an oracle knows no end and needs one length"
+            )
+        if any(index < OFFSET for sequence in self.heldout for index in sequence):
+            raise InputError(
+                f"--oracle: split '{self.split}' holds a special symbol such as <unk>, which the "
+                "oracle cannot score"
+            )
+        return lengths.pop()
+
+    def require_length(self, length: int) -> None:
+        """Check that the oracle can score the samples."""
+        for ids, line in self.samples:
+            where = f"{self.samples_path}, line {line}"
+            if len(ids) != length:
+                raise InputError(f"{where}: {len(ids)} tokens; the oracle's data have {length}")
+            if min(ids) < OFFSET:
+                raise InputError(f"{where}: <unk>, which the oracle cannot score")
+
+
+def read_corpus(args: argparse.Namespace) -> Corpus:
+    """Read the dictionary, the samples, and the held-out and training data."""
+    dictionary = inputs.read_dictionary(args.data)
+    split = args.valid_subset or inputs.default_split(args.data)
+    return Corpus(
+        dictionary,
+        args.samples,
+        inputs.read_samples(args.samples, dictionary),
+        split,
+        inputs.read_split(args.data, split, dictionary),
+        inputs.read_split(args.data, "train", dictionary),
+    )
+
+
+def make_policy(args: argparse.Namespace, corpus: Corpus, oracle_length: int | None) -> Policy:
+    """Return the checkpoint's model as the distribution that is sampled."""
+    model, options = inputs.load_language_model(args.model, args.data, corpus.dictionary)
+    fixed = args.fixed_length
+    if fixed is None:
+        fixed = options.get("fixed_length") or 0
+        if not fixed and oracle_length:
+            fixed = oracle_length
+            note(f"all sequences of split '{corpus.split}' have {fixed} tokens: fixed length")
+    sizes = [len(sequence) for sequence in corpus.heldout]
+    for number, size in enumerate(sizes, start=1):
+        if fixed and size != fixed:
+            raise InputError(
+                f"--fixed-length {fixed}: sequence {number} of split '{corpus.split}' has {size} "
+                "tokens"
+            )
+    limit = model.max_positions()
+    needed = fixed or max(sizes) + 1
+    if needed > limit:
+        raise InputError(
+            f"{args.model}: the model takes {limit} tokens, split '{corpus.split}' needs {needed}"
+        )
+    longest = options.get("max_length") or max(len(sequence) for sequence in corpus.training)
+    return Policy(
+        model,
+        corpus.dictionary,
+        fixed_length=fixed,
+        max_length=max(1, min(longest, limit - 1)),
+        temperature=args.temperature,
+        start=corpus.dictionary.bos() if options.get("add_bos_token") else None,
+    )
+
+
+def score_with_oracle(oracle: Oracle, sequences: Sequences) -> Likelihood:
+    """Return the oracle's NLL of *sequences* of equal length (Eq. 9 for samples of G)."""
+    log_probs = oracle.log_probs(from_fairseq(torch.tensor(sequences)))
+    return likelihood.from_tokens(log_probs, torch.ones_like(log_probs, dtype=torch.bool))
+
+
+@torch.no_grad()
+def score_with_policy(policy: Policy, corpus: Corpus) -> Likelihood:
+    """Return the policy's NLL of the held-out data."""
+    end = () if policy.fixed else (policy.eos,)
+    sequences = sorted((s + end for s in corpus.heldout), key=len)  # little padding in a batch
+    parts, unscored = [], 0
+    with evaluating(policy.model):
+        start = 0
+        while start < len(sequences):
+            tokens = next_batch(sequences, start, policy)
+            start += len(tokens)
+            mask = policy.scored(tokens)
+            unscored += int((~mask & (tokens != policy.pad)).sum())
+            parts.append((policy.log_probs(tokens), mask))
+    if unscored:
+        note(f"{unscored} tokens of split '{corpus.split}', unknown words, are left out of its NLL")
+    return likelihood.concatenate(parts)
+
+
+def next_batch(sequences: Sequences, start: int, policy: Policy) -> Tensor:
+    """Return the rows from *start* on that may be scored together: (B, T), padded at the end."""
+    longest = len(sequences[-1])
+    rows = sequences[start : start + max(1, _LOGITS // (longest * policy.size))]
+    width = len(rows[-1])
+    return torch.tensor([[*row, *[policy.pad] * (width - len(row))] for row in rows])
+
+
+def entropy(policy: Policy, num: int, seed: int) -> Likelihood:
+    """Estimate the policy's entropy per token from *num* fresh samples."""
+    drawn = sample(policy, num, make_generator("evaluate", seed))
+    return likelihood.from_tokens(drawn.log_probs, drawn.mask)
+
+
+def note(message: str) -> None:
+    """Tell the user what was assumed; on stderr, so that printed JSON stays JSON."""
+    print(f"note: {message}", file=sys.stderr)

@@ -1,0 +1,174 @@
+"""Reading what the commands are given: samples, binarized data and checkpoints.
+
+Every problem is an ``InputError`` that names the file and, in a text file, the line.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from fairseq import checkpoint_utils
+from fairseq.data import Dictionary
+from fairseq.data.data_utils import load_indexed_dataset
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.models import FairseqLanguageModel
+from fairseq.tasks.language_modeling import LanguageModelingTask
+from omegaconf import DictConfig
+
+from .. import checks
+from ..errors import InputError
+from ..oracle import OFFSET, Oracle
+
+_HYPOTHESIS = re.compile(r"H-(\d+)\t")
+
+
+class Sample(NamedTuple):
+    """A sequence that was read from a text file."""
+
+    ids: tuple[int, ...]  # in the dictionary; no end symbol
+    line: int  # its line number in the file, from 1
+
+
+def read_dictionary(folder: Path) -> Dictionary:
+    """Return the dictionary of the binarized data in *folder*.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
+    checks.data_folder(str(folder))
+    path = folder / "dict.txt"
+    try:
+        return Dictionary.load(str(path))
+    except (ValueError, RuntimeError, OSError) as error:
+        raise InputError(f"{path}: not a fairseq dictionary ({_first_line(error)})") from error
+
+
+def read_samples(path: Path, dictionary: Dictionary) -> list[Sample]:
+    """Return the samples in *path*: plain text, one a line, or ``fairseq-generate``'s raw output.
+
+    The latter is recognised by its ``H-<id>\\t<score>\\t<text>`` lines. They are put into the
+    order of their ids, and all other lines are ignored. An empty line is an empty sample.
+
+    Raises:
+        InputError: the file is missing or empty, or a word is not in *dictionary*.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({_first_line(error)})") from error
+    if lines[-1] == "":
+        lines.pop()
+    if not lines:
+        raise InputError(f"{path}: is empty, there are no samples in it")
+    texts = _hypotheses(path, lines) or list(enumerate(lines, start=1))
+    return [Sample(_encode(path, line, text, dictionary), line) for line, text in texts]
+
+
+def _hypotheses(path: Path, lines: list[str]) -> list[tuple[int, str]]:
+    """Return (line number, text) of the H- lines, in the order of their ids; [] if none."""
+    found = []
+    for number, line in enumerate(lines, start=1):
+        match = _HYPOTHESIS.match(line)
+        if match is None:
+            continue
+        fields = line.split("\t", 2)
+        if len(fields) < 3:
+            raise InputError(f"{path}, line {number}: not H-<id>, score and text between tabs")
+        found.append((int(match[1]), number, fields[2]))
+    found.sort(key=lambda hypothesis: hypothesis[0])  # stable: several of one id keep their order
+    return [(number, text) for _, number, text in found]
+
+
+def _encode(path: Path, line: int, text: str, dictionary: Dictionary) -> tuple[int, ...]:
+    ids = []
+    for word in text.split():
+        index = dictionary.indices.get(word)
+        if index is None:
+            raise InputError(f"{path}, line {line}: '{word}' is not in the dictionary")
+        if index in (dictionary.bos(), dictionary.pad(), dictionary.eos()):
+            raise InputError(f"{path}, line {line}: '{word}' is a special symbol, not a word")
+        ids.append(index)
+    return tuple(ids)
+
+
+def default_split(folder: Path) -> str:
+    """Return the name of the held-out split to use: ``test`` if there is one, else ``valid``."""
+    return "test" if (folder / "test.idx").is_file() else "valid"
+
+
+def read_split(folder: Path, split: str, dictionary: Dictionary) -> list[tuple[int, ...]]:
+    """Return the sequences of a binarized split as ids, without the end symbol.
+
+    Raises:
+        InputError: the split is missing, truncated, empty or made with another dictionary.
+    """
+    checks.split_files(str(folder), split)
+    path = str(folder / split)
+    try:
+        # As in training, train1, train2, ... belong to train.
+        dataset = load_indexed_dataset(path, dictionary, combine=split == "train")
+        sequences = [tuple(dataset[i].tolist()) for i in range(len(dataset))]
+    except Exception as error:  # whatever numpy, struct and fairseq make of broken bytes
+        raise InputError(
+            f"{path}.bin or .idx cannot be read, perhaps truncated ({_first_line(error)})"
+        ) from error
+    if not sequences:
+        raise InputError(f"{path}.bin: the split is empty")
+    largest = max((max(sequence, default=0) for sequence in sequences), default=0)
+    if largest >= len(dictionary):
+        raise InputError(
+            f"{path}.bin: holds the id {largest}, {folder / 'dict.txt'} has only "
+            f"{len(dictionary)} symbols"
+        )
+    eos = dictionary.eos()
+    return [s[:-1] if s and s[-1] == eos else s for s in sequences]
+
+
+def load_oracle(path: Path, dictionary: Dictionary) -> Oracle:
+    """Return the oracle in *path*, whose token i is the dictionary's id i + 4.
+
+    Raises:
+        InputError: it cannot be read, or its vocabulary is not as large as the dictionary's.
+    """
+    oracle = Oracle.load(path)
+    words = len(dictionary) - OFFSET
+    if oracle.vocab_size != words:
+        raise InputError(
+            f"{path}: an oracle of {oracle.vocab_size} words, the data's dictionary has {words}"
+        )
+    return oracle
+
+
+def load_language_model(
+    path: Path, folder: Path, dictionary: Dictionary
+) -> tuple[FairseqLanguageModel, DictConfig]:
+    """Return the language model in the checkpoint *path*, and the task's options stored with it.
+
+    fairseq's own task builds it, whatever task trained it: the model needs nothing but the
+    dictionary, and the files that the training began with may be gone.
+
+    Raises:
+        InputError: it is missing, truncated, no language model, or of another dictionary.
+    """
+    checks.checkpoint(str(path), dictionary)
+    try:
+        state = checkpoint_utils.load_checkpoint_to_cpu(str(path), {"data": str(folder)})
+        if state.get("cfg") is None:
+            state["cfg"] = convert_namespace_to_omegaconf(state["args"])
+        options = state["cfg"].task
+        task = LanguageModelingTask.setup_task(options)
+        models, _, _ = checkpoint_utils.load_model_ensemble_and_task(
+            [str(path)], task=task, state=state
+        )
+    except Exception as error:  # a model may fail in any way to be built from foreign options
+        raise InputError(
+            f"{path}: no language model that fits {folder / 'dict.txt'} ({_first_line(error)})"
+        ) from error
+    return models[0], options
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]

@@ -1,0 +1,54 @@
+"""Packaging; see the Makefile for the order in which a fresh environment is built.
+
+fairseq-fixed compiles against the torch and numpy it finds, so both, and cython, come first and
+both packages are installed with ``--no-build-isolation``.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def read_version() -> str:
+    """Return the version that fairseq_seqgan/version.py states, without importing torch."""
+    text = (ROOT / "fairseq_seqgan" / "version.py").read_text(encoding="utf-8")
+    match = re.search(r'^__version__ = "([^"]+)"$', text, re.MULTILINE)
+    if match is None:
+        raise RuntimeError("fairseq_seqgan/version.py states no __version__")
+    return match.group(1)
+
+
+def read_readme() -> str:
+    """Return the README if there is one."""
+    path = ROOT / "README.md"
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+setup(
+    name="fairseq-seqgan",
+    version=read_version(),
+    description="SeqGAN (Yu et al., 2017) as a fairseq plugin",
+    long_description=read_readme(),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    packages=find_packages(include=["fairseq_seqgan", "fairseq_seqgan.*"]),
+    python_requires=">=3.11,<3.13",  # tested: 3.11
+    install_requires=[
+        # The official fairseq 0.12.2 does not import on Python 3.11; this fork of its main does.
+        "fairseq-fixed==0.12.3.1",
+        "matplotlib>=3.7",
+        # fairseq uses np.compat, which numpy 2 removed. Tested: 1.26.4.
+        "numpy>=1.24,<2",
+        "sacrebleu>=2.3",
+        "scikit-learn>=1.3",
+        "scipy>=1.11",
+        "tabulate>=0.9",
+        # 2.6 is the first torch whose torch.load defaults to weights_only. Tested: 2.13.0.
+        "torch>=2.6",
+    ],
+    extras_require={"dev": ["pytest>=8", "pytest-timeout>=2.3", "ruff>=0.6"]},
+    entry_points={"console_scripts": ["fairseq-seqgan = fairseq_seqgan.cli:main"]},
+)

@@ -1,0 +1,36 @@
+"""Fixtures that more than one test file uses."""
+
+from pathlib import Path
+
+import pytest
+from trainings import data, played, pretrained, text
+
+__all__ = ["data", "played", "pretrained", "text"]
+
+DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of public data files, which the project does not ship."""
+    if not DATA.is_dir():
+        pytest.skip(f"the public data files are not in {DATA}")
+    return DATA.resolve()
+
+
+@pytest.fixture(scope="session")
+def authors_pickle(shared_data: Path) -> Path:
+    """The SeqGAN authors' oracle, as they published it."""
+    return _existing(shared_data / "oracle" / "target_params_py3.pkl")
+
+
+@pytest.fixture(scope="session")
+def authors_npz(shared_data: Path) -> Path:
+    """The SeqGAN authors' oracle as named arrays."""
+    return _existing(shared_data / "oracle" / "target_params.npz")
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        pytest.skip(f"the authors' oracle parameters are not in {path}")
+    return path
