@@ -9,13 +9,14 @@ export SEED
 
 VENV := .venv
 BIN := $(VENV)/bin
+# Holds the folder it was made in: an environment does not survive a move.
 STAMP := $(VENV)/.installed
 # There while the environment is being built: found at the start, it means "half built".
 UNFINISHED := $(VENV)/.unfinished
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check-system demo test lint bench clean
+.PHONY: help venv check-system demo test lint bench clean moved
 
 help:
 	@echo "make demo   train on data of a small oracle, end to end (SEED=$(SEED))"
@@ -49,7 +50,8 @@ venv: $(STAMP)
 # newest torch would be downloaded just for that.
 $(STAMP): setup.py requirements-build.txt
 	@$(MAKE) --no-print-directory check-system
-	@if [ -e $(UNFINISHED) ] || ! $(BIN)/python -c "" 2>/dev/null; then rm -rf $(VENV); fi
+	@if [ -e $(UNFINISHED) ] || ! $(BIN)/python -c "" 2>/dev/null || \
+		{ [ -e $@ ] && [ "$$(cat $@)" != "$(CURDIR)" ]; }; then rm -rf $(VENV); fi
 	@mkdir -p $(VENV) && touch $(UNFINISHED)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install $(TORCH)
@@ -57,7 +59,11 @@ $(STAMP): setup.py requirements-build.txt
 	$(PIP) install --no-build-isolation fairseq-fixed==0.12.3.1
 	$(PIP) install --no-build-isolation -e ".[dev]"
 	$(PIP) check
-	@rm $(UNFINISHED) && touch $@
+	@rm $(UNFINISHED) && echo "$(CURDIR)" > $@
+
+ifneq ($(shell cat $(STAMP) 2>/dev/null),$(CURDIR))
+$(STAMP): moved
+endif
 
 # Each failure is one line that says what to do.
 check-system:

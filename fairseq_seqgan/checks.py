@@ -48,7 +48,8 @@ def split_files(data: str, split: str) -> None:
     for path in (index, content):
         if not path.is_file():
             raise InputError(f"{path}: missing; there is no split '{split}'")
-    head = index.read_bytes()[: _MMAP_HEAD.size]
+    with index.open("rb") as file:
+        head = file.read(_MMAP_HEAD.size)
     if not head.startswith(_MMAP_MAGIC[: max(1, len(head))]):
         return  # one of fairseq's older formats
     _, _, code, num = _MMAP_HEAD.unpack(head.ljust(_MMAP_HEAD.size, b"\0"))

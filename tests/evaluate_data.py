@@ -22,9 +22,9 @@ UNK, EOS, OFFSET = 3, 2, 4
 SAMPLES = [[0, 1, 2, 3], [7, 7, 7, 7], [0, 1, 2, 3], [5, 4, 3, 2], [6, 0, 6, 0]]
 
 
-def binarize(folder: Path, split: str, sequences: list[list[int]]) -> None:
+def binarize(folder: Path, split: str, sequences: list[list[int]], impl: str = "mmap") -> None:
     """Write sequences of ids as fairseq-preprocess does: with an end symbol."""
-    builder = make_builder(str(folder / f"{split}.bin"), impl="mmap", vocab_size=WORDS + OFFSET)
+    builder = make_builder(str(folder / f"{split}.bin"), impl=impl, vocab_size=WORDS + OFFSET)
     for sequence in sequences:
         builder.add_item(torch.tensor([*sequence, EOS]))
     builder.finalize(str(folder / f"{split}.idx"))

@@ -9,7 +9,12 @@ from models import make_dictionary
 
 from fairseq_seqgan.errors import InputError
 from fairseq_seqgan.models import cnn_highway, windows
-from fairseq_seqgan.models.cnn_highway import CNNHighway, CNNHighwayConfig, parse_kernels
+from fairseq_seqgan.models.cnn_highway import (
+    CNNHighway,
+    CNNHighwayConfig,
+    parse_kernels,
+    score_dtype,
+)
 
 PAD, SIZE = 1, 24
 KERNELS = [(1, 3), (2, 4), (5, 2)]
@@ -168,3 +173,35 @@ def test_scoring_without_tables_is_cut_into_chunks(net, monkeypatch):
     monkeypatch.setattr(windows, "_TABLE_ELEMENTS", 0)
     monkeypatch.setattr(cnn_highway, "_CONVOLVED_ROWS", 7)
     torch.testing.assert_close(net.score(rows), net(rows).softmax(dim=1)[:, 1])
+
+
+@pytest.mark.skipif(score_dtype("auto") == torch.float32, reason="no bfloat16 on this processor")
+def test_scoring_in_bfloat16_moves_no_reward_by_more_than_a_bound():
+    """D at the paper's sizes, after some training: every score within 0.004 of float32's."""
+    torch.manual_seed(1)
+    task = type("Task", (), {"source_dictionary": make_dictionary(100)})
+    net = CNNHighway.build_model(CNNHighwayConfig(d_score_dtype="bfloat16"), task)
+    real, fake = torch.randint(4, 60, (640, 20)), torch.randint(30, 104, (640, 20))
+    labels = torch.arange(2).flip(0).repeat_interleave(32)
+    optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)
+    for begin in range(0, 640, 32):
+        optimizer.zero_grad()
+        rows = torch.cat([real[begin : begin + 32], fake[begin : begin + 32]])
+        (F.cross_entropy(net(rows), labels) + net.penalty()).backward()
+        optimizer.step()
+    net.eval()
+    rows = torch.cat([real, fake])
+    lowered = net.score(rows)
+    net.score_dtype = torch.float32
+    exact = net.score(rows)
+    assert exact.std() > 0.05
+    assert 0 < (lowered - exact).abs().max() < 0.004
+
+
+def test_precision_that_the_processor_lacks(monkeypatch, caplog):
+    """A warning, and float32."""
+    for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, probe, lambda: False)
+    assert score_dtype("bfloat16") == torch.float32
+    assert "has none" in caplog.text
+    assert score_dtype("auto") == torch.float32

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from evaluate_data import (
     SAMPLES,
     WORDS,
     PlainLM,
+    binarize,
     make_data,
     make_sentences,
     oracle_nll,
@@ -130,6 +132,16 @@ def test_training_data_is_all_copied(data, tmp_path, capsys):
     found = evaluate(capsys, "--samples", copies, "--data", data, "--oracle", data / "oracle.npz")
     assert found["copied_samples"] == found["copied_4grams"] == 1.0
     assert found["heldout_copied_samples"] < 1.0
+
+
+def test_shards_of_the_training_data_are_one(data, samples, tmp_path, capsys):
+    """fairseq trains on train, train1 ...; a sample that stands in train1 is copied."""
+    folder = tmp_path / "sharded"
+    shutil.copytree(data, folder)
+    binarize(folder, "train1", [[w + OFFSET for w in SAMPLES[1]]])
+    found = evaluate(capsys, "--samples", samples, "--data", folder)
+    assert found["training_sequences"] == 61
+    assert found["copied_samples"] == pytest.approx(0.2)
 
 
 def test_no_4gram_is_null_and_a_dash(sentences, tmp_path, capsys):

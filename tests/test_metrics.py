@@ -56,6 +56,12 @@ class TestLikelihood:
             assert got.nll == 1.5
             assert math.isnan(got.stderr)
 
+    def test_one_sequence_has_no_standard_error(self):
+        # 1 / 49 * 49 is not quite 1: the residual is not 0 and would be divided by 0.
+        assert math.isnan(
+            likelihood.from_sequences(torch.tensor([-1.0]), torch.tensor([49])).stderr
+        )
+
     def test_impossible_token_is_infinite(self):
         mask = torch.ones(1, 2, dtype=torch.bool)
         assert likelihood.from_tokens(torch.tensor([[-1.0, -math.inf]]), mask).nll == math.inf
@@ -75,7 +81,7 @@ class TestLikelihood:
         [
             (torch.zeros(0, 3), torch.zeros(0, 3, dtype=torch.bool)),
             (torch.zeros(2, 3), torch.zeros(2, 3, dtype=torch.bool)),
-            (torch.zeros(2, 3), torch.zeros(2, 1, dtype=torch.bool)),
+            (torch.zeros(2, 3), torch.ones(2, 1, dtype=torch.bool)),
             (torch.zeros(3), torch.ones(3, dtype=torch.bool)),
         ],
         ids=["no sequence", "no token", "broadcastable mask", "one dimension"],

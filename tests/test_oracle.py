@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fairseq_seqgan import oracle_file
+from fairseq_seqgan import oracle_file, sampling
 from fairseq_seqgan.errors import InputError
 from fairseq_seqgan.oracle import ARRAY_NAMES, OFFSET, Oracle, from_fairseq, to_fairseq
 from fairseq_seqgan.sampling import make_generator
@@ -129,6 +129,20 @@ def test_samples_do_not_depend_on_the_batch_size(batch_size):
     found = oracle.sample(150, 6, make_generator("batch"), batch_size=batch_size)
     assert torch.equal(found, expected)
     assert len(expected.unique(dim=0)) == 150
+
+
+def test_no_batch_is_so_small_that_it_is_rounded_differently(monkeypatch):
+    """A matrix product of a few rows has other last bits, which now and then change a token."""
+    rows, draw = [], sampling.draw
+
+    def recording(logits, *rest):
+        rows.append(len(logits))
+        return draw(logits, *rest)
+
+    monkeypatch.setattr(sampling, "draw", recording)
+    for num, batch_size in ((5, 1), (5, None), (40, 39)):
+        assert small().sample(num, 2, make_generator("batch"), batch_size).shape == (num, 2)
+    assert min(rows) >= 16
 
 
 def test_samples_repeat_with_the_seed_and_change_with_it():

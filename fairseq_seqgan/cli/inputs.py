@@ -38,11 +38,7 @@ def read_dictionary(folder: Path) -> Dictionary:
         InputError: there is none, or it cannot be read.
     """
     checks.data_folder(str(folder))
-    path = folder / "dict.txt"
-    try:
-        return Dictionary.load(str(path))
-    except (ValueError, RuntimeError, OSError) as error:
-        raise InputError(f"{path}: not a fairseq dictionary ({_first_line(error)})") from error
+    return Dictionary.load(str(folder / "dict.txt"))
 
 
 def read_samples(path: Path, dictionary: Dictionary) -> list[Sample]:

@@ -17,7 +17,7 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from torch import Tensor
 
-from ..errors import require_finite
+from ..errors import InputError, require_finite
 from ..models.cnn_highway import CNNHighway, CNNHighwayConfig
 from ..optim import DISCRIMINATOR
 from ..schedule import Phase
@@ -48,10 +48,15 @@ class SeqGANCriterion(FairseqCriterion):
     Args:
         cfg: options of D.
         task: a task with ``policy(model)`` and a ``source_dictionary``.
+
+    Raises:
+        InputError: the task is another one, or an option of D is out of range.
     """
 
     def __init__(self, cfg: SeqGANCriterionConfig, task: FairseqTask) -> None:
         super().__init__(task)
+        if not hasattr(task, "policy"):
+            raise InputError("--criterion seqgan needs --task seqgan")
         self.make_policy = task.policy
         self.discriminator = CNNHighway.build_model(cfg, task)
         for parameter in self.discriminator.parameters():

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_CHUNK_ELEMENTS = 2 * 1024 * 1024  # responses (float32) that are made and reduced at a time
+_CHUNK_ELEMENTS = 512 * 1024  # responses (float32) that are made and reduced at a time
 _TABLE_ELEMENTS = 64 * 1024 * 1024  # a larger table is not made; the convolution is used instead
 
 
