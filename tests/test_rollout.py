@@ -4,7 +4,7 @@ import pytest
 import torch
 from models import make_dictionary, make_lm
 
-from fairseq_seqgan.policy import Policy
+from fairseq_seqgan.policy import Policy, banned_symbols
 from fairseq_seqgan.rollout import action_values, roll_out, sample
 from fairseq_seqgan.sampling import make_generator
 
@@ -184,4 +184,16 @@ def test_temperature_is_part_of_the_policy(arch):
     cold.temperature = 0.5
     drawn = sample(cold, 30, make_generator(9))
     cold.model.eval()
-    torch.testing.assert_close(cold.log_probs(drawn.tokens), drawn.log_probs, rtol=1e-4, atol=1e-4)
+    scores = cold.log_probs(drawn.tokens)
+    torch.testing.assert_close(scores, drawn.log_probs, rtol=1e-4, atol=1e-4)
+    first = cold.model(torch.full((1, 1), cold.start))[0][0, 0] / 0.5
+    first[cold.banned] = -torch.inf
+    torch.testing.assert_close(scores[:, 0], first.log_softmax(0)[drawn.tokens[:, 0]])
+
+
+def test_what_is_never_drawn():
+    """bos, pad, unk and filler words; eos where the length is fixed."""
+    dictionary = make_dictionary(3)
+    dictionary.add_symbol("madeupword0000")
+    assert banned_symbols(dictionary, fixed_length=False) == [0, PAD, 3, 7]
+    assert banned_symbols(dictionary, fixed_length=True) == [0, PAD, EOS, 3, 7]

@@ -49,6 +49,8 @@ def test_banned_symbols_are_never_drawn(u):
     banned = torch.rand(rows, 300, generator=make_generator(5)) < 0.9
     banned[:, 0] = banned[:, 299] = True
     banned[:, 150] = False
+    banned[::2, :140] = True  # a whole first block, and the last, without any probability
+    banned[1::2, 160:] = True
     logits[banned] = -torch.inf
     tokens, log_probs = draw(logits, torch.full((rows,), u))
     assert not banned.gather(1, tokens.unsqueeze(1)).any()
