@@ -1,7 +1,12 @@
 """SeqGAN as a fairseq plugin: ``--user-dir`` points here. Importing it registers everything."""
 
-from . import compat
-from .version import __version__
+import logging
+
+# While it is imported, fairseq asks every user for tensorboardX, on every command.
+logging.getLogger("fairseq.tasks.text_to_speech").setLevel(logging.WARNING)
+
+from . import compat  # noqa: E402
+from .version import __version__  # noqa: E402
 
 compat.allow_checkpoints()
 compat.numpy_2()

@@ -209,8 +209,8 @@ def train_ranks(
 
 def load(checkpoint: Path) -> dict:
     """Load a fairseq checkpoint; a stock one of an ``lstm_lm`` holds an ``argparse.Namespace``."""
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        return torch.load(checkpoint, map_location="cpu", weights_only=True)
+    torch.serialization.add_safe_globals([argparse.Namespace])
+    return torch.load(checkpoint, map_location="cpu", weights_only=True)
 
 
 def training_state(checkpoint: Path) -> dict:
