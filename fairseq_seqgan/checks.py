@@ -2,7 +2,6 @@
 
 import math
 import struct
-import zipfile
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -83,11 +82,13 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
         raise InputError(f"{path}: no such checkpoint")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        weights = dict(state["model"])
-    except (RuntimeError, EOFError, OSError, UnpicklingError, zipfile.BadZipFile, ValueError) as e:
-        reason = str(e).strip().splitlines()[0][:120] if str(e).strip() else type(e).__name__
+    # What damaged bytes can make torch.load raise; a bad zip is an OSError or a RuntimeError.
+    except (RuntimeError, LookupError, EOFError, OSError, UnpicklingError, ValueError) as e:
+        reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:120]
         raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
-    except (KeyError, TypeError) as e:
+    try:
+        weights = dict(state["model"])
+    except (LookupError, TypeError, ValueError) as e:
         raise InputError(f"{path}: not a fairseq checkpoint (it holds no model)") from e
     for name, weight in weights.items():
         if name.endswith("embed_tokens.weight") and len(weight) != len(dictionary):

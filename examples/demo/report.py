@@ -1,0 +1,88 @@
+"""What the demo ends with: ``report.json``, the picture, and the table with its explanation."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from recipe import DemoError
+from tabulate import tabulate
+
+TITLES = {
+    "oracle": "oracle",
+    "mle": "MLE",
+    "seqgan": "SeqGAN",
+    "constant_reward": "constant reward",
+}
+GAMES = ("seqgan", "constant_reward")
+METRICS = ("nll_oracle", "nll", "entropy")
+AUCS = ("d_auc_train", "d_auc_heldout")
+
+Systems = dict[str, dict[str, float]]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in *path*.
+
+    Raises:
+        DemoError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DemoError(f"{path}: cannot be read ({error})") from error
+
+
+def extract(raw: Path, expected: int) -> str:
+    """Return the samples in what ``fairseq-generate`` wrote, one a line, in their order.
+
+    Raises:
+        DemoError: there are not *expected* ones.
+    """
+    with raw.open(encoding="utf-8") as lines:
+        found = [re.match(r"H-(\d+)\t[^\t]*\t(.*)", line) for line in lines]
+    texts = {int(match[1]): match[2] for match in found if match}
+    if len(texts) != expected:
+        raise DemoError(f"{raw}: holds {len(texts)} samples, not {expected}")
+    return "".join(f"{text}\n" for _, text in sorted(texts.items()))
+
+
+def table(systems: Systems) -> str:
+    """Return the results as text, with '-' where there is no number."""
+    rows = [
+        [TITLES[name], *(numbers.get(column) for column in (*METRICS, *AUCS))]
+        for name, numbers in systems.items()
+    ]
+    headers = [
+        "", "NLL_oracle", "held-out NLL", "entropy", "D's AUC,\ntraining", "D's AUC,\nheld out",
+    ]  # fmt: skip
+    formats = ("", ".3f", ".3f", ".3f", ".2f", ".2f")
+    return tabulate(rows, headers, floatfmt=formats, missingval="-")
+
+
+def explain(systems: Systems, samples: int) -> str:
+    """Return the lines under the table: what the columns are, and what this run does not show."""
+    mle, seqgan, control = (systems[name] for name in ("mle", *GAMES))
+    lines = [
+        f"Nats per token; lower NLLs are better. NLL_oracle and entropy: {samples} samples. "
+        "Held-out NLL: test data.",
+        "D's AUC: the probability that D scores real text (seen in training / held out) above a "
+        "sample; 0.5: it cannot\n  tell them apart. MLE's row is D before the first round; the "
+        "last two are each training's own D at its end.",
+    ]
+    change = {name: systems[name]["nll_oracle"] - mle["nll_oracle"] for name in GAMES}
+    lines.append(
+        f"NLL_oracle against MLE: SeqGAN {change['seqgan']:+.3f}, "
+        f"constant reward {change['constant_reward']:+.3f}."
+    )
+    if change["constant_reward"] < 0:
+        lines.append(
+            "The constant reward knows nothing about the data and lowers NLL_oracle too, by "
+            "narrowing what is drawn (entropy):\n  NLL_oracle alone cannot tell the two apart. "
+            "Look at the held-out NLL beside it: "
+            f"MLE {mle['nll']:.3f}, SeqGAN {seqgan['nll']:.3f}, "
+            f"constant reward {control['nll']:.3f}."
+        )
+    return "\n".join(lines)
