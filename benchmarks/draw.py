@@ -45,6 +45,7 @@ def prepare(folder: Path) -> tuple[Path, Path, Path]:
         "--arch", "lstm_lm", "--criterion", "cross_entropy", "--fixed-length", LENGTH,
         "--decoder-embed-dim", 32, "--decoder-hidden-size", 32, "--decoder-out-embed-dim", 32,
         "--tokens-per-sample", LENGTH + 1, "--batch-size", 64, "--max-update", 1, "--cpu",
+        "--optimizer", "adam", "--lr", "0.01",
         "--save-dir", save, "--disable-validation", "--no-epoch-checkpoints",
     )  # fmt: skip
     return data, blank, save / "checkpoint_last.pt"

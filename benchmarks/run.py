@@ -150,6 +150,7 @@ def main() -> None:
     for benchmark in (d_step, g_step):
         print(f"running {benchmark.__name__} ...", flush=True)
         figures.append(benchmark(args.runs))
+        print(f"  {figures[-1]['ratio']:.2f} times as fast", flush=True)
     print("running draw_10k ...", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         figures.append(draw.draw_10k(Path(folder), args.runs))
