@@ -8,10 +8,14 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from fairseq.distributed.utils import _TensorPlaceholder, all_gather_list
+from fairseq.models import FairseqDecoder
+from fairseq.models.lstm import LSTMDecoder
+from fairseq.models.transformer import TransformerDecoderBase
 from fairseq.tasks.language_modeling import LanguageModelingConfig
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
+from torch import Tensor, nn
 
 
 def allow_checkpoints() -> None:
@@ -86,3 +90,22 @@ def end_training_at(root: DictConfig, epochs: int, updates: int) -> None:
     limits = root.optimization
     limits.max_epoch = min(limits.max_epoch or epochs, epochs)
     limits.max_update = min(limits.max_update or updates, updates)
+
+
+def last_linear(decoder: FairseqDecoder) -> tuple[Tensor, Tensor | None] | None:
+    """Return weight (V, C) and bias (V,) or None of the linear layer that *decoder* ends in.
+
+    None for a decoder that projects in another way. ``output_layer`` cannot be told where to write
+    its logits, so the sampler multiplies with the weights itself where it knows how.
+    """
+    project = type(decoder).output_layer
+    if getattr(decoder, "adaptive_softmax", None) is not None:
+        return None
+    if project is LSTMDecoder.output_layer:
+        if decoder.share_input_output_embed:
+            return decoder.embed_tokens.weight, None
+        return decoder.fc_out.weight, decoder.fc_out.bias
+    if project is TransformerDecoderBase.output_layer:
+        layer = decoder.output_projection
+        return (layer.weight, layer.bias) if isinstance(layer, nn.Linear) else None
+    return None

@@ -83,7 +83,7 @@ class Game:
         drawn = played.samples
         require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
         noise = make_generator("reward", *key)
-        rewards = self.reward(played.completions.flatten(0, 1), noise).view(-1, rollouts)
+        rewards = self.reward.of_completions(played, noise)
         final = self.reward(drawn.tokens, noise)
         require_finite(rewards, "generator step", "the reward of the rollouts")
         require_finite(final, "generator step", "the reward")

@@ -153,20 +153,19 @@ class Oracle(nn.Module):
         # Uniforms of rows that nobody asked for fill up the last chunk.
         uniforms = nn.functional.pad(uniforms, (0, 0, 0, _MIN_ROWS))
         logits = torch.empty(max(rows, _MIN_ROWS), self.vocab_size, device=device)
-        workspace = sampling.make_workspace(*logits.shape, device)
         for first in range(0, num, rows):
             count = min(rows, num - first)
             chunk = uniforms[first : first + max(count, _MIN_ROWS)]
-            tokens[first : first + count] = self._draw(chunk, logits, workspace)[:count]
+            tokens[first : first + count] = self._draw(chunk, logits)[:count]
         return tokens
 
-    def _draw(self, uniforms: Tensor, logits: Tensor, workspace: Tensor) -> Tensor:
+    def _draw(self, uniforms: Tensor, logits: Tensor) -> Tensor:
         """Draw one sequence per row of *uniforms* (R, T) in the memory given: (R, T) tokens."""
         token, state = self._start(uniforms.size(0))
         drawn = []
         for column in uniforms.unbind(dim=1):
             state = self._step(token, state)
-            token, _ = sampling.draw(self._project(state, logits), column, workspace)
+            token, _ = sampling.draw(self._project(state, logits), column)
             drawn.append(token)
         return torch.stack(drawn, dim=1)
 
@@ -187,10 +186,10 @@ class Oracle(nn.Module):
             for t in range(tokens.size(1)):
                 state = self._step(previous, state)
                 scores = self._project(state, logits)
-                scores -= scores.amax(dim=1, keepdim=True)
+                # In place, in memory that is in the cache.
+                log_probs = torch.log_softmax(scores, 1, out=scores)
                 previous = tokens[chunk, t]
-                chosen = scores.gather(1, previous.unsqueeze(1)).squeeze(1)
-                result[chunk, t] = chosen - scores.exp_().sum(dim=1).log()
+                result[chunk, t] = log_probs.gather(1, previous.unsqueeze(1)).squeeze(1)
         return result
 
     def nll(self, tokens: Tensor) -> Tensor:

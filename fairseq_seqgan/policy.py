@@ -9,7 +9,7 @@ policy gradient and of the NLL; the other symbols' probabilities are scaled up t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -17,7 +17,7 @@ from fairseq.data import Dictionary
 from fairseq.models import BaseFairseqModel, FairseqDecoder, FairseqIncrementalDecoder
 from torch import Tensor, nn
 
-from . import sampling
+from . import compat, sampling
 from .errors import InputError
 
 
@@ -92,8 +92,8 @@ class Policy:
         self.size = len(dictionary)
         self.banned = torch.tensor(banned_symbols(dictionary, self.fixed))
         decoder = type(model.decoder)
+        self._logits: Tensor | None = None
         self._has_features = decoder.extract_features is not FairseqDecoder.extract_features
-        self._workspace: Tensor | None = None
 
     @property
     def device(self) -> torch.device:
@@ -128,16 +128,38 @@ class Policy:
         chunk × V whatever R is. Returns tokens (R,) and their log-probabilities (R,) in nats.
         """
         chunk = sampling.chunk_rows(self.size, features.device)
-        if self._workspace is None or self._workspace.device != features.device:
-            self._workspace = sampling.make_workspace(chunk, self.size, features.device)
+        project = self._projection(features, chunk)
         drawn = []
         for part, u in zip(features.split(chunk), uniforms.split(chunk), strict=True):
-            logits = self._project(part)
+            logits = project(part)
             if self.top_k > 0 or self.top_p > 0:
                 logits = sampling.restrict(logits, self.top_k, self.top_p)
-            drawn.append(sampling.draw(logits, u, self._workspace))
+            drawn.append(sampling.draw(logits, u))
         tokens, log_probs = zip(*drawn, strict=True)
         return torch.cat(tokens), torch.cat(log_probs)
+
+    def _projection(self, features: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
+        """Return a function from up to *rows* of *features* to masked logits (R, V).
+
+        Where the decoder ends in a plain linear layer, every chunk is written into the same memory,
+        with the mask and the temperature inside: fresh memory costs as much as the arithmetic.
+        """
+        layer = compat.last_linear(self.model.decoder) if self._has_features else None
+        if layer is None or features.dtype != torch.float32:
+            return self._project
+        weight, bias = layer
+        bias = weight.new_zeros(len(weight)) if bias is None else bias / self.temperature
+        bias = bias.index_fill(0, self.banned.to(bias.device), -torch.inf)
+        weight = weight.t()
+        memory = self._logits
+        if memory is None or memory.device != features.device or len(memory) < rows:
+            self._logits = memory = features.new_empty(rows, self.size)
+        scale = 1 / self.temperature
+
+        def project(part: Tensor) -> Tensor:
+            return torch.addmm(bias, part, weight, alpha=scale, out=memory[: len(part)])
+
+        return project
 
     def _project(self, features: Tensor) -> Tensor:
         """Return masked logits (R, V), in memory that the caller may overwrite."""

@@ -8,7 +8,7 @@ data. A result that a control reaches as well says nothing about D.
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor
@@ -16,22 +16,28 @@ from torch import Tensor
 from .errors import InputError
 from .models.cnn_highway import CNNHighway
 from .policy import evaluating
+from .rollout import Rollouts
 
 REWARDS = ("discriminator", "constant", "random")
 BASELINES = ("none", "mean")
 
 
-class Reward(Protocol):
+class Reward(ABC):
     """A function from finished sequences to their rewards."""
 
     reads_tokens: bool  # False: the value does not depend on the tokens, so nobody need draw them
 
+    @abstractmethod
     def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
         """Return the rewards (R,) of *tokens* (R, T); random ones come from *generator*."""
-        ...
+
+    def of_completions(self, played: Rollouts, generator: torch.Generator) -> Tensor:
+        """Return the rewards (P, N) of ``played.completions``."""
+        completions = played.completions
+        return self(completions.flatten(0, 1), generator).view(completions.shape[:2])
 
 
-class DiscriminatorReward:
+class DiscriminatorReward(Reward):
     """D(Y), the probability that Y is real, with D in eval mode (Eq. 4)."""
 
     reads_tokens = True
@@ -43,8 +49,13 @@ class DiscriminatorReward:
         with evaluating(self.discriminator):
             return self.discriminator.score(tokens)
 
+    def of_completions(self, played: Rollouts, generator: torch.Generator) -> Tensor:
+        """Return the rewards (P, N) of ``played.completions``."""
+        with evaluating(self.discriminator):
+            return self.discriminator.score_completions(played.samples.tokens, *played[1:])
 
-class ConstantReward:
+
+class ConstantReward(Reward):
     """Control: 1 for every sequence."""
 
     reads_tokens = False
@@ -53,7 +64,7 @@ class ConstantReward:
         return torch.ones(len(tokens), device=tokens.device)
 
 
-class RandomReward:
+class RandomReward(Reward):
     """Control: a uniform random number in [0, 1) for every sequence, whatever it is."""
 
     reads_tokens = False

@@ -13,8 +13,8 @@ from fairseq_seqgan.models.cnn_highway import (
     CNNHighway,
     CNNHighwayConfig,
     parse_kernels,
-    score_dtype,
 )
+from fairseq_seqgan.models.precision import arithmetic, has_bfloat16
 
 PAD, SIZE = 1, 24
 KERNELS = [(1, 3), (2, 4), (5, 2)]
@@ -163,7 +163,10 @@ def test_scoring_by_tables_equals_the_convolution(net, padded):
     if padded:
         rows[50:100, 3:] = PAD
         rows[100:150, 1:] = PAD
-    assert all(windows.worth_a_table(rows, layer, SIZE) for layer in net.convolutions)
+    assert all(
+        windows.Responses(layer, net.embed.weight, rows.numel(), PAD).table is not None
+        for layer in net.convolutions
+    )
     torch.testing.assert_close(net.score(rows), net(rows).softmax(dim=1)[:, 1])
 
 
@@ -171,26 +174,58 @@ def test_scoring_without_tables_is_cut_into_chunks(net, monkeypatch):
     """Where a table would be too large, the result is the same."""
     rows = tokens(300, 6)
     monkeypatch.setattr(windows, "_TABLE_ELEMENTS", 0)
-    monkeypatch.setattr(cnn_highway, "_CONVOLVED_ROWS", 7)
+    monkeypatch.setattr(windows, "_CONVOLVED_ROWS", 7)
     torch.testing.assert_close(net.score(rows), net(rows).softmax(dim=1)[:, 1])
 
 
-@pytest.mark.skipif(score_dtype("auto") == torch.float32, reason="no bfloat16 on this processor")
-def test_scoring_in_bfloat16_moves_no_reward_by_more_than_a_bound():
-    """D at the paper's sizes, after some training: every score within 0.004 of float32's."""
+@pytest.mark.parametrize("table", [True, False])
+@pytest.mark.parametrize("kernels", [KERNELS, [(3, 2), (9, 3)]])
+def test_scoring_completions_equals_scoring_them_one_by_one(monkeypatch, table, kernels):
+    """What prefixes share is looked at once: sequences of any length, in groups, in any order."""
+    torch.manual_seed(2)
+    net = CNNHighway(SIZE, PAD, 6, kernels, dropout=0.5, l2=0.2).eval()
+    if not table:
+        monkeypatch.setattr(windows, "_TABLE_ELEMENTS", 0)
+    monkeypatch.setattr(cnn_highway, "_SCORED_ROWS", 60)
+    drawn = tokens(9, 7)
+    lengths = torch.tensor([7, 7, 1, 3, 7, 2, 6, 7, 5])
+    drawn[torch.arange(7) >= lengths.unsqueeze(1)] = PAD
+    sequence, step = (torch.arange(7) < lengths.unsqueeze(1) - 1).nonzero(as_tuple=True)
+    order = torch.randperm(len(step))
+    sequence, step = sequence[order], step[order]
+    completions = tokens(len(step) * 4, 7, seed=3).view(-1, 4, 7)
+    inside = (torch.arange(7) <= step.unsqueeze(1)).unsqueeze(1)
+    ends = torch.randint(2, 8, (len(step), 4, 1)).maximum(step.view(-1, 1, 1) + 2)
+    completions[(torch.arange(7) >= ends)] = PAD
+    completions = torch.where(inside, drawn[sequence].unsqueeze(1), completions)
+    scores = net.score_completions(drawn, completions, sequence, step)
+    expected = net(completions.flatten(0, 1)).softmax(dim=1)[:, 1].view(-1, 4)
+    torch.testing.assert_close(scores, expected)
+
+
+def trained_at_the_papers_sizes(**options):
+    """Return D of the paper's sizes after 20 updates on made-up data, and the data."""
     torch.manual_seed(1)
     task = type("Task", (), {"source_dictionary": make_dictionary(100)})
-    net = CNNHighway.build_model(CNNHighwayConfig(d_score_dtype="bfloat16"), task)
+    net = CNNHighway.build_model(CNNHighwayConfig(**options), task)
     real, fake = torch.randint(4, 60, (640, 20)), torch.randint(30, 104, (640, 20))
     labels = torch.arange(2).flip(0).repeat_interleave(32)
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-4)
     for begin in range(0, 640, 32):
         optimizer.zero_grad()
         rows = torch.cat([real[begin : begin + 32], fake[begin : begin + 32]])
-        (F.cross_entropy(net(rows), labels) + net.penalty()).backward()
+        (F.cross_entropy(net(rows).float(), labels) + net.penalty()).backward()
         optimizer.step()
-    net.eval()
-    rows = torch.cat([real, fake])
+    return net.eval(), torch.cat([real, fake])
+
+
+needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(), reason="no bfloat16 on this processor")
+
+
+@needs_bfloat16
+def test_scoring_in_bfloat16_moves_no_reward_by_more_than_a_bound():
+    """Every score within 0.004 of float32's."""
+    net, rows = trained_at_the_papers_sizes(d_score_dtype="bfloat16")
     lowered = net.score(rows)
     net.score_dtype = torch.float32
     exact = net.score(rows)
@@ -198,10 +233,24 @@ def test_scoring_in_bfloat16_moves_no_reward_by_more_than_a_bound():
     assert 0 < (lowered - exact).abs().max() < 0.004
 
 
+@needs_bfloat16
+def test_training_in_bfloat16_moves_rewards_little():
+    """After the same updates, scores are 0.01 apart on average and 0.08 at most."""
+    exact, rows = trained_at_the_papers_sizes(d_score_dtype="float32")
+    lowered, _ = trained_at_the_papers_sizes(d_score_dtype="float32", d_train_dtype="bfloat16")
+    assert lowered.gate.weight.dtype == torch.float32
+    apart = (lowered.score(rows) - exact.score(rows)).abs()
+    assert exact.score(rows).std() > 0.05
+    assert 0 < apart.mean() < 0.01
+    assert apart.max() < 0.08
+
+
 def test_precision_that_the_processor_lacks(monkeypatch, caplog):
     """A warning, and float32."""
     for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, probe, lambda: False)
-    assert score_dtype("bfloat16") == torch.float32
-    assert "has none" in caplog.text
-    assert score_dtype("auto") == torch.float32
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert arithmetic("--d-train-dtype", "bfloat16") == torch.float32
+    assert caplog.text.count("--d-train-dtype bfloat16: this machine has none") == 1
+    assert arithmetic("--d-score-dtype", "auto") == torch.float32
+    assert caplog.text.count("has none") == 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from fairseq_seqgan.sampling import draw, make_generator, make_workspace, restrict
+from fairseq_seqgan.sampling import draw, make_generator, restrict
 
 DRAWS = 100_000
 
@@ -76,16 +76,13 @@ def test_a_broken_row_has_no_log_probability(value):
     assert draw(logits, torch.tensor([0.5]))[1].isnan().all()
 
 
-def test_a_used_workspace_changes_nothing():
-    """Scratch memory that another draw has filled gives the same tokens."""
-    logits = torch.randn(50, 130, generator=make_generator(6))
-    uniforms = torch.rand(50, generator=make_generator(7))
-    workspace = make_workspace(64, 130)
-    draw(torch.randn(64, 130) * 5, torch.rand(64), workspace)
-    again = draw(logits.clone(), uniforms, workspace)
-    fresh = draw(logits.clone(), uniforms)
-    assert torch.equal(again[0], fresh[0])
-    assert torch.equal(again[1], fresh[1])
+@pytest.mark.parametrize("size", [1, 5, 127, 128, 5004])
+def test_the_softmax_in_place_is_the_softmax(size):
+    """Writing the probabilities over the logits gives what a fresh tensor gets."""
+    logits = 5 * torch.randn(50, size, generator=make_generator(6, size))
+    expected = logits.softmax(dim=1)
+    draw(logits, torch.rand(50, generator=make_generator(7)))
+    assert torch.equal(logits, expected)
 
 
 def test_top_k_and_top_p():

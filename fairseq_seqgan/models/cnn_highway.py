@@ -3,7 +3,8 @@
 Shapes: R sequences, T tokens, E embedding size, F features in all, k a kernel's width.
 """
 
-import logging
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 import torch
@@ -14,11 +15,10 @@ from torch import Tensor, nn
 
 from ..errors import InputError
 from . import windows
-
-logger = logging.getLogger(__name__)
+from .precision import arithmetic
 
 FAKE, REAL = 0, 1  # the two classes, and the columns of D's output
-_CONVOLVED_ROWS = 512  # sequences convolved at a time when many are scored
+_SCORED_ROWS = 20_480  # rollouts whose features are in memory at a time: 140 MB for the paper's D
 
 
 @dataclass
@@ -42,6 +42,13 @@ class CNNHighwayConfig(FairseqDataclass):
         metadata={
             "help": "arithmetic of D's highway layer when it scores rewards on a CPU; auto: "
             "bfloat16 where the processor has it (it moves a reward by less than 0.004)"
+        },
+    )
+    d_train_dtype: ChoiceEnum(["float32", "bfloat16"]) = field(
+        default="float32",
+        metadata={
+            "help": "arithmetic of D's layers while D is trained; its weights, losses and Adam "
+            "stay in float32"
         },
     )
     d_l2: float = field(
@@ -74,17 +81,6 @@ def parse_kernels(widths: str, counts: str) -> list[tuple[int, int]]:
     return list(zip(*parsed, strict=True))
 
 
-def score_dtype(wanted: str) -> torch.dtype:
-    """Return the arithmetic for ``--d-score-dtype`` *wanted*; without bfloat16 there is a warning.
-
-    Without instructions of its own for it, a processor is slower in bfloat16 than in float32.
-    """
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    if wanted == "bfloat16" and not native:
-        logger.warning("--d-score-dtype bfloat16: this processor has none, float32 is used")
-    return torch.bfloat16 if native and wanted != "float32" else torch.float32
-
-
 @register_model("cnn_highway", dataclass=CNNHighwayConfig)
 class CNNHighway(BaseFairseqModel):
     """D_phi, the probability that a finished sequence is real.
@@ -97,6 +93,7 @@ class CNNHighway(BaseFairseqModel):
         dropout: on the features before the output layer, in train mode.
         l2: weight of :meth:`penalty`.
         score_dtype: arithmetic of the highway layer in :meth:`score` on a CPU.
+        train_dtype: arithmetic of :meth:`forward` in train mode.
     """
 
     def __init__(
@@ -108,9 +105,11 @@ class CNNHighway(BaseFairseqModel):
         dropout: float,
         l2: float,
         score_dtype: torch.dtype = torch.float32,
+        train_dtype: torch.dtype = torch.float32,
     ) -> None:
         super().__init__()
-        self.pad, self.l2, self.score_dtype = pad, l2, score_dtype
+        self.pad, self.l2 = pad, l2
+        self.score_dtype, self.train_dtype = score_dtype, train_dtype
         features = sum(count for _, count in kernels)
         self.embed = nn.Embedding(size, embed_dim)
         self.convolutions = nn.ModuleList(
@@ -138,7 +137,8 @@ class CNNHighway(BaseFairseqModel):
             kernels,
             cfg.d_dropout,
             cfg.d_l2,
-            score_dtype(str(cfg.d_score_dtype)),
+            arithmetic("--d-score-dtype", str(cfg.d_score_dtype)),
+            arithmetic("--d-train-dtype", str(cfg.d_train_dtype)),
         )
 
     def _initialize(self) -> None:
@@ -153,7 +153,10 @@ class CNNHighway(BaseFairseqModel):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return the logits (R, 2) of fake and real for *tokens* (R, T), padded at the end."""
-        return self._classify(self._features(tokens))
+        lower = self.training and self.train_dtype != torch.float32
+        device = tokens.device.type
+        with torch.autocast(device, self.train_dtype) if lower else nullcontext():
+            return self._classify(self._features(tokens))
 
     def _classify(self, features: Tensor) -> Tensor:
         """Return logits (R, 2) from *features* (R, F): the highway layer and the output layer."""
@@ -161,45 +164,25 @@ class CNNHighway(BaseFairseqModel):
         mixed = gate * F.relu(self.transform(features)) + (1 - gate) * features
         return self.output(self.dropout(mixed))
 
-    def _features(self, tokens: Tensor, tables: bool = False) -> Tensor:
+    def _features(self, tokens: Tensor) -> Tensor:
         """Return for each filter its largest activation over the sequence, (R, F).
 
-        A filter wider than the sequence has no window to look at, and its feature is 0. With
-        *tables*, responses are looked up where that is cheaper; no gradient flows then.
+        A filter wider than the sequence has no window to look at, and its feature is 0.
         """
         widest = max(layer.kernel_size[0] for layer in self.convolutions)
         if tokens.size(1) < widest:
             tokens = F.pad(tokens, (0, widest - tokens.size(1)), value=self.pad)
-        real = tokens != self.pad
-        # On a GPU, asking whether there is padding would wait for the device: always mask there.
-        lengths = real.sum(dim=1) if tokens.is_cuda or not bool(real.all()) else None
-        pooled = [self._pool(layer, tokens, lengths, tables) for layer in self.convolutions]
+        lengths = self._lengths(tokens)
+        embedded = self.embed(tokens).transpose(1, 2)
+        pooled = [windows.convolve(layer, embedded, lengths) for layer in self.convolutions]
         # The largest of the ReLUs is the ReLU of the largest; of no window at all it is 0.
         return F.relu(torch.cat(pooled, dim=1))
 
-    def _pool(
-        self, layer: nn.Conv1d, tokens: Tensor, lengths: Tensor | None, tables: bool
-    ) -> Tensor:
-        """Return each of the layer's filters' largest response, (R, count)."""
-        embedding = self.embed.weight
-        if not tables:
-            return self._convolve(layer, tokens, lengths)
-        if windows.worth_a_table(tokens, layer, len(embedding)):
-            table = windows.make_table(layer, embedding)
-            width = layer.kernel_size[0]
-            return windows.max_responses(table, width, tokens, lengths) + layer.bias
-        parts = tokens.split(_CONVOLVED_ROWS)
-        ends = [None] * len(parts) if lengths is None else lengths.split(_CONVOLVED_ROWS)
-        return torch.cat([self._convolve(layer, *part) for part in zip(parts, ends, strict=True)])
-
-    def _convolve(self, layer: nn.Conv1d, tokens: Tensor, lengths: Tensor | None) -> Tensor:
-        """Return the largest response of the convolution itself, (R, count)."""
-        response = layer(self.embed(tokens).transpose(1, 2))
-        if lengths is not None:
-            ends = torch.arange(response.size(2), device=tokens.device) + layer.kernel_size[0]
-            outside = ends > lengths.unsqueeze(1)
-            response = response.masked_fill(outside.unsqueeze(1), -torch.inf)
-        return response.amax(dim=2)
+    def _lengths(self, tokens: Tensor) -> Tensor | None:
+        """Return how many tokens of each row of *tokens* (R, T) are real; None if all are."""
+        real = tokens != self.pad
+        # On a GPU, asking whether there is padding would wait for the device: always mask there.
+        return real.sum(dim=1) if tokens.is_cuda or not bool(real.all()) else None
 
     def penalty(self) -> Tensor:
         """Return the L2 penalty on the output layer, d_l2 × ½(|W|² + |b|²)."""
@@ -214,11 +197,52 @@ class CNNHighway(BaseFairseqModel):
         scored by table look-up, which differs from :meth:`forward` by rounding only, and in
         ``score_dtype``, whose effect a test bounds by 0.004.
         """
-        if tokens.is_cuda or self.embed.weight.dtype != torch.float32:
-            parts = [self(part) for part in tokens.split(batch_size)]
-        else:
-            parts = self._classify_in_place(self._features(tokens, tables=True), batch_size)
-        return torch.cat(parts).float().softmax(dim=1)[:, REAL]
+        if not self._looks_up(tokens):
+            logits = [self(part) for part in tokens.split(batch_size)]
+            return torch.cat(logits).float().softmax(dim=1)[:, REAL]
+        features = tokens.new_empty(len(tokens), self.output.in_features, dtype=torch.float32)
+        for layer, found in self._by_layer(features):
+            respond = windows.Responses(layer, self.embed.weight, tokens.numel(), self.pad)
+            found.copy_(respond(tokens))
+        return self._judge(features, batch_size)
+
+    @torch.no_grad()
+    def score_completions(
+        self, tokens: Tensor, completions: Tensor, sequence: Tensor, step: Tensor
+    ) -> Tensor:
+        """Return what :meth:`score` returns for *completions* (P, N, T), as (P, N).
+
+        Completion p begins with the first ``step[p] + 1`` tokens of row ``sequence[p]`` of *tokens*
+        (B, T). On a CPU the windows inside a prefix are looked at once, and not N times for it and
+        for every longer prefix of the same sequence.
+        """
+        prefixes, rollouts, length = completions.shape
+        if not self._looks_up(tokens) or not prefixes:
+            return self.score(completions.flatten(0, 1)).view(prefixes, rollouts)
+        scores = torch.empty(prefixes, rollouts)
+        several = max(1, _SCORED_ROWS // (rollouts * length))
+        for part in (sequence // several).unique():
+            chosen = (sequence // several == part).nonzero().squeeze(1)
+            features = torch.empty(len(chosen), rollouts, self.output.in_features)
+            whole = completions[chosen]
+            for layer, found in self._by_layer(features):
+                respond = windows.Responses(layer, self.embed.weight, whole.numel(), self.pad)
+                respond.continued(tokens, whole, sequence[chosen], step[chosen], found)
+            scores[chosen] = self._judge(features.flatten(0, 1), 512).view(-1, rollouts)
+        return scores
+
+    def _looks_up(self, tokens: Tensor) -> bool:
+        return not tokens.is_cuda and self.embed.weight.dtype == torch.float32
+
+    def _by_layer(self, features: Tensor) -> Iterator[tuple[nn.Conv1d, Tensor]]:
+        """Yield each convolution with its part of *features* (..., F)."""
+        counts = [layer.out_channels for layer in self.convolutions]
+        yield from zip(self.convolutions, features.split(counts, dim=-1), strict=True)
+
+    def _judge(self, features: Tensor, batch_size: int) -> Tensor:
+        """Return the scores (R,) of *features* (R, F), which are overwritten."""
+        logits = self._classify_in_place(features.relu_(), batch_size)
+        return torch.cat(logits).softmax(dim=1)[:, REAL]
 
     def _classify_in_place(self, features: Tensor, batch_size: int) -> list[Tensor]:
         """Do what :meth:`_classify` does, for chunks of *features* (R, F), in memory used again."""
