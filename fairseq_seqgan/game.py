@@ -77,9 +77,13 @@ class Game:
         rollouts = self.args.rollouts
         if self.reward.reads_tokens:
             lagging = self._rollout_policy(model)
-            played = roll_out(policy, self.batch_size, rollouts, generator, rollout_policy=lagging)
+            played = roll_out(
+                policy, self.batch_size, rollouts, generator,
+                rollout_policy=lagging, stride=self.args.rollout_stride,
+            )  # fmt: skip
         else:
-            played = unplayed(sample(policy, self.batch_size, generator), rollouts)
+            drawn = sample(policy, self.batch_size, generator)
+            played = unplayed(drawn, rollouts, self.args.rollout_stride)
         drawn = played.samples
         require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
         noise = make_generator("reward", *key)
@@ -139,10 +143,11 @@ class Game:
         self._lagging_state = state.get("rollout_policy")
 
 
-def unplayed(drawn: Samples, rollouts: int) -> Rollouts:
-    """Return *drawn* with every prefix but nothing rolled out, for rewards that read no tokens."""
+def unplayed(drawn: Samples, rollouts: int, stride: int) -> Rollouts:
+    """Return *drawn* with its prefixes but nothing rolled out, for rewards that read no tokens."""
     going = drawn.mask.clone()
     going[torch.arange(len(going)), drawn.mask.sum(dim=1) - 1] = False
+    going[:, torch.arange(1, going.size(1) + 1) % stride != 0] = False
     sequence, step = going.nonzero(as_tuple=True)
     completions = drawn.tokens[sequence].unsqueeze(1).expand(-1, rollouts, -1)
-    return Rollouts(drawn, completions, sequence, step)
+    return Rollouts(drawn, completions, sequence, step, stride)

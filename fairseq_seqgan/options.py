@@ -37,6 +37,20 @@ class SeqGANConfig(LanguageModelingConfig):
         metadata={"help": "sequences in a minibatch of D, positives and negatives, over all GPUs"},
     )
     rollouts: int = field(default=16, metadata={"help": "N, rollouts of each prefix"})
+    rollout_stride: int = field(
+        default=1,
+        metadata={
+            "help": "roll out every so many tokens only; the tokens in between share the value. "
+            "1 (the paper): every token has its own"
+        },
+    )
+    g_step_memory: float = field(
+        default=1000.0,
+        metadata={
+            "help": "MB that a G step may take beyond the nets: rollouts and logits are made in "
+            "parts that fit, which changes no result"
+        },
+    )
     rollout_lag: float = field(
         default=0.0,
         metadata={
@@ -82,6 +96,8 @@ def check_options(args: SeqGANConfig) -> None:
     """
     checks.positive(
         rollouts=args.rollouts,
+        rollout_stride=args.rollout_stride,
+        g_step_memory=args.g_step_memory,
         d_batch_size=args.d_batch_size,
         num_eval_samples=args.num_eval_samples,
         temperature=args.temperature,

@@ -16,6 +16,7 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.models import BaseFairseqModel, FairseqDecoder, FairseqIncrementalDecoder
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from . import compat, sampling
 from .errors import InputError
@@ -59,6 +60,7 @@ class Policy:
         temperature: logits are divided by it, here and in every log-probability.
         top_k, top_p: restrict the draw (not the log-probabilities) to the likeliest symbols.
         start: the symbol that decoding starts from; fairseq's eos unless ``--add-bos-token``.
+        memory: bytes that decoding or a backward pass may take beyond the model, roughly.
 
     Raises:
         InputError: the model cannot decode step by step, or an option is out of range.
@@ -75,6 +77,7 @@ class Policy:
         top_k: int = -1,
         top_p: float = -1.0,
         start: int | None = None,
+        memory: float = 1e9,
     ) -> None:
         if not isinstance(model.decoder, FairseqIncrementalDecoder):
             raise InputError(f"{type(model).__name__} has no incremental decoder to sample from")
@@ -90,6 +93,8 @@ class Policy:
         self.pad, self.eos = dictionary.pad(), dictionary.eos()
         self.start = self.eos if start is None else start
         self.size = len(dictionary)
+        self.memory = memory
+        self._row_bytes = 0  # found out when it is asked for
         self.banned = torch.tensor(banned_symbols(dictionary, self.fixed))
         decoder = type(model.decoder)
         self._logits: Tensor | None = None
@@ -113,13 +118,45 @@ class Policy:
 
         *tokens* begin with the first token itself and are padded at the end. Returns float32
         (B, T) in nats, 0 where :meth:`scored` is False. Gradients flow; the mode is the caller's.
+
+        Logits that would not fit into ``memory`` are made a few sequences at a time, and again in
+        the backward pass; not where several processes train, whose wrapper counts the calls.
         """
+        # The logits, their masked copy, the gradient of each.
+        fitting = int(self.memory / (4 * 4 * max(1, tokens.size(1)) * self.size))
+        if fitting >= len(tokens) or hasattr(self.model, "module"):
+            return self._log_probs(tokens)
+        parts = tokens.split(max(1, fitting))
+        if not torch.is_grad_enabled():
+            return torch.cat([self._log_probs(part) for part in parts])
+        return torch.cat([checkpoint(self._log_probs, part, use_reentrant=False) for part in parts])
+
+    def _log_probs(self, tokens: Tensor) -> Tensor:
         first = tokens.new_full((tokens.size(0), 1), self.start)
         output = self.model(torch.cat([first, tokens[:, :-1]], dim=1))
         logits = self._normalizable(output[0], output)
         picked = logits.gather(2, tokens.unsqueeze(2)).squeeze(2)
         log_probs = picked - logits.logsumexp(dim=2)
         return torch.where(self.scored(tokens), log_probs, torch.zeros_like(log_probs))
+
+    @torch.no_grad()
+    def row_bytes(self) -> int:
+        """Return about how many bytes one row takes while it is decoded to the end.
+
+        Measured on the decoder's state after one token and after two, which is copied when rows
+        come and go; the rest are the row's own tokens and numbers.
+        """
+        if not self._row_bytes:
+            with evaluating(self.model):
+                decoding = Decoding(self)
+                prefix = torch.full((1, 2), self.start, device=self.device)
+                decoding.step(prefix[:, :1])
+                one = decoding.bytes()
+                decoding.step(prefix)
+                more = decoding.bytes() - one
+            state = one + (self.length - 1) * max(0, more)
+            self._row_bytes = 2 * state + 32 * (self.length + 1)
+        return self._row_bytes
 
     def draw(self, features: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
         """Draw the next token of every row from *features* (R, C), what :class:`Decoding` gave.
@@ -206,3 +243,19 @@ class Decoding:
         A row may be named several times: that copies it, and the batch grows.
         """
         self.policy.model.decoder.reorder_incremental_state_scripting(self.state, rows)
+
+    def bytes(self) -> int:
+        """Return how many bytes the state takes."""
+        return sum(t.numel() * t.element_size() for t in _tensors(self.state))
+
+
+def _tensors(part: object) -> Iterator[Tensor]:
+    """Yield all tensors in *part* of an incremental state, however it is nested."""
+    if torch.is_tensor(part):
+        yield part
+    elif isinstance(part, dict):
+        for value in part.values():
+            yield from _tensors(value)
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from _tensors(value)

@@ -52,7 +52,7 @@ class DiscriminatorReward(Reward):
     def of_completions(self, played: Rollouts, generator: torch.Generator) -> Tensor:
         """Return the rewards (P, N) of ``played.completions``."""
         with evaluating(self.discriminator):
-            return self.discriminator.score_completions(played.samples.tokens, *played[1:])
+            return self.discriminator.score_completions(played.samples.tokens, *played[1:4])
 
 
 class ConstantReward(Reward):

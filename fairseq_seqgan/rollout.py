@@ -10,6 +10,7 @@ decoding steps in all, whatever N is. A row that has drawn eos leaves the batch.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -17,9 +18,6 @@ from torch import Tensor
 
 from .errors import InputError
 from .policy import Decoding, Policy, evaluating
-
-# Rows decoded at a time. Their state is rows × layers × hidden size; grouping changes no result.
-MAX_ROWS = 32_768
 
 
 class Samples(NamedTuple):
@@ -35,12 +33,14 @@ class Rollouts(NamedTuple):
 
     Prefix p is the first ``step[p] + 1`` tokens of sequence ``sequence[p]``. A sequence's last
     token has no rollouts: the sequence is complete, and the reward of the sequence is its value.
+    With a stride k only the prefixes of k, 2k, 3k ... tokens are rolled out.
     """
 
     samples: Samples  # B sequences
     completions: Tensor  # (P, N, T) int64: the prefix, continued to the end, then padding
     sequence: Tensor  # (P,) int64: which of the B sequences
     step: Tensor  # (P,) int64: position of the prefix's last token, from 0
+    stride: int = 1  # k
 
 
 def action_values(rollouts: Rollouts, completion_rewards: Tensor, final_rewards: Tensor) -> Tensor:
@@ -52,14 +52,21 @@ def action_values(rollouts: Rollouts, completion_rewards: Tensor, final_rewards:
         final_rewards: (B,), the rewards of the complete sequences: Q of their last tokens.
 
     Returns:
-        (B, T), 0 after a sequence's end. Token y_t's value is at [b, t].
+        (B, T), 0 after a sequence's end. Token y_t's value is at [b, t]. With a stride k, the k
+        tokens that end with a valued prefix share its value, and those after the last one share
+        the sequence's reward: what is to come after a token is then averaged over fewer rollouts,
+        and over the other tokens of its part as they were drawn, which adds noise and no bias.
     """
     mask = rollouts.samples.mask
     values = completion_rewards.new_zeros(mask.shape)
     values[rollouts.sequence, rollouts.step] = completion_rewards.mean(dim=1)
-    last = mask.sum(dim=1) - 1
-    values[torch.arange(len(last), device=last.device), last] = final_rewards
-    return values
+    last = mask.sum(dim=1, keepdim=True) - 1
+    values.scatter_(1, last, final_rewards.to(values).unsqueeze(1))
+    if rollouts.stride == 1:
+        return values
+    steps = torch.arange(mask.size(1), device=mask.device)
+    ends = (steps // rollouts.stride + 1) * rollouts.stride - 1  # of the part that a step is in
+    return values.gather(1, torch.minimum(ends.expand_as(mask), last)) * mask
 
 
 @torch.no_grad()
@@ -69,17 +76,20 @@ def sample(
     generator: torch.Generator,
     *,
     prefix: Tensor | None = None,
-    batch_size: int = 1024,
+    batch_size: int | None = None,
 ) -> Samples:
     """Draw *num* sequences from *policy*, in train or eval mode alike without dropout.
 
-    The same generator state gives the same sequences for any *batch_size*. With *prefix*
+    The same generator state gives the same sequences for any *batch_size*; the default is 1024,
+    or as many as fit into the policy's memory. With *prefix*
     (num, t) int64, each sequence begins with its row up to the row's padding, and only the rest
     is drawn; the prefix's tokens have log-probability 0 and are True in the mask.
     """
     if num < 1:
         raise InputError(f"{num} samples were asked for: at least 1 is needed")
     uniforms = torch.rand(num, policy.length, generator=generator, device=generator.device)
+    if batch_size is None:
+        batch_size = max(1, min(1024, int(policy.memory / policy.row_bytes())))
     parts = []
     with evaluating(policy.model):
         for start in range(0, num, batch_size):
@@ -102,28 +112,33 @@ def roll_out(
     generator: torch.Generator,
     *,
     rollout_policy: Policy | None = None,
-    max_rows: int = MAX_ROWS,
+    stride: int = 1,
 ) -> Rollouts:
-    """Draw B = *num* sequences from *policy* and N = *rollouts* continuations of every prefix.
+    """Draw B = *num* sequences from *policy* and N = *rollouts* continuations of their prefixes.
 
     The continuations come from *rollout_policy*, the paper's G_beta: *policy* itself unless given.
-    Both are used in eval mode. At most about *max_rows* rows are decoded at a time (one sequence
-    with all its rollouts at the least); the result does not depend on it.
+    Both are used in eval mode. Every prefix is rolled out, or those of *stride*, 2 × *stride* ...
+    tokens. As many sequences are decoded at a time as fit into the policy's memory; the result does
+    not depend on it.
 
     Raises:
-        InputError: a count is below 1.
+        InputError: a count is below 1, or the memory too small for one sequence.
     """
-    if num < 1 or rollouts < 1:
-        raise InputError(f"{num} sequences with --rollouts {rollouts}: at least 1 each is needed")
+    if num < 1 or rollouts < 1 or stride < 1:
+        raise InputError(
+            f"{num} sequences with --rollouts {rollouts} and --rollout-stride {stride}: at least 1 "
+            "each is needed"
+        )
     length = policy.length
     device = generator.device
     own = torch.rand(num, length, generator=generator, device=device)
-    theirs = torch.rand(length - 1, num, rollouts, length, generator=generator, device=device)
-    group = max(1, max_rows // (1 + rollouts * (length - 1)))
+    shape = (length - 1) // stride, num, rollouts, length
+    theirs = torch.rand(shape, generator=generator, device=device)
     lagging = rollout_policy or policy
+    group = _sequences_at_a_time(lagging, 1 + rollouts * len(theirs))
     with evaluating(policy.model, lagging.model):
         parts = [
-            _roll_out_group(policy, lagging, own[i : i + group], theirs[:, i : i + group])
+            _roll_out_group(policy, lagging, own[i : i + group], theirs[:, i : i + group], stride)
             for i in range(0, num, group)
         ]
     offsets = range(0, num, group)
@@ -132,12 +147,27 @@ def roll_out(
         torch.cat([part.completions for part in parts]),
         torch.cat([part.sequence + offset for part, offset in zip(parts, offsets, strict=True)]),
         torch.cat([part.step for part in parts]),
+        stride,
     )
 
 
-def _roll_out_group(policy: Policy, lagging: Policy, own: Tensor, theirs: Tensor) -> Rollouts:
-    """Roll out one group, given its uniforms: own (B, T) and theirs (T - 1, B, N, T)."""
-    steps, size, rollouts, length = theirs.shape
+def _sequences_at_a_time(policy: Policy, rows: int) -> int:
+    """Return how many sequences fit into the policy's memory, of *rows* rows each."""
+    needed = rows * policy.row_bytes()
+    if needed > policy.memory:
+        raise InputError(
+            f"--g-step-memory {policy.memory / 1e6:g}: one sequence with its {rows - 1} rollouts "
+            f"needs {math.ceil(needed / 1e6)} MB; give it that, or take fewer --rollouts or a "
+            "larger --rollout-stride"
+        )
+    return int(policy.memory / needed)
+
+
+def _roll_out_group(
+    policy: Policy, lagging: Policy, own: Tensor, theirs: Tensor, stride: int
+) -> Rollouts:
+    """Roll out one group, given its uniforms: own (B, T) and theirs ((T - 1) // k, B, N, T)."""
+    prefixes, size, rollouts, length = theirs.shape
     device = policy.device
     copies = theirs.reshape(-1, length).to(device)
     own = own.to(device)
@@ -146,20 +176,21 @@ def _roll_out_group(policy: Policy, lagging: Policy, own: Tensor, theirs: Tensor
     # they are drawn in a batch of their own, and go through the other only to build its state.
     growth = _Growth(lagging, torch.cat([own, copies]), live=size)
     originals = growth if same else _Growth(policy, own)
-    prefix_of = []  # for every step, the sequences that are still unfinished after it
+    prefix_of = []  # for every step rolled out, the sequences that are still unfinished after it
     for t in range(length):
         if len(growth.rows) == 0:
             break
         if not same:
             originals.step(t)
         growth.step(t, forced=None if same else originals.tokens[:, t + 1])
-        if t < length - 1:
-            prefix_of.append(growth.branch(t, size, rollouts))
+        if len(prefix_of) < prefixes and (t + 1) % stride == 0:
+            prefix_of.append(growth.branch(t, size, rollouts, size * len(prefix_of)))
     sequence = torch.cat([*prefix_of, torch.empty(0, dtype=torch.long, device=device)])
-    lengths = torch.tensor([len(s) for s in prefix_of], device=device)
-    step = torch.repeat_interleave(torch.arange(len(prefix_of), device=device), lengths)
-    completions = growth.tokens[size:, 1:].view(steps, size, rollouts, length)
-    return Rollouts(originals.samples(size), completions[step, sequence], sequence, step)
+    lengths = torch.tensor([len(s) for s in prefix_of], dtype=torch.long, device=device)
+    place = torch.repeat_interleave(torch.arange(len(prefix_of), device=device), lengths)
+    completions = growth.tokens[size:, 1:].view(prefixes, size, rollouts, length)
+    step = (place + 1) * stride - 1
+    return Rollouts(originals.samples(size), completions[place, sequence], sequence, step, stride)
 
 
 class _Growth:
@@ -206,11 +237,14 @@ class _Growth:
             if len(going) < len(drawn):
                 self._select(going, self.rows[going])
 
-    def branch(self, t: int, size: int, rollouts: int) -> Tensor:
-        """Start the rollouts of every unfinished original after y_t; return which those are."""
+    def branch(self, t: int, size: int, rollouts: int, before: int) -> Tensor:
+        """Start the rollouts of every unfinished original after y_t; return which those are.
+
+        *before* is the number of prefixes that have their rows in front of these.
+        """
         place = (self.rows < size).nonzero().squeeze(1)
         sequence = self.rows[place]
-        first = size + (t * size + sequence) * rollouts
+        first = size + (before + sequence) * rollouts
         born = (first.unsqueeze(1) + torch.arange(rollouts, device=first.device)).flatten()
         parent = sequence.repeat_interleave(rollouts)
         self.tokens[born, : t + 2] = self.tokens[parent, : t + 2]

@@ -4,6 +4,7 @@ import pytest
 import torch
 from models import make_dictionary, make_lm
 
+from fairseq_seqgan.errors import InputError
 from fairseq_seqgan.policy import Policy, banned_symbols
 from fairseq_seqgan.rollout import action_values, roll_out, sample
 from fairseq_seqgan.sampling import make_generator
@@ -53,16 +54,22 @@ def padded(rows):
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
 @pytest.mark.parametrize("lag", [False, True], ids=["same", "lagging"])
-def test_one_pass_equals_the_plain_loop(arch, fixed, lag):
+@pytest.mark.parametrize("stride", [1, 2, 4])
+def test_one_pass_equals_the_plain_loop(arch, fixed, lag, stride):
     """Same sequences, same rollouts, same log-probabilities; nothing after eos."""
     policy = make_policy(arch, fixed)
     lagging = make_policy(arch, fixed, seed=2) if lag else policy
     result = roll_out(
-        policy, NUM, ROLLOUTS, make_generator(7), rollout_policy=lagging if lag else None
+        policy,
+        NUM,
+        ROLLOUTS,
+        make_generator(7),
+        rollout_policy=lagging if lag else None,
+        stride=stride,
     )
     generator = make_generator(7)
     own = torch.rand(NUM, STEPS, generator=generator)
-    theirs = torch.rand(STEPS - 1, NUM, ROLLOUTS, STEPS, generator=generator)
+    theirs = torch.rand((STEPS - 1) // stride, NUM, ROLLOUTS, STEPS, generator=generator)
 
     sequences, prefixes, completions = [], [], []
     for b in range(NUM):
@@ -74,13 +81,15 @@ def test_one_pass_equals_the_plain_loop(arch, fixed, lag):
             rtol=1e-4,
             atol=1e-4,
         )
-    for t in range(STEPS - 1):
+    for place, t in enumerate(range(stride - 1, STEPS - 1, stride)):
         for b in range(NUM):
             prefix = sequences[b][: t + 1]
             if len(sequences[b]) > t + 1:
                 prefixes.append((b, t))
                 completions.append(
-                    padded([continue_alone(lagging, prefix, theirs[t, b, n])[0] for n in range(3)])
+                    padded(
+                        [continue_alone(lagging, prefix, theirs[place, b, n])[0] for n in range(3)]
+                    )
                 )
     assert torch.equal(result.samples.tokens, padded(sequences))
     assert list(zip(result.sequence.tolist(), result.step.tolist(), strict=True)) == prefixes
@@ -91,14 +100,75 @@ def test_one_pass_equals_the_plain_loop(arch, fixed, lag):
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
 def test_groups_change_nothing(arch, fixed):
-    """A memory limit that allows one sequence at a time gives the same action values."""
+    """A memory that holds one sequence at a time gives the same action values."""
     policy = make_policy(arch, fixed)
+    one = policy.row_bytes() * (1 + ROLLOUTS * (STEPS - 1))
     values = []
-    for max_rows in (10**6, 1):
-        result = roll_out(policy, NUM, ROLLOUTS, make_generator(3), max_rows=max_rows)
+    for memory in (1e9, one, 2.5 * one):
+        policy.memory = memory
+        result = roll_out(policy, NUM, ROLLOUTS, make_generator(3))
         rewards = result.completions.double().cos().sum(dim=2)
         values.append(action_values(result, rewards, result.samples.tokens.double().sum(dim=1)))
-    assert torch.equal(*values)
+    assert torch.equal(values[0], values[1])
+    assert torch.equal(values[0], values[2])
+
+
+def test_a_memory_too_small_for_one_sequence_is_refused(arch):
+    """The message says what would be enough, and that is enough."""
+    policy = make_policy(arch, fixed=True, words=20)
+    policy.memory = 1000
+    with pytest.raises(InputError, match=r"--g-step-memory 0.001: .*15 rollouts needs 1 MB"):
+        roll_out(policy, NUM, ROLLOUTS, make_generator(3))
+    policy.memory = 1e6
+    roll_out(policy, NUM, ROLLOUTS, make_generator(3))
+
+
+def test_a_row_of_a_transformer_takes_more_with_every_token():
+    """Its keys and values are kept: 2 layers × 2 × 16 numbers a token, and the copy of them."""
+    short, long = (
+        Policy(make_policy("transformer_lm", True).model, make_dictionary(20), fixed_length=length)
+        for length in (5, 25)
+    )
+    assert long.row_bytes() - short.row_bytes() == 20 * (2 * 2 * 2 * 16 * 4 + 32)
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3, 10])
+def test_tokens_between_valued_prefixes_share_the_next_ones_value(arch, stride):
+    """With stride 1 every token keeps its own value."""
+    policy = make_policy(arch, fixed=False)
+    result = roll_out(policy, 40, ROLLOUTS, make_generator(1), stride=stride)
+    lengths = result.samples.mask.sum(dim=1).tolist()
+    code = 100.0 * result.sequence + result.step
+    final = 1e6 + torch.arange(40, dtype=torch.double)
+    values = action_values(result, code.double().unsqueeze(1).repeat(1, ROLLOUTS), final)
+    for b in range(40):
+        for t in range(STEPS):
+            end = (t // stride + 1) * stride - 1
+            if t >= lengths[b]:
+                assert values[b, t] == 0
+            elif end >= lengths[b] - 1:
+                assert values[b, t] == 1e6 + b
+            else:
+                assert values[b, t] == 100 * b + end
+
+
+@pytest.mark.parametrize("arch", ["lstm_lm", "transformer_lm"])
+def test_log_probabilities_in_parts_equal_those_in_one(arch):
+    """A memory for two sequences' logits: same numbers and, but for rounding, same gradient."""
+    policy = make_policy(arch, fixed=True)
+    policy.model.eval()
+    rows = roll_out(policy, 7, 1, make_generator(3)).samples.tokens
+    found = []
+    for memory in (1e9, 2 * 16 * STEPS * policy.size):
+        policy.memory = memory
+        policy.model.zero_grad()
+        log_probs = policy.log_probs(rows)
+        (log_probs * torch.arange(STEPS)).sum().backward()
+        grads = [p.grad.clone() for p in policy.model.parameters() if p.grad is not None]
+        found.append((log_probs.detach(), grads))
+    torch.testing.assert_close(*found)
+    with torch.no_grad():
+        torch.testing.assert_close(policy.log_probs(rows), found[0][0])
 
 
 def test_rewards_come_back_in_the_right_places(arch):

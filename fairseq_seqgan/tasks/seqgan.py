@@ -120,7 +120,12 @@ class SeqGANTask(LanguageModelingTask):
         options.setdefault("max_length", longest)
         start = self.dictionary.bos() if self.args.add_bos_token else None
         return Policy(
-            model, self.dictionary, fixed_length=self.args.fixed_length, start=start, **options
+            model,
+            self.dictionary,
+            fixed_length=self.args.fixed_length,
+            start=start,
+            memory=self.args.g_step_memory * 1e6,
+            **options,
         )
 
     @property
