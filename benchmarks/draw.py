@@ -12,6 +12,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from timing import Figure, figure
+
 SAMPLES, LENGTH = 10_000, 20
 ROOT = Path(__file__).resolve().parent.parent
 USER_DIR = ROOT / "fairseq_seqgan"
@@ -53,15 +55,16 @@ def prepare(folder: Path) -> tuple[Path, Path, Path]:
 
 def seconds(*arguments: str | Path) -> float:
     """Run ``fairseq-generate`` and return the seconds that it spent generating."""
-    errors = command("fairseq_cli.generate", *arguments, "--cpu", "--quiet").stderr
+    errors = command("fairseq_cli.generate", *arguments, "--quiet").stderr
     rate = float(re.search(r"\(([\d.]+) sentences/s", errors).group(1))
     return SAMPLES / rate
 
 
-def draw_10k(folder: Path, runs: int) -> dict[str, str | float]:
+def draw_10k(folder: Path, runs: int, device: str) -> Figure:
     """Compare the two commands, alternating."""
     data, blank, checkpoint = prepare(folder)
     common = ["--path", checkpoint, "--sampling", "--beam", 1, "--batch-size", 1024]
+    common += ["--cpu"] if device == "cpu" else []
     ours, stock = [], []
     for _ in range(runs):
         ours.append(
@@ -76,11 +79,5 @@ def draw_10k(folder: Path, runs: int) -> dict[str, str | float]:
                 "--required-batch-size-multiple", 1, *common,
             )
         )  # fmt: skip
-    ours_s, stock_s = statistics.median(ours), statistics.median(stock)
-    return {
-        "name": "draw_10k",
-        "what": "drawing 10,000 sequences of 20 tokens, against stock fairseq-generate",
-        "ours_s": ours_s,
-        "baseline_s": stock_s,
-        "ratio": stock_s / ours_s,
-    }
+    what = "drawing 10,000 sequences of 20 tokens, against stock fairseq-generate"
+    return figure("draw_10k", what, statistics.median(ours), statistics.median(stock))

@@ -1,13 +1,15 @@
-"""The nets and sizes that the benchmarks share: the paper's synthetic experiment."""
+"""The nets and sizes that the benchmarks share: by default those of the paper's synthetic data."""
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import torch
 from fairseq.data import Dictionary
 from fairseq.models.lstm_lm import LSTMLanguageModel, base_architecture
+from fairseq.models.transformer_lm import TransformerLanguageModel, TransformerLanguageModelConfig
 
 from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, SeqGANCriterionConfig
 from fairseq_seqgan.game import Game
@@ -15,42 +17,108 @@ from fairseq_seqgan.options import SeqGANConfig
 from fairseq_seqgan.policy import Policy
 from fairseq_seqgan.sampling import make_generator
 
-BATCH, ROLLOUTS, LENGTH, WORDS, HIDDEN = 64, 16, 20, 5000, 32
+
+@dataclass(frozen=True)
+class Sizes:
+    """B sequences, N rollouts, T tokens, V words; the generator and its hidden size."""
+
+    batch: int = 64
+    rollouts: int = 16
+    length: int = 20
+    words: int = 5000
+    arch: str = "lstm_lm"
+    hidden: int = 32
+    stride: int = 1
+
+    @property
+    def completions(self) -> int:
+        """Return the rollouts of a G step."""
+        return self.batch * self.rollouts * ((self.length - 1) // self.stride)
+
+    @property
+    def drawn(self) -> int:
+        """Return the tokens drawn in a G step: those of the sequences and of their rollouts."""
+        ends = range(self.stride, self.length, self.stride)
+        rolled = sum(self.length - end for end in ends)
+        return self.batch * (self.length + self.rollouts * rolled)
 
 
 class Paper:
-    """G, D and a game at the paper's sizes, with random weights.
+    """G, D and a game, with random weights.
 
     The times do not depend on the weights, so nothing is trained.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sizes: Sizes | None = None, device: str = "cpu", **options: object) -> None:
         torch.manual_seed(1)
+        self.sizes = sizes = sizes or Sizes()
+        self.device = device
         self.dictionary = Dictionary()
-        for word in range(WORDS):
+        for word in range(sizes.words):
             self.dictionary.add_symbol(str(word))
-        options = argparse.Namespace(
-            dropout=0.0,
-            decoder_embed_dim=HIDDEN,
-            decoder_out_embed_dim=HIDDEN,
-            criterion="cross_entropy",
-        )
-        base_architecture(options)
         task = SimpleNamespace(source_dictionary=self.dictionary, dictionary=self.dictionary)
         task.target_dictionary = self.dictionary
-        self.model = LSTMLanguageModel.build_model(options, task)
-        self.policy = Policy(self.model, self.dictionary, fixed_length=LENGTH)
+        self.model = build_generator(sizes, task).to(device)
+        self.policy = Policy(self.model, self.dictionary, fixed_length=sizes.length)
         task.policy = lambda model: self.policy
-        self.criterion = SeqGANCriterion(SeqGANCriterionConfig(), task)
-        settings = {**vars(SeqGANConfig()), "seed": 1, "fixed_length": LENGTH}
+        self.criterion = SeqGANCriterion(SeqGANCriterionConfig(**options), task).to(device)
+        self.discriminator = self.criterion.discriminator
+        settings = {**vars(SeqGANConfig()), "seed": 1, "fixed_length": sizes.length}
         settings.update(pretrain_d_steps=0, rounds=1000, g_steps=1000, d_steps=0)
+        settings.update(rollouts=sizes.rollouts, rollout_stride=sizes.stride)
+        shape = 2048, sizes.length
         self.positives = torch.randint(
-            4, 4 + WORDS, (2048, LENGTH), generator=make_generator("positives")
+            4, 4 + sizes.words, shape, generator=make_generator("positives")
         )
         self.game = Game(
             SimpleNamespace(**settings),
             self.positives,
-            self.criterion.discriminator,
+            self.discriminator,
             task.policy,
-            BATCH,
+            sizes.batch,
         )
+        self._optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01)
+        self._update = 0
+
+    def deal(self) -> dict:
+        """Return what the next G step is trained on."""
+        self._update += 1
+        return self.game.deal(self.model, self._update - 1, 0, 1)
+
+    def learn(self, sample: dict) -> None:
+        """Update G: loss, backward and Adam."""
+        self.model.train()
+        self._optimizer.zero_grad()
+        loss, size, _ = self.criterion(self.model, sample)
+        (loss / size).backward()
+        self._optimizer.step()
+
+    def g_step(self) -> None:
+        """Do a G step: sampling, rollouts, rewards, loss, backward and Adam."""
+        self.learn(self.deal())
+
+
+def build_generator(sizes: Sizes, task: SimpleNamespace) -> torch.nn.Module:
+    """Return an ``lstm_lm``, or a ``transformer_lm`` of six layers, without dropout."""
+    if sizes.arch == "lstm_lm":
+        options = argparse.Namespace(
+            dropout=0.0,
+            decoder_embed_dim=sizes.hidden,
+            decoder_hidden_size=sizes.hidden,
+            decoder_out_embed_dim=sizes.hidden,
+            criterion="cross_entropy",
+        )
+        base_architecture(options)
+        return LSTMLanguageModel.build_model(options, task)
+    cfg = TransformerLanguageModelConfig(
+        decoder_embed_dim=sizes.hidden,
+        decoder_output_dim=sizes.hidden,
+        decoder_input_dim=sizes.hidden,
+        decoder_ffn_embed_dim=4 * sizes.hidden,
+        decoder_layers=6,
+        decoder_attention_heads=8,
+        dropout=0.0,
+        tokens_per_sample=sizes.length + 1,
+        max_target_positions=sizes.length + 1,
+    )
+    return TransformerLanguageModel.build_model(cfg, task)

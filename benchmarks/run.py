@@ -1,18 +1,16 @@
 """``make bench``: the speed figures, each as a ratio to a plain implementation in the same run.
 
-Prints a table and writes ``benchmarks/results/<name>.json``: a list of ``{"name", "ours_s",
-"baseline_s", "ratio"}`` with times in seconds, medians of alternating runs in one process, and the
-peak memory of a G step in MB.
+Prints a table and writes ``benchmarks/results/<name>.json``: a list of figures with times in
+seconds, medians of alternating runs, and the share of what the machine can do at most; after them
+the peak memory of a G step, the growth curves, the ceiling, and what it all ran on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import os
 import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -20,164 +18,148 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import draw
-import naive
-from paper import BATCH, LENGTH, ROLLOUTS, Paper
+import growth
+import memory
+import steps
+from paper import Sizes
+from timing import Ceiling, Figure
+from whole_round import whole_round
 
-from fairseq_seqgan.models.cnn_highway import CNNHighwayConfig, parse_kernels
+RESULTS = Path(__file__).resolve().parent / "results"
+PARTS = ("d_step", "g_step", "draw_10k", "round", "memory", "large", "growth")
+DEFAULT = ("d_step", "g_step", "draw_10k", "round", "memory")
 
-Figure = dict[str, str | float]
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
+    parser.add_argument("--runs", type=int, default=3, help="timed runs of each side (3)")
+    parser.add_argument("--name", help="of the result file (cpu, or the GPU's)")
+    parser.add_argument(
+        "--only", nargs="+", choices=PARTS, default=DEFAULT, metavar="PART",
+        help=f"of {', '.join(PARTS)}; default: {', '.join(DEFAULT)}. 'round' needs the three "
+        "before it. 'growth' and 'large' take about an hour on two cores",
+    )  # fmt: skip
+    parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
+    return parser
 
 
-def compare(
-    name: str, what: str, ours: Callable[[], None], baseline: Callable[[], None], runs: int
-) -> Figure:
-    """Time *ours* and *baseline* alternately, *runs* times after a warm-up; return medians."""
-    times: dict[Callable[[], None], list[float]] = {ours: [], baseline: []}
-    for run in range(-1, runs):
-        for function, measured in times.items():
-            begin = time.perf_counter()
-            function()
-            if run >= 0:
-                measured.append(time.perf_counter() - begin)
-    ours_s, baseline_s = (statistics.median(measured) for measured in times.values())
+class Bench:
+    """The benchmarks of one run, and what they found.
+
+    Args:
+        args: the command line.
+        folder: for data and checkpoints.
+    """
+
+    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
+        self.args, self.folder = args, folder
+        self.device = "cuda" if torch.cuda.is_available() and not args.cpu else "cpu"
+        print("measuring what the machine can do ...", flush=True)
+        self.ceiling = Ceiling(self.device, 5)
+        self.found: list[Figure] = []
+
+    def run(self) -> None:
+        """Run what was asked for, in order."""
+        actions: dict[str, Callable[[], list[Figure]]] = {
+            "d_step": self.d_steps,
+            "g_step": lambda: [steps.g_step(self.args.runs, self.device, self.ceiling)],
+            "draw_10k": self.draw,
+            "round": self.round,
+            "memory": self.memory,
+            "large": lambda: [growth.widest(self.device, self.args.threads)],
+            "growth": self.growth,
+        }
+        for part in PARTS:
+            if part in self.args.only:
+                print(f"running {part} ...", flush=True)
+                found = actions[part]()
+                for each in found:
+                    if "ratio" in each:
+                        print(f"  {each['name']}: {each['ratio']:.2f} times as fast", flush=True)
+                self.found += found
+
+    def d_steps(self) -> list[Figure]:
+        kinds = ((64, "float32"), (64, "bfloat16"), (128, "float32"))
+        return [steps.d_step(self.args.runs, self.device, self.ceiling, *kind) for kind in kinds]
+
+    def draw(self) -> list[Figure]:
+        found = draw.draw_10k(self.folder, self.args.runs, self.device)
+        projected = 2 * draw.SAMPLES * draw.LENGTH * 32 * 5004
+        return [found | {"ceiling_share": self.ceiling.seconds(projected) / found["ours_s"]}]
+
+    def round(self) -> list[Figure]:
+        by_name = {figure["name"]: figure for figure in self.found}
+        missing = {"d_step", "g_step", "draw_10k"} - set(by_name)
+        if missing:
+            sys.exit(f"error: --only round needs {', '.join(sorted(missing))} as well")
+        return whole_round(self.folder, self.device, by_name)
+
+    def memory(self) -> list[Figure]:
+        found = memory.peak(Sizes(), self.device, self.args.threads)
+        return [{"name": "peak_memory_mb", "what": "of a G step, paper's sizes", "ours_mb": found}]
+
+    def growth(self) -> list[Figure]:
+        found = []
+        for point in growth.growth(self.device, self.args.threads):
+            print("  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
+                                   for k, v in point.items()), flush=True)  # fmt: skip
+            found.append({"name": "growth", **point})
+        return found
+
+
+def show(found: list[Figure]) -> str:
+    """Return the table of *found*."""
+    columns = ("name", "what", "ours_s", "baseline_s", "ratio", "ceiling_share")
+    rows = [[f[c] for c in columns] for f in found if "ratio" in f]
+    headers = ("name", "what", "ours (s)", "plain (s)", "plain / ours", "share of ceiling")
+    lines = [tabulate(rows, headers, floatfmt=".3g", missingval="-")]
+    lines += [f"{f['name']} ({f['what']}): {f['ours_mb']:.0f} MB" for f in found if "ours_mb" in f]
+    return "\n".join(lines)
+
+
+def about(args: argparse.Namespace, device: str) -> Figure:
+    """Return what the benchmarks ran on, and how they were called."""
     return {
-        "name": name,
-        "what": what,
-        "ours_s": ours_s,
-        "baseline_s": baseline_s,
-        "ratio": baseline_s / ours_s,
+        "name": "machine",
+        "machine": torch.cuda.get_device_name() if device == "cuda" else processor(),
+        "cores": os.cpu_count(),
+        "threads": args.threads,
+        "torch": torch.__version__,
+        "date": time.strftime("%Y-%m-%d"),
+        "command": "python benchmarks/run.py " + " ".join(sys.argv[1:]),
     }
 
 
-def g_step(runs: int) -> Figure:
-    """One update of G: sampling, rollouts, rewards, loss, backward and Adam."""
-    paper = Paper()
-    optimizer = torch.optim.Adam(paper.model.parameters(), lr=0.01)
-    discriminator = paper.criterion.discriminator
-    update = 0
-
-    def learn(sample: dict) -> None:
-        paper.model.train()
-        optimizer.zero_grad()
-        loss, size, _ = paper.criterion(paper.model, sample)
-        (loss / size).backward()
-        optimizer.step()
-
-    def ours() -> None:
-        nonlocal update
-        learn(paper.game.deal(paper.model, update, 0, 1))
-        update += 1
-
-    def plain() -> None:
-        paper.model.eval()
-        discriminator.eval()
-        banned = paper.policy.banned
-        start = torch.empty(BATCH, 0, dtype=torch.long)
-        tokens = naive.generate(paper.model, start, LENGTH, banned)
-        values = naive.action_values(paper.model, discriminator, tokens, ROLLOUTS, banned)
-        learn({**template, "tokens": tokens, "advantage": values})
-
-    template = paper.game.deal(paper.model, 0, 0, 1)
-    return compare("g_step", "a G step, B = 64, N = 16, T = 20, V = 5,000", ours, plain, runs)
-
-
-def d_step(runs: int) -> Figure:
-    """One update of D on 64 + 64 sequences: forward, backward and Adam."""
-    paper = Paper()
-    kernels = parse_kernels(CNNHighwayConfig.d_kernel_widths, CNNHighwayConfig.d_kernel_counts)
-    ours = paper.criterion.discriminator.train()
-    plain = naive.PlainDiscriminator(len(paper.dictionary), 64, kernels).train()
-    # Ours as seqgan_adam makes it, the plain one as everybody does.
-    optimizers = (
-        torch.optim.AdamW(ours.parameters(), lr=1e-4, weight_decay=0.0, fused=True),
-        torch.optim.Adam(plain.parameters(), lr=1e-4),
-    )
-    labels = torch.arange(2).repeat_interleave(64)
-    position = 0
-
-    def update(net: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-        nonlocal position
-        position = (position + 128) % 1920
-        tokens = paper.positives[position : position + 128]
-        optimizer.zero_grad()
-        (F.cross_entropy(net(tokens), labels) + net.penalty()).backward()
-        optimizer.step()
-
-    what = "an update of D on 64 + 64 sequences, the paper's D"
-    first, second = (
-        (lambda net=net, optimizer=optimizer: update(net, optimizer))
-        for net, optimizer in zip((ours, plain), optimizers, strict=True)
-    )
-    return compare("d_step", what, first, second, 5 * runs)
-
-
-def _memory(name: str) -> float:
-    """Return a field of this process's status in MB: VmRSS is its memory now, VmHWM its peak."""
-    status = Path("/proc/self/status").read_text()
-    return (
-        int(next(line for line in status.splitlines() if line.startswith(name)).split()[1]) / 1024
-    )
-
-
-def _peak_of_a_g_step(pipe: multiprocessing.connection.Connection) -> None:
-    paper = Paper()
-    resting = _memory("VmRSS")
-    loss, size, _ = paper.criterion(paper.model, paper.game.deal(paper.model, 0, 0, 1))
-    (loss / size).backward()
-    # Not getrusage: its peak is inherited from the parent process.
-    pipe.send(_memory("VmHWM") - resting)
-
-
-def peak_memory() -> float:
-    """Return the peak memory of a G step above the resting process, in MB."""
-    context = multiprocessing.get_context("spawn")
-    receive, send = context.Pipe(duplex=False)
-    process = context.Process(target=_peak_of_a_g_step, args=(send,))
-    process.start()
-    process.join()
-    return receive.recv()
+def processor() -> str:
+    """Return the name of the processor."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def main() -> None:
     """Run the benchmarks that the command line names."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
-    parser.add_argument("--runs", type=int, default=3, help="timed runs of each side (3)")
-    parser.add_argument("--name", default="cpu", help="name of the result file (cpu)")
-    args = parser.parse_args()
+    args = get_parser().parse_args()
     torch.set_num_threads(args.threads)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
-
-    figures = []
-    for benchmark in (d_step, g_step):
-        print(f"running {benchmark.__name__} ...", flush=True)
-        figures.append(benchmark(args.runs))
-        print(f"  {figures[-1]['ratio']:.2f} times as fast", flush=True)
-    print("running draw_10k ...", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        figures.append(draw.draw_10k(Path(folder), args.runs))
-    memory = peak_memory()
-
-    rows = [[f["name"], f["what"], f["ours_s"], f["baseline_s"], f["ratio"]] for f in figures]
-    print(tabulate(rows, ["name", "what", "ours (s)", "plain (s)", "plain / ours"], floatfmt=".3g"))
-    print(f"peak memory of a G step above the resting process: {memory:.0f} MB")
-    result = {
-        "figures": [*figures, {"name": "peak_memory_mb", "ours_mb": memory}],
-        "command": "python " + " ".join([Path(sys.argv[0]).as_posix(), *sys.argv[1:]]),
-        "machine": platform.processor() or platform.machine(),
-        "threads": args.threads,
-        "torch": torch.__version__,
-        "date": time.strftime("%Y-%m-%d"),
-    }
-    path = Path(__file__).resolve().parent / "results" / f"{args.name}.json"
+        bench = Bench(args, Path(folder))
+        bench.run()
+    print(show(bench.found))
+    name = args.name or ("cpu" if bench.device == "cpu" else "gpu")
+    path = RESULTS / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=1) + "\n")
+    figures = [*bench.found, bench.ceiling.as_figure(), about(args, bench.device)]
+    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(f"written to {path}")
 
 

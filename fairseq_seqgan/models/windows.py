@@ -1,7 +1,7 @@
 """The largest response of each filter over a sequence: by convolution, or by table look-up.
 
 A convolution over embedded tokens is linear in each token of its window, so its response is a sum
-of one row per token: ``table[j, token]``, the j-th slice of the kernel times the token's embedding.
+of one row per token: ``table[token, j]``, the j-th slice of the kernel times the token's embedding.
 There are V such rows for each j, and the rollouts of a G step look each of them up many times over.
 Looking up and adding costs E times fewer operations than multiplying again.
 
@@ -54,8 +54,8 @@ class Responses:
         size = self.width * len(embedding) * layer.out_channels
         self.table = None
         if tokens > 4 * len(embedding) and size <= _TABLE_ELEMENTS:
-            slices = layer.weight.permute(2, 1, 0)  # (k, E, F)
-            self.table = torch.matmul(embedding, slices).flatten(0, 1)  # (k × V, F)
+            slices = layer.weight.permute(1, 2, 0).flatten(1)  # (E, k × F)
+            self.table = (embedding @ slices).view(-1, layer.out_channels)  # (V × k, F)
 
     def __call__(self, tokens: Tensor) -> Tensor:
         """Return the largest responses to *tokens* (R, T), as (R, F); -inf where none is inside."""
@@ -78,8 +78,7 @@ class Responses:
 
     def _look_up(self, tokens: Tensor, lengths: Tensor | None) -> Tensor:
         windows = tokens.size(1) - self.width + 1
-        offsets = len(self.embedding) * torch.arange(self.width)
-        index = tokens.unfold(1, self.width, 1) + offsets
+        index = tokens.unfold(1, self.width, 1) * self.width + torch.arange(self.width)
         responses = F.embedding_bag(index.flatten(0, 1), self.table, mode="sum")
         responses = responses.view(-1, windows, responses.size(1))
         if lengths is not None:

@@ -1,0 +1,51 @@
+"""One whole round of the authors' recipe, as ``fairseq-train`` does it: 1 G step, 4,695 D updates.
+
+Held against the sum of the plain parts: a naive G step, five times 10,000 sequences drawn by stock
+``fairseq-generate``, and a plain update of D for each minibatch. What a plain training loop would
+do beside that is not counted.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from draw import ROOT, USER_DIR, command
+from timing import Figure, figure
+
+D_STEPS, K, MINIBATCHES = 5, 3, 313
+
+
+def train_a_round(folder: Path, device: str, *options: str) -> float:
+    """Return the seconds that ``fairseq-train`` took for one round, start and end not counted."""
+    data, save = folder / "round-data", folder / "round"
+    if not data.exists():
+        command(str(ROOT / "preprocess" / "oracle.py"), "--dest", data, "--num-valid", "64",
+                "--num-test", "64")  # fmt: skip
+    done = command(
+        "fairseq_cli.train", data, "--user-dir", USER_DIR, "--task", "seqgan",
+        "--arch", "lstm_lm", "--decoder-embed-dim", 32, "--decoder-hidden-size", 32,
+        "--decoder-out-embed-dim", 32, "--dropout", 0, "--criterion", "seqgan",
+        "--optimizer", "seqgan_adam", "--lr", 0.01, "--clip-norm", 5, "--fixed-length", 20,
+        "--tokens-per-sample", 21, "--batch-size", 64, "--rounds", 1, "--pretrain-d-steps", 0,
+        "--d-steps", D_STEPS, "--k", K, "--save-dir", save, "--disable-validation", "--no-save",
+        "--num-workers", 0, "--log-format", "none",
+        *(["--cpu"] if device == "cpu" else []), *options,
+    )  # fmt: skip
+    return float(re.search(r"done training in ([\d.]+) seconds", done.stderr).group(1))
+
+
+def whole_round(folder: Path, device: str, parts: dict[str, Figure]) -> list[Figure]:
+    """Time a round in float32, and with D trained in bfloat16, against the sum of *parts*."""
+    baseline = (
+        parts["g_step"]["baseline_s"]
+        + D_STEPS * parts["draw_10k"]["baseline_s"]
+        + D_STEPS * K * MINIBATCHES * parts["d_step"]["baseline_s"]
+    )
+    what = "a round of the authors' recipe: 1 G step, 5 × 10,000 negatives, 4,695 updates of D"
+    exact = train_a_round(folder, device)
+    lowered = train_a_round(folder, device, "--d-train-dtype", "bfloat16")
+    return [
+        figure("round", what, exact, baseline),
+        figure("round_bf16", f"{what}; D trained in bfloat16", lowered, baseline),
+    ]
