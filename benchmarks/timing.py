@@ -1,6 +1,6 @@
 """Timing: medians of alternating runs, and what the machine can do at most.
 
-A figure is ``{"name", "what", "ours_s", "baseline_s", "ratio", "ceiling_share"}``, in seconds.
+A figure is ``{"name", "what", "ours_s", "baseline_s", "ratio", "ceiling_share"}``; in seconds.
 """
 
 from __future__ import annotations

@@ -34,13 +34,6 @@ class SeqGANAdamConfig(FairseqAdamConfig):
         default=0.0,
         metadata={"help": "clip D's gradient to this norm (--clip-norm is G's); 0: do not clip"},
     )
-    generator_warmup_steps: int = field(
-        default=0,
-        metadata={
-            "help": "G's learning rate rises linearly over its first so many updates, whatever D "
-            "has done before; 0: it does not (the paper)"
-        },
-    )
 
 
 @register_optimizer("seqgan_adam", dataclass=SeqGANAdamConfig)
@@ -69,9 +62,6 @@ class SeqGANAdam(FairseqOptimizer):
             betas = [float(part) for part in betas.strip("()[] ").split(",")]
         elif OmegaConf.is_config(betas):
             betas = OmegaConf.to_container(betas)
-        import os
-
-        groups[0]["eps"] = float(os.environ.get("GEPS", cfg.adam_eps))
         # The fused kernel touches D's seven million parameters once instead of a dozen times.
         self._optimizer = torch.optim.AdamW(
             groups,
@@ -92,27 +82,6 @@ class SeqGANAdam(FairseqOptimizer):
         generator["lr"] = lr
         factor = lr / self._base_lr if self._base_lr else 1.0
         discriminator["lr"] = self.cfg.discriminator_lr * factor
-
-    def step(
-        self, closure: Callable[[], Any] | None = None, scale: float = 1.0, groups: Any = None
-    ) -> None:
-        """Update the parameters that have a gradient; the first G steps are shorter if so asked.
-
-        Adam's first steps move every parameter by the whole learning rate, however small its
-        gradient. fairseq's own warm-up is over before G's first update, for it counts D's as well.
-        """
-        generator = self.param_groups[0]
-        planned = generator["lr"]
-        generator["lr"] = planned * self._warmup()
-        super().step(closure, scale, groups)
-        generator["lr"] = planned
-
-    def _warmup(self) -> float:
-        """Return the share of G's learning rate that its next update is made with."""
-        wanted = self.cfg.generator_warmup_steps
-        states = (self._optimizer.state.get(p) for p in self.param_groups[0]["params"])
-        done = max((int(state["step"]) for state in states if state), default=0)
-        return min(1.0, (done + 1) / wanted) if wanted else 1.0
 
     def clip_grad_norm(
         self,

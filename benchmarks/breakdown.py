@@ -1,0 +1,134 @@
+"""Where the time of a round goes: ``python benchmarks/breakdown.py [--d-train-dtype bfloat16]``.
+
+Trains a short round of the authors' recipe with fairseq's own command in this process, with a clock
+around the parts, and prints for each its seconds, calls and share, scaled to a whole round (1 G
+step, 5 × 10,000 negatives, 4,695 updates of D). Nested parts are indented: they are in the time of
+the part above. Other options go to ``fairseq-train``.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import torch
+from draw import ROOT, USER_DIR, command
+from fairseq import trainer
+from fairseq.optim import FairseqOptimizer
+from fairseq_cli import train
+from tabulate import tabulate
+
+from fairseq_seqgan import game, policy
+from fairseq_seqgan.models import cnn_highway
+from fairseq_seqgan.optim import SeqGANAdam
+
+MINIBATCHES, WHOLE = 313, 15 * 313
+
+
+class Clock:
+    """Seconds and calls of every part, apart by what is going on."""
+
+    def __init__(self) -> None:
+        self.seconds: collections.Counter[str] = collections.Counter()
+        self.calls: collections.Counter[str] = collections.Counter()
+        self.phase = "other"
+
+    def around(self, owner: object, name: str, part: str, phase: str = "") -> None:
+        """Time every call of *owner*'s function *name* as *part*; it begins *phase* if named."""
+        function: Callable = getattr(owner, name)
+
+        @functools.wraps(function)
+        def timed(*args: object, **kwargs: object) -> object:
+            outer, self.phase = self.phase, phase or self.phase
+            begin = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                key = f"{self.phase}: {part}"
+                self.seconds[key] += time.perf_counter() - begin
+                self.calls[key] += 1
+                self.phase = outer
+
+        setattr(owner, name, timed)
+
+
+def watch(clock: Clock) -> None:
+    """Put clocks around the parts."""
+    clock.around(trainer.Trainer, "train_step", "update")
+    clock.around(game.Game, "_play", "play", "G step")
+    clock.around(game.Game, "_draw_pool", "draw negatives", "negatives")
+    clock.around(policy.Policy, "draw", "projection and draw")
+    clock.around(policy.Decoding, "step", "decoder")
+    net = cnn_highway.CNNHighway
+    clock.around(net, "score_completions", "D scores completions")
+    clock.around(net, "forward", "D forward")
+    clock.around(FairseqOptimizer, "backward", "backward")
+    clock.around(SeqGANAdam, "clip_grad_norm", "gradient norm")
+    clock.around(SeqGANAdam, "step", "Adam")
+
+
+ROWS = (
+    ("G step: play", 1, "G step: sequences, rollouts, rewards"),
+    ("G step: decoder", 1, "    decoder, step by step"),
+    ("G step: projection and draw", 1, "    projection and draw"),
+    ("G step: D scores completions", 1, "    D on the rollouts"),
+    ("negatives: draw negatives", 5, "5 pools of 10,000 negatives"),
+    ("negatives: projection and draw", 5, "    projection and draw"),
+    ("other: D forward", WHOLE / MINIBATCHES, "D forward, 4,695 times"),
+    ("other: backward", WHOLE / MINIBATCHES, "backward (and G's)"),
+    ("other: gradient norm", WHOLE / MINIBATCHES, "gradient norm"),
+    ("other: Adam", WHOLE / MINIBATCHES, "Adam"),
+)
+
+
+def table(clock: Clock) -> str:
+    """Return the breakdown, scaled to a whole round."""
+    scaled = [(title, clock.seconds[key] * times, clock.calls[key]) for key, times, title in ROWS]
+    top = sum(seconds for title, seconds, _ in scaled if not title.startswith(" "))
+    played = clock.seconds["G step: play"]
+    drawn = clock.seconds["negatives: draw negatives"]
+    updates = clock.seconds["other: update"] - played - drawn
+    parts = ("D forward", "backward", "gradient norm", "Adam")
+    inside = sum(clock.seconds[f"other: {part}"] for part in parts)
+    rest = (updates - inside) * WHOLE / MINIBATCHES
+    scaled.append(("fairseq and the rest of an update", rest, clock.calls["other: update"]))
+    total = top + rest
+    rows = [[title, seconds, calls, seconds / total] for title, seconds, calls in scaled]
+    rows.append(["a whole round", total, None, 1.0])
+    headers = ("part", "seconds", "calls timed", "share")
+    # Leading blanks are the nesting.
+    return tabulate(rows, headers, floatfmt=("", ".2f", "", ".1%"), preserve_whitespace=True)
+
+
+def main() -> None:
+    """Train a short round and print its breakdown."""
+    torch.set_num_threads(2)
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
+        command(str(ROOT / "preprocess" / "oracle.py"), "--dest", data, "--num-valid", "64",
+                "--num-test", "64")  # fmt: skip
+        sys.argv = [
+            "fairseq-train", str(data), "--user-dir", str(USER_DIR), "--task", "seqgan",
+            "--arch", "lstm_lm", "--decoder-embed-dim", "32", "--decoder-hidden-size", "32",
+            "--decoder-out-embed-dim", "32", "--dropout", "0", "--criterion", "seqgan",
+            "--optimizer", "seqgan_adam", "--lr", "0.01", "--clip-norm", "5",
+            "--fixed-length", "20", "--tokens-per-sample", "21", "--batch-size", "64",
+            "--rounds", "1", "--pretrain-d-steps", "0", "--d-steps", "1", "--k", "1",
+            "--save-dir", folder, "--disable-validation", "--no-save", "--num-workers", "0",
+            "--log-format", "none", "--cpu", *sys.argv[1:],
+        ]  # fmt: skip
+        watch(clock)
+        train.cli_main()
+    print(table(clock))
+
+
+if __name__ == "__main__":
+    main()
