@@ -73,6 +73,6 @@ def write_tunes(
     contents = {}
     for line, keys in tunes.items():
         contents[names[line].with_suffix(".mid")] = midi(keys, step_seconds)
-        contents[names[line].with_suffix(".png")] = picture(keys, f"line {line}", step_seconds)
+        contents[names[line].with_suffix(".png")] = picture(keys, f"tune {line}", step_seconds)
     files.write(contents)
     print(f"{folder}: {len(tunes)} tunes, each as .mid and .png")

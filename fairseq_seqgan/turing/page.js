@@ -5,9 +5,9 @@ const $ = (id) => document.getElementById(id);
 
 const NOUNS = { text: "text", poem: "poem", music: "tune" };
 const QUESTIONS = {
-  text: "Who wrote this, a human or a machine?",
-  poem: "Who wrote this poem, a human or a machine?",
-  music: "Who composed this tune, a human or a machine?",
+  text: "Who wrote this text?",
+  poem: "Who wrote this poem?",
+  music: "Who composed this tune?",
 };
 const NOT_KEPT =
   "This browser does not keep your answers when the page is closed. " +
