@@ -17,6 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 _FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync "
+    "--window-size=1100,900 "
     # Small machines and containers have little of /dev/shm.
     "--disable-dev-shm-usage"
 ).split()

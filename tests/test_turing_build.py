@@ -129,7 +129,12 @@ def test_copies_are_left_out_and_told(sources, tmp_path, capsys):
 def test_takes_what_fairseq_generate_printed(sources, tmp_path):
     lines = sources["MLE"].read_text().splitlines()
     printed = "".join(f"S-{n}\tx\nH-{n}\t-1.5\t{line}\n" for n, line in enumerate(lines))
-    sources["MLE"].write_text("\ufeff2026 | INFO | starting\n" + printed)
+    sources["MLE"].write_text("2026 | INFO | starting\n" + printed)
+    assert main(build_arguments(sources, tmp_path / "page.html", "poem", "--per-source", 12)) == 0
+
+
+def test_takes_a_byte_order_mark(sources, tmp_path):
+    sources["MLE"].write_text("\ufeff" + sources["MLE"].read_text())
     assert main(build_arguments(sources, tmp_path / "page.html", "poem", "--per-source", 12)) == 0
 
 
