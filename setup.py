@@ -47,7 +47,7 @@ setup(
         "sacrebleu>=2.3",
         "scikit-learn>=1.3",
         "scipy>=1.11",
-        "statsmodels>=0.14",
+        "statsmodels>=0.14.5",
         "tabulate>=0.9",
         # 2.6 is the first torch whose torch.load defaults to weights_only. Tested: 2.13.0.
         "torch>=2.6",
