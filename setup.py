@@ -35,20 +35,23 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["fairseq_seqgan", "fairseq_seqgan.*"]),
+    package_data={"fairseq_seqgan.turing": ["*.html", "*.css", "*.js"]},  # the page's parts
     python_requires=">=3.11,<3.13",  # tested: 3.11
     install_requires=[
         # The official fairseq 0.12.2 does not import on Python 3.11; this fork of its main does.
         "fairseq-fixed==0.12.3.1",
         "matplotlib>=3.7",
+        "mido>=1.3",
         # fairseq uses np.compat, which numpy 2 removed. Tested: 1.26.4.
         "numpy>=1.24,<2",
         "sacrebleu>=2.3",
         "scikit-learn>=1.3",
         "scipy>=1.11",
+        "statsmodels>=0.14.5",
         "tabulate>=0.9",
         # 2.6 is the first torch whose torch.load defaults to weights_only. Tested: 2.13.0.
         "torch>=2.6",
     ],
-    extras_require={"dev": ["pytest>=8", "pytest-timeout>=2.3", "ruff>=0.6"]},
+    extras_require={"dev": ["pytest>=8", "pytest-timeout>=2.3", "ruff>=0.6", "selenium>=4.20"]},
     entry_points={"console_scripts": ["fairseq-seqgan = fairseq_seqgan.cli:main"]},
 )

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "evaluate": "measure samples and the language model that they came from",
+    "show": "print poems, or write tunes as MIDI files and pictures",
+    "turing-test": "let people judge samples and real data, and score their answers",
     "user-dir": "print the folder that fairseq's --user-dir takes",
 }
 
@@ -38,8 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     args = parser.parse_args(argv)
-    # fairseq tells of every file it reads; the one line of an error should stand alone.
-    logging.getLogger("fairseq").setLevel(logging.WARNING)
+    # fairseq tells of every file it reads, and its import makes matplotlib tell of every font; the
+    # one line of an error should stand alone.
+    for library in ("fairseq", "matplotlib"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     args.run(args)
     return 0
 

@@ -50,16 +50,25 @@ def read_samples(path: Path, dictionary: Dictionary) -> list[Sample]:
     Raises:
         InputError: the file is missing or empty, or a word is not in *dictionary*.
     """
+    texts = read_texts(path)
+    return [Sample(_encode(path, line, text, dictionary), line) for line, text in texts]
+
+
+def read_texts(path: Path) -> list[tuple[int, str]]:
+    """Return (line number, text) of every sample in *path*, a file as :func:`read_samples` takes.
+
+    Raises:
+        InputError: the file is missing, empty or not UTF-8, or an ``H-`` line is incomplete.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({_first_line(error)})") from error
     if lines[-1] == "":
         lines.pop()
     if not lines:
         raise InputError(f"{path}: is empty, there are no samples in it")
-    texts = _hypotheses(path, lines) or list(enumerate(lines, start=1))
-    return [Sample(_encode(path, line, text, dictionary), line) for line, text in texts]
+    return _hypotheses(path, lines) or list(enumerate(lines, start=1))
 
 
 def _hypotheses(path: Path, lines: list[str]) -> list[tuple[int, str]]:

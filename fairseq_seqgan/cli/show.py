@@ -1,0 +1,78 @@
+"""``fairseq-seqgan show``: samples to look at and to listen to."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .. import checks, files
+from ..errors import InputError
+from ..layout import STEP_SECONDS, piano_keys, poem_lines
+from .inputs import read_texts
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to *parser*."""
+    parser.add_argument(
+        "--samples", type=Path, required=True, metavar="FILE",
+        help="one sample a line, or what fairseq-generate printed",
+    )  # fmt: skip
+    parser.add_argument("--kind", choices=("poem", "music"), required=True)
+    parser.add_argument(
+        "--num", type=int, default=10, metavar="N", help="the first N; default %(default)s"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="of the tunes: a .mid and a .png for each"
+    )
+    parser.add_argument(
+        "--step-seconds", type=float, default=STEP_SECONDS, metavar="S",
+        help="length of a tune's step; default %(default)s",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace tunes that are in DIR")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print poems or write tunes.
+
+    Raises:
+        InputError: a file or option cannot be used; the message names it.
+    """
+    checks.positive(num=args.num, step_seconds=args.step_seconds)
+    if args.kind == "music" and args.out is None:
+        raise InputError("--kind music: --out DIR must say where the tunes are written")
+    if args.kind == "poem" and args.out is not None:
+        raise InputError(f"--out {args.out}: goes with --kind music only; poems are printed")
+    texts = read_texts(args.samples)[: args.num]
+    samples = [(line, text.split(), f"{args.samples}, line {line}") for line, text in texts]
+    if args.kind == "poem":
+        poems = ["\n".join(poem_lines(tokens, where)) for _, tokens, where in samples]
+        print("\n\n".join(poems))
+    else:
+        tunes = {line: piano_keys(tokens, where) for line, tokens, where in samples}
+        write_tunes(tunes, args.out, args.step_seconds, args.overwrite)
+
+
+def write_tunes(
+    tunes: dict[int, list[int]], folder: Path, step_seconds: float, overwrite: bool = False
+) -> None:
+    """Write ``tune-<line>.mid`` and ``.png`` into *folder* for every tune, by its line number.
+
+    Raises:
+        InputError: *folder* cannot be written, or holds one of these files.
+    """
+    # Imported late: matplotlib takes a second.
+    from ..tunes import midi, picture
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {folder}: {error.strerror}") from error
+    names = {line: folder / f"tune-{line:04d}" for line in tunes}
+    paths = [name.with_suffix(ending) for name in names.values() for ending in (".mid", ".png")]
+    files.refuse_to_replace(paths, overwrite)
+    contents = {}
+    for line, keys in tunes.items():
+        contents[names[line].with_suffix(".mid")] = midi(keys, step_seconds)
+        contents[names[line].with_suffix(".png")] = picture(keys, f"tune {line}", step_seconds)
+    files.write(contents)
+    print(f"{folder}: {len(tunes)} tunes, each as .mid and .png")

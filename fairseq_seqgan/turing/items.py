@@ -1,0 +1,125 @@
+"""Which items a page shows, in which order, under which ids.
+
+A source is what items come from: the human-made data, called ``real``, or a system. Nothing that a
+page shows may tell of the source, so order and ids are drawn at random, from the seed and all the
+items together: whoever knows the seed but not the files cannot work them out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from ..errors import InputError
+from ..layout import piano_keys, poem_lines, sentence
+
+REAL = "real"
+KINDS = ("text", "poem", "music")
+
+Content = str | tuple[str, ...] | tuple[int, ...]  # of a text, a poem, a tune
+
+
+class Item(NamedTuple):
+    """A sample as it is shown."""
+
+    line: int  # in its file, from 1
+    content: Content
+
+
+class Shown(NamedTuple):
+    """An item on the page, and what the page does not say."""
+
+    id: str  # random
+    content: Content
+    source: str
+    line: int
+
+
+def parse(kind: str, text: str, where: str) -> Content | None:
+    """Return what is shown of a line of text, None for a line without tokens.
+
+    Raises:
+        InputError: it is no poem, or no tune; the message names *where*.
+    """
+    tokens = text.split()
+    if not tokens:
+        return None
+    if kind == "poem":
+        return tuple(poem_lines(tokens, where))
+    if kind == "music":
+        return tuple(piano_keys(tokens, where))
+    return sentence(tokens)
+
+
+def distinguishable(
+    sources: Mapping[str, Sequence[Item]],
+) -> tuple[dict[str, list[Item]], list[str]]:
+    """Return the items that can be judged for one source, and notes on those left out.
+
+    A repetition inside a source is left out. What looks the same in two sources is left out of
+    both: a verdict on it would count for neither.
+    """
+    different = {name: _first_of_each(items) for name, items in sources.items()}
+    notes = [
+        f"{_count(len(sources[name]) - len(items), 'repeated item')} in {name} left out"
+        for name, items in different.items()
+        if len(items) < len(sources[name])
+    ]
+    owners: dict[Content, list[str]] = {}
+    for name, items in different.items():
+        for item in items:
+            owners.setdefault(item.content, []).append(name)
+    shared = Counter(tuple(names) for names in owners.values() if len(names) > 1)
+    for names, count in shared.items():
+        verb = "is" if count == 1 else "are"
+        notes.append(f"{_count(count, 'item')} that {verb} in {' and '.join(names)} left out")
+    left = {
+        name: [item for item in items if len(owners[item.content]) == 1]
+        for name, items in different.items()
+    }
+    return left, notes
+
+
+def _first_of_each(items: Sequence[Item]) -> list[Item]:
+    first: dict[Content, Item] = {}
+    for item in items:
+        first.setdefault(item.content, item)
+    return list(first.values())
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def draw(sources: Mapping[str, Sequence[Item]], per_source: int, seed: int) -> list[Shown]:
+    """Return *per_source* items of each source, shuffled, with random ids.
+
+    The sources are as :func:`distinguishable` returns them. The same ones and the same seed give
+    the same result.
+
+    Raises:
+        InputError: a source has fewer items; the message names it.
+    """
+    for name, items in sources.items():
+        if len(items) < per_source:
+            raise InputError(
+                f"{name}: {_count(len(items), 'different item')} that no other source has; "
+                f"--per-source {per_source} is more"
+            )
+    everything = json.dumps([seed, sources]).encode()
+    rng = random.Random(hashlib.sha256(everything).digest())
+    drawn = [
+        (item, name) for name, items in sources.items() for item in rng.sample(items, per_source)
+    ]
+    rng.shuffle(drawn)
+    ids: dict[str, None] = {}  # a set that keeps the order
+    while len(ids) < len(drawn):
+        ids[f"{rng.getrandbits(32):08x}"] = None
+    return [
+        Shown(name, item.content, source, item.line)
+        for name, (item, source) in zip(ids, drawn, strict=True)
+    ]
