@@ -102,7 +102,6 @@ class ScheduledSamplingCriterion(CrossEntropyCriterion):
         policy = self._as_policy(model)
         edges = torch.tensor([policy.pad, policy.eos, policy.start], device=inputs.device)
         own = (coins >= omega) & ~torch.isin(inputs, edges)
-        own[:, 0] = False
         steps = own.any(dim=0).nonzero()
         last = int(steps[-1]) if len(steps) else 0
         fed, decoding = inputs.clone(), Decoding(policy)
