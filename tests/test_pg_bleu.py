@@ -4,8 +4,12 @@ import re
 
 import pytest
 from commands import differences, fork, gan, generate, load, run, training_state
+from models import make_dictionary, make_lm
 
 from fairseq_seqgan.metrics.bleu import bleu
+from fairseq_seqgan.policy import Policy
+from fairseq_seqgan.sampling import make_generator
+from fairseq_seqgan.validation import measure
 
 pytestmark = pytest.mark.slow
 
@@ -81,3 +85,11 @@ def test_resume_is_exact(options, stops, data, pretrained, tmp_path):
     assert whole["updates"] > stops[-1]
     assert differences(ours, whole) == []
     assert differences(ours["generator"], load(pretrained.best)["model"]) != []
+
+
+def test_validation_does_not_ask_an_untrained_d():
+    """Without positives there is nothing for D to score: none is needed."""
+    dictionary = make_dictionary(5)
+    policy = Policy(make_lm("lstm_lm", dictionary), dictionary, fixed_length=4)
+    found = measure(policy, None, None, {}, 10, make_generator(1))
+    assert found.keys() == {"entropy"}
