@@ -15,6 +15,7 @@ from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, SeqGANCriterionCon
 from fairseq_seqgan.game import Game
 from fairseq_seqgan.options import SeqGANConfig
 from fairseq_seqgan.policy import Policy
+from fairseq_seqgan.rewards import DiscriminatorReward
 from fairseq_seqgan.sampling import make_generator
 
 
@@ -73,7 +74,7 @@ class Paper:
         self.game = Game(
             SimpleNamespace(**settings),
             self.positives,
-            self.discriminator,
+            DiscriminatorReward(self.discriminator),
             task.policy,
             sizes.batch,
         )

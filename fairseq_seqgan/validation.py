@@ -35,6 +35,7 @@ def measure(
         ``nll_oracle``, the mean of -log G_oracle over the same tokens, in nats per token (Eq. 9),
         if there is an oracle; and for every entry of *positives* the probability that D scores a
         real sequence above a sample (the area under the ROC curve; 0.5: D cannot tell them apart).
+        Without positives, D is not asked.
     """
     drawn = sample(policy, num, generator)
     tokens = int(drawn.mask.sum())
@@ -42,6 +43,8 @@ def measure(
     if oracle is not None:
         nll = oracle.nll(drawn.tokens.cpu() - OFFSET)
         measured["nll_oracle"] = (float(nll.sum()), num)
+    if not positives:
+        return measured
     with evaluating(discriminator):
         device = next(discriminator.parameters()).device
         fake = discriminator.score(drawn.tokens.to(device)).cpu()
