@@ -6,6 +6,7 @@ Shapes: M samples, T tokens.
 from __future__ import annotations
 
 import torch
+from fairseq.logging import metrics
 from torch import Tensor
 
 from .metrics.discrimination import auc
@@ -49,3 +50,24 @@ def measure(
             scores = discriminator.score(real.long().to(device)).cpu()
             measured[name] = (auc(scores.numpy(), fake.numpy()), 1)
     return measured
+
+
+def log_heldout(policy: Policy, tokens: Tensor) -> None:
+    """Log ``nll``, that of the held-out *tokens* (B, T) under *policy*, in nats per token.
+
+    For criteria that know no policy: fairseq's cross-entropy counts the end of a sequence of fixed
+    length, and logs in base 2.
+    """
+    count = int(policy.scored(tokens).sum())
+    if count:
+        nll = -float(policy.log_probs(tokens).double().sum()) / count
+        metrics.log_scalar("nll", nll, count, round=4)
+
+
+def log_samples(policy: Policy, oracle: Oracle, num: int, generator: torch.Generator) -> None:
+    """Draw *num* samples from *policy*; log ``entropy`` and ``nll_oracle`` as :func:`measure`."""
+    drawn = sample(policy, num, generator)
+    tokens = int(drawn.mask.sum())
+    metrics.log_scalar("entropy", -float(drawn.log_probs.sum()) / tokens, tokens, round=4)
+    nll = oracle.nll(drawn.tokens.cpu() - OFFSET)
+    metrics.log_scalar("nll_oracle", float(nll.mean()), num, round=4)

@@ -1,0 +1,1 @@
+"""What ``fairseq-seqgan report`` is made of; knows neither torch nor fairseq."""
