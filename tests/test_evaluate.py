@@ -5,6 +5,7 @@ import math
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import fork, run_python
 from evaluate_data import (
@@ -23,6 +24,7 @@ from evaluate_data import (
     write_samples,
 )
 from fairseq.data import Dictionary
+from sacrebleu.metrics import BLEU
 
 from fairseq_seqgan import compat, version
 from fairseq_seqgan.cli import main
@@ -237,6 +239,66 @@ def test_temperature_seed_and_split(data, fixed_model, samples, capsys):
     other = evaluate(capsys, *options, "--seed", 5)
     assert other["entropy"] != found["entropy"]
     assert other["nll"] == found["nll"]
+
+
+def test_self_bleu(data, samples, capsys):
+    """The mean over the samples of sacrebleu's BLEU against all others, and of held-out data."""
+    found = evaluate(capsys, "--samples", samples, "--data", data, "--self-bleu-order", 2)
+    for prefix, rows in (("", SAMPLES), ("heldout_", words_of(data, "test"))):
+        assert found[prefix + "self_bleu"] == pytest.approx(plain_self_bleu(rows, 2), abs=1e-12)
+        assert found[prefix + "self_bleu_samples"] == len(rows)
+        others = f"hyps:{len(rows)}|refs:{len(rows) - 1}"
+        signature = f"BLEU-2|{others}|eff:no|tok:none|smooth:exp|scale:0-1"
+        assert found[prefix + "self_bleu_signature"] == signature
+    main(["evaluate", "--samples", str(samples), "--data", str(data), "--self-bleu-order", "2"])
+    lines = capsys.readouterr().out.splitlines()
+    value, heldout = (line.split() for line in lines if "self-BLEU-2" in line)
+    assert value[1:] == [f"{found['self_bleu']:.4f}", f"{found['heldout_self_bleu']:.4f}"]
+    assert heldout[-2:] == ["5", "40"]
+
+
+def plain_self_bleu(rows, order):
+    """The definition, by sacrebleu: every row against the list without it."""
+    metric = BLEU(tokenize="none", max_ngram_order=order, force=True)
+    texts = [" ".join(map(str, row)) for row in rows]
+    scores = [
+        metric.corpus_score([text], [[other] for other in texts[:i] + texts[i + 1 :]]).score
+        for i, text in enumerate(texts)
+    ]
+    return np.mean(scores) / 100
+
+
+def test_self_bleu_of_a_subset(data, samples, capsys):
+    """As many as were asked for, chosen with the seed; the same seed, the same subset."""
+    options = ["--samples", samples, "--data", data, "--self-bleu-order", 1]
+    options += ["--self-bleu-samples", 10]
+    found = [evaluate(capsys, *options, "--seed", seed) for seed in (1, 1, 2)]
+    assert found[0] == found[1]
+    assert found[0]["heldout_self_bleu"] != found[2]["heldout_self_bleu"]
+    assert [found[0][f"{p}self_bleu_samples"] for p in ("", "heldout_")] == [5, 10]
+
+
+def test_one_sample_has_no_self_bleu(data, tmp_path, capsys):
+    one = write_samples(tmp_path / "one.txt", [SAMPLES[0]])
+    assert evaluate(capsys, "--samples", one, "--data", data)["self_bleu"] is None
+
+
+def test_per_sample(data, samples, tmp_path, capsys):
+    """The array has each sample's NLL_oracle, in the order of the file; their mean is the mean."""
+    path = tmp_path / "scores.npz"
+    options = ["--samples", samples, "--data", data, "--oracle", data / "oracle.npz"]
+    found = evaluate(capsys, *options, "--per-sample", path)
+    with np.load(path, allow_pickle=False) as arrays:
+        assert arrays.files == ["nll_oracle"]
+        scores = arrays["nll_oracle"]
+    expected = [oracle_nll(data / "oracle.npz", [row]) for row in SAMPLES]
+    assert scores.dtype == np.float64
+    assert scores == pytest.approx(expected, abs=1e-5)
+    assert scores.mean() == pytest.approx(found["nll_oracle"], abs=1e-12)
+    content = path.read_bytes()
+    evaluate(capsys, *options, "--per-sample", path)
+    assert path.read_bytes() == content
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["samples.txt", "scores.npz"]
 
 
 # --- the command around it

@@ -163,6 +163,9 @@ def test_checkpoint_of_another_dictionary(case, capsys):
         (["--temperature", 0], "--temperature is 0"),
         (["--num-eval-samples", 0], "--num-eval-samples is 0"),
         (["--ngram", 0], "--ngram is 0"),
+        (["--self-bleu-order", 0], "--self-bleu-order is 0"),
+        (["--self-bleu-samples", 1], "--self-bleu-samples is 1: at least 2"),
+        (["--per-sample", "no/such/folder/x.npz"], "--per-sample no/such/folder/x.npz"),
         (["--valid-subset", "dev"], "there is no split 'dev'"),
         (["--json", "no/such/folder/out.json"], "--json no/such/folder/out.json"),
     ],
@@ -171,9 +174,18 @@ def test_bad_option(case, capsys, option, expected):
     assert expected in refusal(capsys, arguments(case, *option))
 
 
-def test_json_that_cannot_be_written(case, tmp_path):
-    with pytest.raises(InputError, match=r"--json .*: Is a directory"):
-        main(arguments(case, "--json", tmp_path))
+@pytest.mark.parametrize("option", ["--json", "--per-sample"])
+def test_file_that_cannot_be_written(case, tmp_path, option):
+    before = sorted(tmp_path.parent.iterdir())
+    with pytest.raises(InputError, match=rf"{option} .*: Is a directory"):
+        main(arguments(case, option, tmp_path))
+    assert sorted(tmp_path.parent.iterdir()) == before
+
+
+def test_per_sample_needs_an_oracle(case, tmp_path, capsys):
+    del case["oracle"]
+    message = refusal(capsys, arguments(case, "--per-sample", tmp_path / "scores.npz"))
+    assert "--per-sample needs --oracle" in message
 
 
 def test_sequences_too_long_for_the_model(case, capsys, monkeypatch):

@@ -2,11 +2,12 @@
 
 Shapes: B sequences, T tokens. Every NLL and entropy is in nats per token.
 
-Two things are measured, and the output keeps them apart. NLL_oracle, duplicates and copies are
-those of the samples in the file. The held-out NLL and the entropy are those of the model, as the
-policy that it is at ``--temperature``. The entropy is estimated from samples drawn afresh, the mean
-of -log G(y_t | y_1 ... y_t-1): the file may come from another temperature, or from a restricted
-draw (top-k, top-p, beam), and the NLL of its samples would then be no entropy of anything.
+Two things are measured, and the output keeps them apart. NLL_oracle, duplicates, copies and
+self-BLEU are those of the samples in the file. The held-out NLL and the entropy are those of the
+model, as the policy that it is at ``--temperature``. The entropy is estimated from samples drawn
+afresh, the mean of -log G(y_t | y_1 ... y_t-1): the file may come from another temperature, or from
+a restricted draw (top-k, top-p, beam), and the NLL of its samples would then be no entropy of
+anything.
 
 A sequence of fixed length has no end position; otherwise the end symbol is a token as any other,
 in the NLL and in the entropy. Unknown words of held-out data, which the policy never draws, are
@@ -16,29 +17,27 @@ left out, and the output says how many they are.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
-from fairseq.data import Dictionary
 from torch import Tensor
 
 from .. import checks
 from ..errors import InputError
 from ..metrics import likelihood
 from ..metrics.likelihood import Likelihood
-from ..oracle import OFFSET, Oracle, from_fairseq
+from ..oracle import from_fairseq
 from ..policy import Policy, evaluating
 from ..rollout import sample
 from ..sampling import make_generator
-from . import inputs
-from .evaluation import Evaluation, measure_variety
+from . import inputs, outputs
+from .evaluation import Evaluation, measure_self_bleu, measure_variety
 
 _LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
-
-Sequences = list[tuple[int, ...]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -73,10 +72,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--num-eval-samples", type=int, default=10_000, metavar="N",
         help="fresh samples for the entropy; default %(default)s",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=1, help="of these samples; default %(default)s")
+    parser.add_argument(
+        "--seed", type=int, default=1,
+        help="of these samples and of the subset for self-BLEU; default %(default)s",
+    )  # fmt: skip
     parser.add_argument(
         "--ngram", type=int, default=4, metavar="N", help="of copied n-grams; default %(default)s"
     )
+    parser.add_argument(
+        "--self-bleu-order", type=int, default=4, metavar="N",
+        help="longest n-grams of self-BLEU; default %(default)s",
+    )  # fmt: skip
+    parser.add_argument(
+        "--self-bleu-samples", type=int, default=1000, metavar="N",
+        help="size of the subset of the samples, and of the held-out split, whose self-BLEU is "
+        "measured; default %(default)s",
+    )  # fmt: skip
+    parser.add_argument(
+        "--per-sample", type=Path, metavar="FILE.npz",
+        help="also write the array nll_oracle: each sample's, in nats per token",
+    )  # fmt: skip
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE",
         help="also write JSON to FILE; without FILE, print it in place of the table",
@@ -90,26 +105,36 @@ def run(args: argparse.Namespace) -> None:
         InputError: a file or option cannot be used; the message names it.
     """
     checks.positive(
-        num_eval_samples=args.num_eval_samples, temperature=args.temperature, ngram=args.ngram
+        num_eval_samples=args.num_eval_samples,
+        temperature=args.temperature,
+        ngram=args.ngram,
+        self_bleu_order=args.self_bleu_order,
     )
+    if args.self_bleu_samples < 2:
+        raise InputError(f"--self-bleu-samples is {args.self_bleu_samples}: at least 2 are needed")
+    if args.per_sample and not args.oracle:
+        raise InputError("--per-sample needs --oracle: it is the oracle that scores each sample")
     if args.fixed_length is not None and args.fixed_length < 0:
         raise InputError(f"--fixed-length is {args.fixed_length}: below 0")
     to_file = args.json not in (None, "-")
-    if to_file and not Path(args.json).resolve().parent.is_dir():
-        raise InputError(f"--json {args.json}: there is no such folder")
+    if to_file:
+        outputs.require_folder("--json", args.json)
+    if args.per_sample:
+        outputs.require_folder("--per-sample", args.per_sample)
     found = evaluate(args)
     text = json.dumps(found.as_json(), indent=2, allow_nan=False)
-    print(text if args.json == "-" else found.as_text())
+    if args.per_sample:
+        content = io.BytesIO()
+        np.savez(content, nll_oracle=found.per_sample)
+        outputs.write_file("--per-sample", args.per_sample, content.getvalue())
     if to_file:
-        try:
-            Path(args.json).write_text(text + "\n", encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"--json {args.json}: {error.strerror}") from error
+        outputs.write_file("--json", args.json, f"{text}\n".encode())
+    print(text if args.json == "-" else found.as_text())
 
 
 def evaluate(args: argparse.Namespace) -> Evaluation:
     """Read everything, check it, and measure what the inputs allow."""
-    corpus = read_corpus(args)
+    corpus = inputs.read_corpus(args.data, args.samples, args.valid_subset)
     samples = [sample.ids for sample in corpus.samples]
     found = Evaluation(
         samples=args.samples,
@@ -129,70 +154,26 @@ def evaluate(args: argparse.Namespace) -> Evaluation:
         corpus.require_length(length)
     policy = make_policy(args, corpus, length) if args.model else None
     if oracle is not None:
-        found.likelihoods["nll_oracle"] = score_with_oracle(oracle, samples)
-        found.likelihoods["oracle_nll"] = score_with_oracle(oracle, corpus.heldout)
+        log_probs = oracle.log_probs(from_fairseq(torch.tensor(samples)))
+        found.per_sample = -log_probs.double().mean(dim=1).numpy()
+        found.likelihoods["nll_oracle"] = whole(log_probs)
+        heldout = oracle.log_probs(from_fairseq(torch.tensor(corpus.heldout)))
+        found.likelihoods["oracle_nll"] = whole(heldout)
     if policy is not None:
         found.fixed_length = policy.length if policy.fixed else 0
         found.likelihoods["nll"] = score_with_policy(policy, corpus)
         found.likelihoods["entropy"] = entropy(policy, args.num_eval_samples, args.seed)
+    subset = args.self_bleu_order, args.self_bleu_samples, args.seed
+    found.self_bleu = measure_self_bleu(samples, *subset)
+    found.heldout_self_bleu = measure_self_bleu(corpus.heldout, *subset)
     found.variety = measure_variety(samples, corpus.training, args.ngram)
     found.heldout_variety = measure_variety(corpus.heldout, corpus.training, args.ngram)
     return found
 
 
-@dataclass
-class Corpus:
-    """What the model is held against; sequences are ids without the end symbol."""
-
-    dictionary: Dictionary
-    samples_path: Path
-    samples: list[inputs.Sample]
-    split: str  # the name of the held-out split
-    heldout: Sequences
-    training: Sequences
-
-    def oracle_length(self) -> int:
-        """Return T of the held-out data, which the oracle must be able to score."""
-        lengths = {len(sequence) for sequence in self.heldout}
-        if lengths == {0}:
-            raise InputError(f"--oracle: split '{self.split}' holds nothing but empty sequences")
-        if len(lengths) > 1:
-            raise InputError(
-                f"--oracle: the sequences of split '{self.split}' have {min(lengths)} to "
-                f"{max(lengths)} tokens; an oracle knows no end and needs one length"
-            )
-        if any(index < OFFSET for sequence in self.heldout for index in sequence):
-            raise InputError(
-                f"--oracle: split '{self.split}' holds a special symbol such as <unk>, which the "
-                "oracle cannot score"
-            )
-        return lengths.pop()
-
-    def require_length(self, length: int) -> None:
-        """Check that the oracle can score the samples."""
-        for ids, line in self.samples:
-            where = f"{self.samples_path}, line {line}"
-            if len(ids) != length:
-                raise InputError(f"{where}: {len(ids)} tokens; the oracle's data have {length}")
-            if min(ids) < OFFSET:
-                raise InputError(f"{where}: <unk>, which the oracle cannot score")
-
-
-def read_corpus(args: argparse.Namespace) -> Corpus:
-    """Read the dictionary, the samples, and the held-out and training data."""
-    dictionary = inputs.read_dictionary(args.data)
-    split = args.valid_subset or inputs.default_split(args.data)
-    return Corpus(
-        dictionary,
-        args.samples,
-        inputs.read_samples(args.samples, dictionary),
-        split,
-        inputs.read_split(args.data, split, dictionary),
-        inputs.read_split(args.data, "train", dictionary),
-    )
-
-
-def make_policy(args: argparse.Namespace, corpus: Corpus, oracle_length: int | None) -> Policy:
+def make_policy(
+    args: argparse.Namespace, corpus: inputs.Corpus, oracle_length: int | None
+) -> Policy:
     """Return the checkpoint's model as the distribution that is sampled."""
     model, options = inputs.load_language_model(args.model, args.data, corpus.dictionary)
     fixed = args.fixed_length
@@ -225,14 +206,13 @@ def make_policy(args: argparse.Namespace, corpus: Corpus, oracle_length: int | N
     )
 
 
-def score_with_oracle(oracle: Oracle, sequences: Sequences) -> Likelihood:
-    """Return the oracle's NLL of *sequences* of equal length (Eq. 9 for samples of G)."""
-    log_probs = oracle.log_probs(from_fairseq(torch.tensor(sequences)))
+def whole(log_probs: Tensor) -> Likelihood:
+    """Return the likelihood of sequences of equal length (B, T); of G's samples it is Eq. 9."""
     return likelihood.from_tokens(log_probs, torch.ones_like(log_probs, dtype=torch.bool))
 
 
 @torch.no_grad()
-def score_with_policy(policy: Policy, corpus: Corpus) -> Likelihood:
+def score_with_policy(policy: Policy, corpus: inputs.Corpus) -> Likelihood:
     """Return the policy's NLL of the held-out data."""
     end = () if policy.fixed else (policy.eos,)
     sequences = sorted((s + end for s in corpus.heldout), key=len)  # little padding in a batch
@@ -250,7 +230,7 @@ def score_with_policy(policy: Policy, corpus: Corpus) -> Likelihood:
     return likelihood.concatenate(parts)
 
 
-def next_batch(sequences: Sequences, start: int, policy: Policy) -> Tensor:
+def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tensor:
     """Return the rows from *start* on that may be scored together: (B, T), padded at the end."""
     longest = len(sequences[-1])
     rows = sequences[start : start + max(1, _LOGITS // (longest * policy.size))]

@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 from tabulate import tabulate
 
 from ..metrics import diversity
+from ..metrics.bleu import Bleu, self_bleu
 from ..metrics.diversity import Tokens
 from ..metrics.likelihood import Likelihood
 
@@ -33,11 +35,14 @@ class Evaluation:
     training_sequences: int
     fixed_length: int = 0  # of the model; 0: lengths vary
     temperature: float = 1.0  # of the model
-    seed: int = 1  # of the fresh samples for the entropy
+    seed: int = 1  # of the fresh samples for the entropy, and of the subset for self-BLEU
     ngram: int = 4
     likelihoods: dict[str, Likelihood] = field(default_factory=dict)  # keys of LIKELIHOODS
     variety: dict[str, float] = field(default_factory=dict)  # of the samples
     heldout_variety: dict[str, float] = field(default_factory=dict)  # the same of held-out data
+    self_bleu: Bleu | None = None  # of a subset of the samples; None if there is only one
+    heldout_self_bleu: Bleu | None = None  # of as many held-out sequences
+    per_sample: np.ndarray | None = None  # NLL_oracle of each sample, nats per token
 
     def as_json(self) -> dict[str, str | float | int | None]:
         """Return a flat object: NLLs in nats per token, shares in 0 ... 1, None for undefined."""
@@ -58,6 +63,11 @@ class Evaluation:
             found.update(fixed_length=self.fixed_length, temperature=self.temperature)
         found.update(self.variety)
         found.update({f"heldout_{key}": value for key, value in self.heldout_variety.items()})
+        for prefix, value in (("", self.self_bleu), ("heldout_", self.heldout_self_bleu)):
+            found[f"{prefix}self_bleu"] = value and value.sentence
+            if value is not None:
+                found[f"{prefix}self_bleu_samples"] = value.hypotheses
+                found[f"{prefix}self_bleu_signature"] = value.signature()
         return {k: None if _undefined(value) else value for k, value in found.items()}
 
     def as_text(self) -> str:
@@ -87,6 +97,12 @@ class Evaluation:
             [title, _show(self.variety[key]), _show(self.heldout_variety[key])]
             for key, title in titles.items()
         ]
+        bleus = (self.self_bleu, self.heldout_self_bleu)
+        order = next((b.order for b in bleus if b), "")
+        rows.append([f"self-BLEU-{order}", *(f"{b.sentence:.4f}" if b else "-" for b in bleus)])
+        rows.append(
+            [f"sequences in self-BLEU-{order}", *(f"{b.hypotheses:,}" if b else "-" for b in bleus)]
+        )
         headers = ["variety", "samples", self.split]
         align = ("left", "right", "right")
         tables.append(tabulate(rows, headers, colalign=align, disable_numparse=True))
@@ -107,6 +123,14 @@ def measure_variety(
         "copied_samples": diversity.copied_share(sequences, training),
         f"copied_{ngram}grams": diversity.copied_ngram_share(sequences, training, ngram),
     }
+
+
+def measure_self_bleu(sequences: list[Tokens], order: int, most: int, seed: int) -> Bleu | None:
+    """Return the self-BLEU of *most* of *sequences*, chosen with the seed; None of a single one."""
+    if len(sequences) < 2:
+        return None
+    chosen = np.random.default_rng(seed).permutation(len(sequences))[:most]
+    return self_bleu([sequences[i] for i in sorted(chosen)], order)
 
 
 def _undefined(value: object) -> bool:

@@ -6,6 +6,7 @@ Every problem is an ``InputError`` that names the file and, in a text file, the 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,12 +24,70 @@ from ..oracle import OFFSET, Oracle
 
 _HYPOTHESIS = re.compile(r"H-(\d+)\t")
 
+Sequences = list[tuple[int, ...]]
+
 
 class Sample(NamedTuple):
     """A sequence that was read from a text file."""
 
     ids: tuple[int, ...]  # in the dictionary; no end symbol
     line: int  # its line number in the file, from 1
+
+
+@dataclass
+class Corpus:
+    """What the model is held against; sequences are ids without the end symbol."""
+
+    dictionary: Dictionary
+    samples_path: Path
+    samples: list[Sample]
+    split: str  # the name of the held-out split
+    heldout: Sequences
+    training: Sequences
+
+    def oracle_length(self) -> int:
+        """Return T of the held-out data, which the oracle must be able to score."""
+        lengths = {len(sequence) for sequence in self.heldout}
+        if lengths == {0}:
+            raise InputError(f"--oracle: split '{self.split}' holds nothing but empty sequences")
+        if len(lengths) > 1:
+            raise InputError(
+                f"--oracle: the sequences of split '{self.split}' have {min(lengths)} to "
+                f"{max(lengths)} tokens; an oracle knows no end and needs one length"
+            )
+        if any(index < OFFSET for sequence in self.heldout for index in sequence):
+            raise InputError(
+                f"--oracle: split '{self.split}' holds a special symbol such as <unk>, which the "
+                "oracle cannot score"
+            )
+        return lengths.pop()
+
+    def require_length(self, length: int) -> None:
+        """Check that the oracle can score the samples."""
+        for ids, line in self.samples:
+            where = f"{self.samples_path}, line {line}"
+            if len(ids) != length:
+                raise InputError(f"{where}: {len(ids)} tokens; the oracle's data have {length}")
+            if min(ids) < OFFSET:
+                raise InputError(f"{where}: <unk>, which the oracle cannot score")
+
+
+def read_corpus(folder: Path, samples: Path, split: str | None) -> Corpus:
+    """Read the dictionary, the *samples*, the held-out *split* and the training data of *folder*.
+
+    Raises:
+        InputError: one of them cannot be read.
+    """
+    dictionary = read_dictionary(folder)
+    split = split or default_split(folder)
+    return Corpus(
+        dictionary,
+        samples,
+        read_samples(samples, dictionary),
+        split,
+        read_split(folder, split, dictionary),
+        read_split(folder, "train", dictionary),
+    )
 
 
 def read_dictionary(folder: Path) -> Dictionary:
@@ -94,7 +153,7 @@ def default_split(folder: Path) -> str:
     return "test" if (folder / "test.idx").is_file() else "valid"
 
 
-def read_split(folder: Path, split: str, dictionary: Dictionary) -> list[tuple[int, ...]]:
+def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
     """Return the sequences of a binarized split as ids, without the end symbol.
 
     Raises:
