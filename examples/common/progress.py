@@ -13,22 +13,25 @@ from fairseq_seqgan.reporting.training_log import Record, validation
 TITLES = {"nll_oracle": "NLL_oracle", "nll": "held-out NLL"}
 
 
-def show(line: str, pretrain: int = 0) -> str | None:
+def show(line: str, pretrain: int | None = None) -> str | None:
     """Return what the line of a training's log says of a validation; None for other lines.
 
     Args:
         line: of fairseq-train with ``--log-format json``.
-        pretrain: the epochs before the first round, in which D is pre-trained.
+        pretrain: the epochs before the first round, in which D is pre-trained; None: the epochs
+            are no rounds.
     """
     record = validation(line)
     return None if record is None else f"{_when(record, pretrain)}   {_metrics(record)}"
 
 
-def _when(record: Record, pretrain: int) -> str:
+def _when(record: Record, pretrain: int | None) -> str:
     epoch = int(record["epoch"])
+    if pretrain is None:
+        return f"epoch {epoch}"
     if epoch <= pretrain:
         return f"pre-training D {epoch}/{pretrain}"
-    return f"round {epoch - pretrain}" if pretrain else f"epoch {epoch}"
+    return f"round {epoch - pretrain}"
 
 
 def _metrics(record: Record) -> str:

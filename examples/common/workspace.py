@@ -37,6 +37,7 @@ class Step:
         follow: turns a line of its output into a line worth showing, or None.
         prepare: called before the command is run; returns whether it has to be.
         finish: called after the command succeeded.
+        always: it is run again although it was finished.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Step:
     follow: Callable[[str], str | None] = lambda line: None
     prepare: Callable[[], bool] = lambda: True
     finish: Callable[[], None] = lambda: None
+    always: bool = False
 
 
 class Workspace:
@@ -108,7 +110,7 @@ class Workspace:
         Raises:
             ExperimentError: the command failed; the message ends with the last lines of its log.
         """
-        if self.done(step):
+        if self.done(step) and not step.always:
             seconds = self.state["seconds"][step.name]
             print(f"== {step.title}: done before, in {seconds:.0f} s", flush=True)
             return False

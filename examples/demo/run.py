@@ -79,7 +79,7 @@ class Demo:
         mle = system == "mle"
         command = self.commands.train_mle() if mle else self.commands.train_adversarial(system)
         outputs = (self.commands.checkpoint(system), self.work.log(system))
-        follow = lambda line: show(line, 0 if mle else self.pretrain)  # noqa: E731
+        follow = lambda line: show(line, None if mle else self.pretrain)  # noqa: E731
         return Step(system, f"training: {TITLES[system]}", command, outputs, follow)
 
     def _generate(self, system: str) -> Step:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from pathlib import Path
 
 from .. import checks
@@ -46,6 +47,8 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: a file or option cannot be used; nothing has been written then.
     """
+    # fairseq sets the root logger so that matplotlib would tell of every font on this machine.
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
     # Imported late: matplotlib and scipy take seconds, and --help should not.
     from ..reporting import curves, data, frontier, rows, runs, series, text
 

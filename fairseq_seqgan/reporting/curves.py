@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from .series import AXES, METRICS, Curve, Curves
 from .style import GRID, INK, colours, figure, png, styled
@@ -44,6 +45,8 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
                 lines, names, loc="outside upper center", ncols=min(4, len(names)), frameon=False
             )
         notes = ["lower is better"]
+        if curves.ends:
+            notes.append("dotted: where pre-training ends")
         if entropy is not None:
             notes.append(f"the oracle's own NLL is {entropy:.3f}")
         if any(curve.sd for side in sides for curve in side):
@@ -67,6 +70,7 @@ def _finish(axis: Axes) -> None:
     axis.grid(axis="y", color=GRID)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.tick_params(labelleft=axis.get_subplotspec().is_first_col())
 
 

@@ -1,6 +1,6 @@
 """``frontier.png``: NLL_oracle against held-out NLL, one point a system.
 
-Quality at the price of coverage is cheap: a lower temperature buys it from MLE without any training.
+Quality at the price of coverage is cheap: a lower temperature buys it from MLE without training.
 That sweep is a line; a system is better than it only on its lower left.
 """
 
@@ -36,6 +36,7 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
             _finish(axis)
         if entropy is not None:
             _oracle(whole, entropy)
+        whole.margins(x=0.12)  # for the temperatures beside the points
         whole.set_title("with the oracle", fontsize=11)
         close.set_title("the same, enlarged", fontsize=11)
         _enlarge(close, near)
@@ -78,7 +79,7 @@ def _point(axis: Axes, row: Row, colour: str) -> None:
     axis.errorbar(
         x.mean, y.mean, xerr=x.sd, yerr=y.sd, ls="none", marker=_MARKERS[row.kind], ms=8,
         color=colour, mfc="white" if chosen else colour, mew=1.6, capsize=2, elinewidth=1,
-        label=row.label, zorder=2,
+        label=f"{row.label} (selected on validation)" if chosen else row.label, zorder=2,
     )  # fmt: skip
 
 

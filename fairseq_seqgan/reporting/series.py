@@ -98,8 +98,9 @@ def _fine_tuning(run: Run, axis: str) -> list[tuple[float, Record]]:
     training = run.about["training"]
     g_steps, pretrain = training.get("g_steps"), training.get("pretrain_d_steps")
     for name, value in (("g_steps", g_steps), ("pretrain_d_steps", pretrain)):
-        if not isinstance(value, int) and not (value is None and name == "pretrain_d_steps"):
-            raise _malformed(run, f"{name} is {value!r}, not a whole number")
+        least, missing = (0, value is None) if name == "pretrain_d_steps" else (1, False)
+        if not missing and not (isinstance(value, int) and value >= least):
+            raise _malformed(run, f"{name} is {value!r}, not a whole number from {least} on")
     points = []
     for record in run.curve:
         if pretrain is None:

@@ -27,9 +27,11 @@ def markdown(collection: Collection, rows: list[Row], reference: Row | None, nam
         reference: the row that the t-tests are against, called *name*; None: there is none.
     """
     parts = ["# Report", _about(collection), "## Results", results(rows), _notes(rows)]
-    parts += [f"## Is it different from {reference.label if reference else name}?"]
+    parts += [f"## Welch's t-tests against {reference.label if reference else name}"]
     if reference is None:
-        parts.append(f"There is no last-update run of `{name}` in this report, so no test was made.")
+        parts.append(
+            f"There is no last-update run of `{name}` in this report, so no test was made."
+        )
     else:
         parts += [tests(rows, reference), _test_notes(rows, reference)]
     parts += ["## What is missing", _missing(collection), "## How it was made", _made(collection)]
@@ -44,10 +46,7 @@ def results(rows: list[Row]) -> str:
     headers += [COLUMNS[name][0] for name in names] + ["the paper's NLL_oracle"] * paper
     lines = []
     for row in rows:
-        chosen = "selected on validation" if row.system.selection == BEST else "last"
-        if "training" not in row.runs[0].about and row.kind in ("oracle", "baseline"):
-            chosen = chosen if row.system.selection == BEST else NONE
-        line = [row.label, row.kind, chosen, str(len(row.runs)), f"{row.samples:,}"]
+        line = [row.label, row.kind, _checkpoint(row), str(len(row.runs)), f"{row.samples:,}"]
         line += [_show(name, row.metrics.get(name)) for name in names]
         lines.append(line + [_number(row.paper, 3)] * paper)
     align = ["left"] * 3 + ["right"] * (len(headers) - 3)
@@ -65,10 +64,9 @@ def tests(rows: list[Row], reference: Row) -> str:
     for row in rows:
         if row is reference:
             continue
-        chosen = "selected on validation" if row.system.selection == BEST else "last"
         difference = row.metrics["nll_oracle"].mean - base
         tested = [text for test in (row.over_samples, row.over_seeds) for text in _test(test)]
-        lines.append([row.label, chosen, f"{difference:+.3f}", *tested])
+        lines.append([row.label, _checkpoint(row), f"{difference:+.3f}", *tested])
     align = ["left"] * 2 + ["right"] * 5
     return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
 
@@ -121,9 +119,7 @@ def _test_notes(rows: list[Row], reference: Row) -> str:
         "differ.",
     ]
     if len(reference.runs) < 2:
-        lines.append(
-            f"{reference.label} has one seed only, so there is no test over seeds."
-        )
+        lines.append(f"{reference.label} has one seed only, so there is no test over seeds.")
     elif any(len(row.runs) < 2 for row in rows):
         lines.append("A system of one seed has no test over seeds.")
     return "\n\n".join(lines)
@@ -159,6 +155,13 @@ def _made(collection: Collection) -> str:
         lines.append(f"- {again} runs were interrupted and resumed; the time lost is not counted")
     lines.append("- the commands: in every run's `run.json`")
     return "\n".join(lines)
+
+
+def _checkpoint(row: Row) -> str:
+    """Return which checkpoint a row is about; what has no model has no held-out NLL either."""
+    if row.system.selection == BEST:
+        return "selected on validation"
+    return NONE if row.kind == "oracle" or "nll" not in row.metrics else "last"
 
 
 def _show(name: str, summary: Summary | None) -> str:
