@@ -13,6 +13,7 @@ from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, SeqGANCriterionCon
 from fairseq_seqgan.game import Game
 from fairseq_seqgan.options import SeqGANConfig
 from fairseq_seqgan.policy import Policy
+from fairseq_seqgan.rewards import DiscriminatorReward
 from fairseq_seqgan.sampling import make_generator
 
 BATCH, ROLLOUTS, LENGTH, WORDS, HIDDEN = 64, 16, 20, 5000, 32
@@ -50,7 +51,7 @@ class Paper:
         self.game = Game(
             SimpleNamespace(**settings),
             self.positives,
-            self.criterion.discriminator,
+            DiscriminatorReward(self.criterion.discriminator),
             task.policy,
             BATCH,
         )

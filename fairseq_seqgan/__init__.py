@@ -12,8 +12,9 @@ compat.allow_checkpoints()
 compat.numpy_2()
 
 from . import optim  # noqa: E402  (fairseq's modules may be imported only after numpy_2)
+from .criterions import scheduled_sampling as _baseline  # noqa: E402
 from .criterions import seqgan as _criterion  # noqa: E402
 from .models import cnn_highway  # noqa: E402
 from .tasks import seqgan as _task  # noqa: E402
 
-__all__ = ["__version__", "_criterion", "_task", "cnn_highway", "optim"]
+__all__ = ["__version__", "_baseline", "_criterion", "_task", "cnn_highway", "optim"]

@@ -15,11 +15,10 @@ from torch import Tensor
 
 from . import distributed
 from .errors import require_finite
-from .models.cnn_highway import CNNHighway
 from .options import SeqGANConfig, make_schedule
 from .policy import Policy
 from .pool import Pool
-from .rewards import advantage, build_reward
+from .rewards import Reward, advantage
 from .rollout import Rollouts, Samples, action_values, roll_out, sample
 from .sampling import make_generator
 from .schedule import Phase, Step
@@ -31,7 +30,7 @@ class Game:
     Args:
         args: the task's options.
         positives: real sequences (n_pos, T), padded at the end.
-        discriminator: D, whose score is the reward unless a control was asked for.
+        reward: what a finished sequence is worth.
         make_policy: returns a model as the policy that is sampled.
         batch_size: B, on this process.
     """
@@ -40,15 +39,15 @@ class Game:
         self,
         args: SeqGANConfig,
         positives: Tensor,
-        discriminator: CNNHighway,
+        reward: Reward,
         make_policy: Callable[[BaseFairseqModel], Policy],
         batch_size: int,
     ) -> None:
         self.args, self.make_policy, self.batch_size = args, make_policy, batch_size
+        self.reward = reward
         size = args.negative_pool_size or len(positives)
         self.pool = Pool(positives, size, args.d_batch_size, args.seed)
         self.schedule = make_schedule(args, self.pool.batches)
-        self.reward = build_reward(str(args.reward), discriminator)
         self._lagging: BaseFairseqModel | None = None
         self._lagging_state: dict[str, Tensor] | None = None
 

@@ -9,6 +9,7 @@ from omegaconf import II
 
 from . import checks
 from .errors import InputError
+from .metrics.bleu import SMOOTHING
 from .rewards import BASELINES, REWARDS
 from .schedule import Schedule
 
@@ -54,6 +55,22 @@ class SeqGANConfig(LanguageModelingConfig):
         default="none",
         metadata={"help": "'mean': subtract the batch's mean value at every step from it"},
     )
+    bleu_order: int = field(
+        default=3, metadata={"help": "--reward bleu: the longest n-grams; all have equal weights"}
+    )
+    bleu_smoothing: ChoiceEnum(list(SMOOTHING)) = field(
+        default="exp",
+        metadata={
+            "help": "--reward bleu: what counts where no n-gram of an order matches, as sacrebleu "
+            "calls it; with 'none' such a sequence is worth 0"
+        },
+    )
+    bleu_references: float = field(
+        default=0.4,
+        metadata={
+            "help": "--reward bleu: share of the training data, drawn by seed, to compare to"
+        },
+    )
     fixed_length: int = field(
         default=0, metadata={"help": "T, if every sequence has T tokens and no end symbol"}
     )
@@ -85,8 +102,16 @@ def check_options(args: SeqGANConfig) -> None:
         d_batch_size=args.d_batch_size,
         num_eval_samples=args.num_eval_samples,
         temperature=args.temperature,
+        bleu_order=args.bleu_order,
     )
-    make_schedule(args, batches=1)
+    schedule = make_schedule(args, batches=1)
+    if str(args.reward) == "discriminator" and not schedule.trains_discriminator:
+        raise InputError(
+            "--reward discriminator with --pretrain-d-steps 0 and --d-steps 0: the reward would "
+            "come from a discriminator that nothing trains"
+        )
+    if not 0 < args.bleu_references <= 1:
+        raise InputError(f"--bleu-references is {args.bleu_references}: it must be in (0, 1]")
     if str(args.sample_break_mode) != "eos":
         raise InputError("--sample-break-mode: adversarial training needs eos")
     if not 0 <= args.rollout_lag < 1:

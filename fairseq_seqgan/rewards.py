@@ -2,22 +2,29 @@
 
 Every reward is called with tokens (R, T) int64, padded at the end, and returns float32 (R,).
 
-``discriminator`` is the paper's; ``constant`` and ``random`` are controls that know nothing of the
-data. A result that a control reaches as well says nothing about D.
+``discriminator`` is the paper's and ``bleu`` its baseline PG-BLEU. ``constant`` and ``random`` are
+controls that know nothing of the data: a result that they reach as well says nothing about D.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import torch
+from fairseq.data import Dictionary
 from torch import Tensor
 
 from .errors import InputError
+from .metrics.bleu import References
+from .metrics.ngrams import Flat
 from .models.cnn_highway import CNNHighway
 from .policy import evaluating
+from .sampling import make_generator
 
-REWARDS = ("discriminator", "constant", "random")
+if TYPE_CHECKING:
+    from .options import SeqGANConfig  # which takes the names of the rewards from here
+
+REWARDS = ("discriminator", "bleu", "constant", "random")
 BASELINES = ("none", "mean")
 
 
@@ -44,6 +51,58 @@ class DiscriminatorReward:
             return self.discriminator.score(tokens)
 
 
+class BleuReward:
+    """PG-BLEU: the sentence BLEU of Y against a share of the training data, in [0, 1].
+
+    Padding and the end symbol are no tokens. The references' n-grams are counted once.
+
+    Args:
+        positives: real sequences (n_pos, T), padded at the end.
+        share: of the positives that are references, in (0, 1]; at least one is.
+        order: n, the longest n-grams; orders 1 ... n have equal weights.
+        smoothing: sacrebleu's name for what is done about an order without a match.
+        seed: chooses the references.
+        silent: the symbols that are no tokens.
+
+    Raises:
+        InputError: no reference has *order* tokens.
+    """
+
+    reads_tokens = True
+
+    def __init__(
+        self,
+        positives: Tensor,
+        *,
+        share: float,
+        order: int,
+        smoothing: str,
+        seed: int,
+        silent: tuple[int, ...],
+    ) -> None:
+        self._silent = torch.tensor(silent)
+        size = max(1, round(share * len(positives)))
+        generator = make_generator("bleu references", seed)
+        chosen = torch.randperm(len(positives), generator=generator)[:size]
+        references = self._flat(positives[chosen])
+        longest = int(references.lengths.max())
+        if order > longest:
+            raise InputError(
+                f"--bleu-order {order}: the longest of {size} references has {longest} tokens, so "
+                "every BLEU would be 0"
+            )
+        self.references = References(references, order, smoothing)
+
+    def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
+        scores = self.references.sentence_scores(self._flat(tokens))
+        return torch.from_numpy(scores).to(tokens.device, torch.float32)
+
+    def _flat(self, tokens: Tensor) -> Flat:
+        tokens = tokens.cpu()
+        mask = ~torch.isin(tokens, self._silent.to(tokens.dtype))
+        return Flat.from_padded(tokens.numpy(), mask.numpy())
+
+
 class ConstantReward:
     """Control: 1 for every sequence."""
 
@@ -63,14 +122,26 @@ class RandomReward:
         return drawn.to(tokens.device)
 
 
-def build_reward(name: str, discriminator: CNNHighway) -> Reward:
-    """Return the reward that ``--reward`` *name* stands for.
+def build_reward(
+    args: SeqGANConfig, discriminator: CNNHighway, positives: Tensor, dictionary: Dictionary
+) -> Reward:
+    """Return the reward that ``--reward`` asks for; *positives* (n_pos, T) are the training data.
 
     Raises:
         InputError: there is no such reward.
     """
+    name = str(args.reward)
     if name == "discriminator":
         return DiscriminatorReward(discriminator)
+    if name == "bleu":
+        return BleuReward(
+            positives,
+            share=args.bleu_references,
+            order=args.bleu_order,
+            smoothing=str(args.bleu_smoothing),
+            seed=args.seed,
+            silent=(dictionary.pad(), dictionary.eos()),
+        )
     if name == "constant":
         return ConstantReward()
     if name == "random":

@@ -72,6 +72,11 @@ class Schedule:
                 raise InputError(f"{option} is {getattr(self, name)}: at least {least} is needed")
 
     @property
+    def trains_discriminator(self) -> bool:
+        """Whether there is any update of D."""
+        return self.pretrain_d_steps + self.d_steps > 0
+
+    @property
     def pool_updates(self) -> int:
         """Updates of D on one pool: k passes."""
         return self.k * self.batches

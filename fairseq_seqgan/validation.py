@@ -20,7 +20,7 @@ Measured = dict[str, tuple[float, int]]  # name: (sum, count), as the criterion 
 
 def measure(
     policy: Policy,
-    discriminator: CNNHighway,
+    discriminator: CNNHighway | None,
     oracle: Oracle | None,
     positives: dict[str, Tensor],
     num: int,
@@ -36,6 +36,7 @@ def measure(
         ``nll_oracle``, the mean of -log G_oracle over the same tokens, in nats per token (Eq. 9),
         if there is an oracle; and for every entry of *positives* the probability that D scores a
         real sequence above a sample (the area under the ROC curve; 0.5: D cannot tell them apart).
+        Without positives, D is not asked.
     """
     drawn = sample(policy, num, generator)
     tokens = int(drawn.mask.sum())
@@ -43,6 +44,8 @@ def measure(
     if oracle is not None:
         nll = oracle.nll(drawn.tokens.cpu() - OFFSET)
         measured["nll_oracle"] = (float(nll.sum()), num)
+    if not positives:
+        return measured
     with evaluating(discriminator):
         device = next(discriminator.parameters()).device
         fake = discriminator.score(drawn.tokens.to(device)).cpu()
@@ -64,10 +67,7 @@ def log_heldout(policy: Policy, tokens: Tensor) -> None:
         metrics.log_scalar("nll", nll, count, round=4)
 
 
-def log_samples(policy: Policy, oracle: Oracle, num: int, generator: torch.Generator) -> None:
-    """Draw *num* samples from *policy*; log ``entropy`` and ``nll_oracle`` as :func:`measure`."""
-    drawn = sample(policy, num, generator)
-    tokens = int(drawn.mask.sum())
-    metrics.log_scalar("entropy", -float(drawn.log_probs.sum()) / tokens, tokens, round=4)
-    nll = oracle.nll(drawn.tokens.cpu() - OFFSET)
-    metrics.log_scalar("nll_oracle", float(nll.mean()), num, round=4)
+def log_means(measured: Measured) -> None:
+    """Log what :func:`measure` returned, for criteria that do not."""
+    for name, (total, count) in measured.items():
+        metrics.log_scalar(name, total / count, count, round=4)

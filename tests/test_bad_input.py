@@ -117,6 +117,14 @@ OPTIONS = [
     (None, "--d-kernel-counts 8,8", ["--d-kernel-widths has 3 numbers and --d-kernel-counts 2"]),
     (None, "--d-dropout 1", ["--d-dropout"]),
     (None, "--reward bleurgh", ["--reward: invalid choice: 'bleurgh'"]),
+    (None, "--reward bleu --bleu-smoothing much", ["--bleu-smoothing: invalid choice: 'much'"]),
+    (None, "--reward bleu --bleu-references 2", ["--bleu-references is 2.0", "(0, 1]"]),
+    (None, "--reward bleu --bleu-order 9", ["--bleu-order 9: the longest of 80 references has 8"]),
+    (
+        None,
+        "--pretrain-d-steps 0 --d-steps 0",
+        ["--reward discriminator with --pretrain-d-steps 0 and --d-steps 0", "nothing trains"],
+    ),
     (None, "--fp16", ["--fp16-no-flatten-grads"]),
 ]
 CASES = [*DATA_FILES, *CHECKPOINTS, *ORACLES, *LENGTHS, *OPTIONS]
@@ -192,6 +200,10 @@ def test_symbols_beyond_the_dictionary(folder):
         ("temperature", float("nan")),
         ("temperature", 0),
         ("rollout_lag", 1),
+        ("bleu_order", 0),
+        ("bleu_references", 0.0),
+        ("bleu_references", 1.5),
+        ("bleu_references", float("nan")),
     ],
 )
 def test_numbers_out_of_range(option, value):

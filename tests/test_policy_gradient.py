@@ -13,6 +13,7 @@ from fairseq_seqgan.game import Game
 from fairseq_seqgan.optim import DISCRIMINATOR, net_of
 from fairseq_seqgan.options import SeqGANConfig
 from fairseq_seqgan.policy import Policy
+from fairseq_seqgan.rewards import build_reward
 
 STEPS = 3
 UPDATES, BATCH = 40, 3000
@@ -64,7 +65,8 @@ def estimates(policy, **options):
         SeqGANCriterionConfig(d_kernel_widths="1", d_kernel_counts="2"), task
     )
     positives = torch.full((4, STEPS), 4)
-    game = Game(args, positives, Table(), task.policy, BATCH)
+    reward = build_reward(args, Table(), positives, task.source_dictionary)
+    game = Game(args, positives, reward, task.policy, BATCH)
     gradients = []
     for update in range(UPDATES):
         policy.model.zero_grad()

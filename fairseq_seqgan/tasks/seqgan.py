@@ -32,10 +32,11 @@ from ..optim import DISCRIMINATOR, GENERATOR, drop_gradients
 from ..options import SeqGANConfig, check_options
 from ..oracle import OFFSET, Oracle
 from ..policy import Policy, banned_symbols
+from ..rewards import build_reward
 from ..sampling import make_generator
 from ..schedule import Phase
 from ..ticks import tick_iterator
-from ..validation import log_heldout, log_samples, measure
+from ..validation import log_heldout, log_means, measure
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class SeqGANTask(LanguageModelingTask):
         self.criterion: SeqGANCriterion | None = None  # set in adversarial training only
         self.game: Game | None = None  # likewise, once the training data is loaded
         self.oracle: Oracle | None = None
+        self.epoch = 1  # fairseq's, of the training
         self._longest = 0  # most tokens before eos in the training data
         self._policies: dict[BaseFairseqModel, Policy] = {}
         self._heldout: Tensor | None = None
@@ -234,7 +236,7 @@ class SeqGANTask(LanguageModelingTask):
         self.game = Game(
             args,
             positives,
-            self.criterion.discriminator,
+            build_reward(args, self.criterion.discriminator, positives, self.dictionary),
             self.policy,
             max_sentences or max(1, max_tokens // self._length),
         )
@@ -243,6 +245,11 @@ class SeqGANTask(LanguageModelingTask):
         if root is not None:
             compat.end_training_at(root, schedule.epochs, schedule.total_updates)
         logger.info("%s: %d updates in all", schedule, schedule.total_updates)
+
+    def begin_epoch(self, epoch: int, model: BaseFairseqModel) -> None:
+        """Remember what epoch it is, for the criterion."""
+        super().begin_epoch(epoch, model)
+        self.epoch = epoch
 
     def train_step(
         self,
@@ -253,9 +260,11 @@ class SeqGANTask(LanguageModelingTask):
         update_num: int,
         ignore_grad: bool = False,
     ) -> tuple[Tensor, int, dict[str, Any]]:
-        """Do what the schedule says update *update_num* is."""
+        """Do what the schedule says update *update_num* is, or train on fairseq's batch."""
         if self.game is not None:
             sample = self.game.deal(model, update_num, sample["part"], sample["parts"])
+        else:
+            sample = {**sample, "update": update_num}
         return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
 
     def optimizer_step(
@@ -297,15 +306,12 @@ class SeqGANTask(LanguageModelingTask):
         elif self._measure_next:
             self._measure_next = False
             num = self.args.num_eval_samples
-            if self._heldout is None:
-                subset = self.args.valid_subset.split(",")[0]
-                self._heldout = self._sequences(self.datasets[subset], num)
             log.update(
                 measure(
                     self.policy(model),
                     self.criterion.discriminator,
                     self.oracle,
-                    {"d_auc_train": self.game.pool.positives[:num], "d_auc_heldout": self._heldout},
+                    self._real_sequences(num),
                     -(-num // distributed.size()),
                     make_generator("validation", self.args.seed, distributed.rank()),
                 )
@@ -319,7 +325,17 @@ class SeqGANTask(LanguageModelingTask):
         if self._measure_next:
             self._measure_next = False
             generator = make_generator("validation", self.args.seed, 0)
-            log_samples(policy, self.oracle, self.args.num_eval_samples, generator)
+            found = measure(policy, None, self.oracle, {}, self.args.num_eval_samples, generator)
+            log_means(found)
+
+    def _real_sequences(self, num: int) -> dict[str, Tensor]:
+        """Return *num* sequences (n, T) for each AUC of D; none if no update trains D."""
+        if not self.game.schedule.trains_discriminator:
+            return {}
+        if self._heldout is None:
+            subset = self.args.valid_subset.split(",")[0]
+            self._heldout = self._sequences(self.datasets[subset], num)
+        return {"d_auc_train": self.game.pool.positives[:num], "d_auc_heldout": self._heldout}
 
     # ---- sampling -------------------------------------------------------------------------
 
