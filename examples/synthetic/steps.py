@@ -12,7 +12,6 @@ from typing import Any
 import machine
 from commands import Commands
 from common.files import extract, read_json, write, write_json
-from common.progress import show
 from common.workspace import Step, Workspace
 from recipe import BEST, CHECKPOINTS, LAST, System, Variant
 
@@ -41,6 +40,8 @@ class Steps:
 
     def train(self, system: System, variants: list[Variant], seed: int) -> Step:
         """Train *system*; its run folders say from now on that they are not finished."""
+        # Imported late: it imports torch, and a wrong option should be told at once.
+        from common.progress import show
 
         def prepare() -> bool:
             for variant in variants:
