@@ -224,10 +224,10 @@ def test_publish(straight, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_system(tmp_path):
-    """One run of all systems and controls of the preset, two seeds, from a given oracle."""
+def test_every_kind_of_system(tmp_path):
+    """The preset's systems from a given oracle, but for two that differ by one option from one."""
     names = list(yaml.safe_load((SYNTHETIC / "quick.yaml").read_text())["systems"])
-    recipe = tiny(names)
+    recipe = tiny([n for n in names if n not in ("random_unigram", "random_reward")])
     recipe["options"]["mle"]["max-epoch"] = 2
     recipe["options"]["adversarial"]["rounds"] = 2
     recipe["systems"]["mle"]["sweep"] = {"checkpoint": "last", "temperatures": [0.5]}
@@ -242,7 +242,6 @@ def test_every_system(tmp_path):
     assert [(r["system"], r["temperature"], r["selection"]) for r in found] == [
         ("oracle", 1, "last"),
         ("random_uniform", 1, "last"),
-        ("random_unigram", 1, "last"),
         ("mle", 1, "last"),
         ("mle", 0.5, "last"),
         ("scheduled_sampling", 1, "last"),
@@ -250,11 +249,10 @@ def test_every_system(tmp_path):
         ("seqgan", 1, "best-on-validation"),
         ("pg_bleu", 1, "last"),
         ("constant_reward", 1, "last"),
-        ("random_reward", 1, "last"),
         ("mle_continued", 1, "last"),
     ]
     kinds = {r["system"]: r["kind"] for r in found}
-    assert kinds["constant_reward"] == kinds["random_reward"] == kinds["mle_continued"] == "control"
+    assert kinds["constant_reward"] == kinds["mle_continued"] == "control"
     assert (dest / "data" / "oracle.npz").read_bytes() == (tmp_path / "given.npz").read_bytes()
     test = (dest / "data" / "test.txt").read_text().splitlines()
     assert not set(test) & set((dest / "runs/oracle-seed1/samples.txt").read_text().splitlines())
