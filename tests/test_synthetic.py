@@ -183,8 +183,12 @@ def test_what_it_leaves(straight):
         assert f"{row['nll_oracle']['mean']:.3f}" in printed
     about = json.loads((dest / "runs/mle_continued-seed1/run.json").read_text())
     assert about["finished"] is True
-    assert f"--max-update {2 * ROUNDS}" in about["commands"][0]
-    assert "DEST/trainings/mle-seed1/checkpoint_best.pt" in about["commands"][0]
+    data, training, _, _ = about["commands"]
+    assert data.startswith(
+        "OMP_NUM_THREADS=1 python preprocess/oracle.py --dest DEST/data --seed 1"
+    )
+    assert f"--max-update {2 * ROUNDS}" in training
+    assert "DEST/trainings/mle-seed1/checkpoint_best.pt" in training
     assert not [line for line in about["commands"] if str(dest) in line or str(REPO) in line]
     for key in ("hardware", "software", "date", "commit"):
         assert about[key], key

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import zipfile
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import machine
+from about import identity, provenance
 from commands import Commands
 from common.files import extract, read_json, write, write_json
 from common.workspace import Step, Workspace
 from recipe import BEST, CHECKPOINTS, LAST, System, Variant
-
-SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
 
 
 class Steps:
@@ -113,52 +108,24 @@ class Steps:
 
     def _write_about(self, variant: Variant, seed: int, finished: bool) -> None:
         """Write ``run.json``."""
-        commands = self.commands
-        system, state = variant.system, self.work.state
-        trained = variant.plain and system.options is not None
-        name, samples = variant.folder(seed), self._samples_file(variant, seed)
-        lines = {
-            f"samples-{name}": commands.samples(variant, seed, samples)[0],
-            f"metrics-{name}": commands.evaluate(variant, seed, samples, samples.parent),
+        folder = self.folder(variant, seed)
+        samples, name = self._samples_file(variant, seed), variant.folder(seed)
+        own = {
+            f"samples-{name}": self.commands.samples(variant, seed, samples)[0],
+            f"metrics-{name}": self.commands.evaluate(variant, seed, samples, folder),
         }
-        if trained:
-            lines = {self._training_name(system, seed): commands.train(system, seed)} | lines
-        about = {
-            "format": 1, "system": system.name, "label": variant.label,
-            "kind": system.kind if variant.temperature == 1.0 else "control",
-            "selection": SELECTIONS[variant.checkpoint], "temperature": variant.temperature,
-            "seed": seed, "position": variant.position,
-            "oracle": hashlib.sha256(commands.oracle.read_bytes()).hexdigest(),
-            "vocab_size": read_json(commands.data / "stats.json")["vocab_size"],
-        }  # fmt: skip
-        if trained:
-            about["training"] = self._training(system)
-        places = {"DEST": commands.dest} | ({"ORACLE": commands.params} if commands.params else {})
-        environment = self.work.environment
-        about |= {
-            "commands": [machine.portable(line, environment, places) for line in lines.values()],
-            "hardware": machine.hardware(with_gpu=not commands.recipe["device"].get("cpu")),
-            "software": machine.software(),
-            "date": datetime.now(UTC).date().isoformat(),
-            "commit": machine.commit(),
-            "wall_seconds": round(sum(state["seconds"].get(step, 0.0) for step in lines), 1),
-            "attempts": max(state["attempts"].get(step, 1) for step in lines),
-            "finished": finished,
-        }
-        write_json(self.folder(variant, seed) / "run.json", about)
-
-    def _training(self, system: System) -> dict[str, Any]:
-        """Return what the learning curves need to know."""
-        if system.start is None:
-            return {"phase": "pre-training"}
-        start = {
-            "system": system.start.system, "selection": SELECTIONS[system.start.checkpoint]
-        }  # fmt: skip
-        schedule = system if system.adversarial else self.commands.systems[system.updates_of]
-        found = {"phase": "fine-tuning", "start": start, "g_steps": schedule.options["g-steps"]}
-        if system.adversarial:
-            found["pretrain_d_steps"] = system.options["pretrain-d-steps"]
-        return found
+        before = {"data": self.commands.make_data()}
+        if variant.system.options is not None:
+            training = self._training_name(variant.system, seed)
+            before[training] = self.commands.train(variant.system, seed)
+            if variant.plain:  # its time is that of one row, whatever else is made of it
+                own = {training: before[training], **own}
+        about = identity(self.commands, variant, seed)
+        about |= provenance(self.work, self.commands, before | own)
+        seconds, attempts = (self.work.state[key] for key in ("seconds", "attempts"))
+        about["wall_seconds"] = round(sum(seconds.get(step, 0.0) for step in own), 1)
+        about["attempts"] = max(attempts.get(step, 1) for step in own)
+        write_json(folder / "run.json", about | {"finished": finished})
 
 
 def repair(folder: Path) -> None:

@@ -1,1 +1,1 @@
-"""What ``fairseq-seqgan report`` is made of; knows neither torch nor fairseq."""
+"""What ``fairseq-seqgan report`` is made of; uses neither torch nor fairseq."""
