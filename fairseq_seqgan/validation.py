@@ -6,6 +6,7 @@ Shapes: M samples, T tokens.
 from __future__ import annotations
 
 import torch
+from fairseq.logging import metrics
 from torch import Tensor
 
 from .metrics.discrimination import auc
@@ -19,7 +20,7 @@ Measured = dict[str, tuple[float, int]]  # name: (sum, count), as the criterion 
 
 def measure(
     policy: Policy,
-    discriminator: CNNHighway,
+    discriminator: CNNHighway | None,
     oracle: Oracle | None,
     positives: dict[str, Tensor],
     num: int,
@@ -52,3 +53,21 @@ def measure(
             scores = discriminator.score(real.long().to(device)).cpu()
             measured[name] = (auc(scores.numpy(), fake.numpy()), 1)
     return measured
+
+
+def log_heldout(policy: Policy, tokens: Tensor) -> None:
+    """Log ``nll``, that of the held-out *tokens* (B, T) under *policy*, in nats per token.
+
+    For criteria that know no policy: fairseq's cross-entropy counts the end of a sequence of fixed
+    length, and logs in base 2.
+    """
+    count = int(policy.scored(tokens).sum())
+    if count:
+        nll = -float(policy.log_probs(tokens).double().sum()) / count
+        metrics.log_scalar("nll", nll, count, round=4)
+
+
+def log_means(measured: Measured) -> None:
+    """Log what :func:`measure` returned, for criteria that do not."""
+    for name, (total, count) in measured.items():
+        metrics.log_scalar(name, total / count, count, round=4)

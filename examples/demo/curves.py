@@ -12,7 +12,8 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from training_log import Record
+
+from fairseq_seqgan.reporting.training_log import Record
 
 PANELS = (
     ("nll_oracle", "NLL_oracle of the samples\n(nats per token)"),

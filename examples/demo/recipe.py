@@ -1,18 +1,13 @@
-"""The recipe: every number of the demo, read from a YAML file and turned into command lines."""
+"""The demo's recipe and the command lines that it stands for."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
-import yaml
+from common.recipe import PLUGIN, ROOT, Recipe, need_whole, options, program, read
 
-ROOT = Path(__file__).resolve().parents[2]
-PLUGIN = ROOT / "fairseq_seqgan"
 HERE = Path(__file__).resolve().parent
-
-Recipe = dict[str, dict[str, Any]]
 
 SECTIONS = (
     "environment", "data", "generator", "mle", "adversarial", "seqgan", "constant_reward",
@@ -27,46 +22,16 @@ NEEDED = {
 }
 
 
-class DemoError(Exception):
-    """The demo cannot go on; the message is one line for the user."""
-
-
 def load(path: Path) -> Recipe:
     """Return the recipe in the YAML file *path*.
 
     Raises:
-        DemoError: the file cannot be read, or a section or a needed number is missing.
+        ExperimentError: the file cannot be read, or a section or a needed number is missing.
     """
-    try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise DemoError(f"{path}: cannot be read as a recipe ({reason})") from error
-    if not isinstance(recipe, dict):
-        raise DemoError(f"{path}: not a recipe; it must hold the sections {', '.join(SECTIONS)}")
-    for section in SECTIONS:
-        if not isinstance(recipe.get(section), dict):
-            raise DemoError(f"{path}: section '{section}' is missing or empty")
-        for name in NEEDED.get(section, ()):
-            if not isinstance(recipe[section].get(name), int):
-                raise DemoError(f"{path}: {section}: {name} must be a whole number")
-    unknown = sorted(set(map(str, recipe)) - set(SECTIONS))
-    if unknown:
-        raise DemoError(f"{path}: there is no section '{unknown[0]}'")
+    recipe = read(path, SECTIONS)
+    for section, names in NEEDED.items():
+        need_whole(path, recipe, section, names)
     return recipe
-
-
-def program(name: str, module: str) -> list[str]:
-    """Return the start of a command line: the script *name* of this environment, or its module."""
-    script = Path(sys.executable).parent / name
-    return [str(script)] if script.is_file() else [sys.executable, "-m", module]
-
-
-def options(*sections: dict[str, Any]) -> list[str]:
-    """Return *sections* of a recipe as options of a command."""
-    return [
-        word for s in sections for name, value in s.items() for word in (f"--{name}", str(value))
-    ]
 
 
 class Commands:
@@ -90,25 +55,22 @@ class Commands:
         return start + options(self.recipe["data"])
 
     def train_mle(self) -> list[str]:
-        """Train the generator by maximum likelihood; a checkpoint of every epoch is kept."""
-        return self._train("mle") + options(self.recipe["generator"], self.recipe["mle"])
+        """Train the generator by maximum likelihood; every epoch is measured for the curves."""
+        measured = {"oracle": self.oracle, "num-eval-samples": self.recipe["curve"]["num-samples"]}
+        sections = (self.recipe["generator"], self.recipe["mle"], measured)
+        return [*self._train("mle"), *options(*sections)]
 
     def train_adversarial(self, system: str) -> list[str]:
         """Fine-tune the MLE generator with the reward of *system*."""
         start = ["--finetune-from-model", str(self.checkpoint("mle")), "--oracle", str(self.oracle)]
         sections = (self.recipe[name] for name in ("generator", "adversarial", system))
-        return [*self._train(system), *start, "--no-epoch-checkpoints", *options(*sections)]
+        return [*self._train(system), *start, *options(*sections)]
 
     def _train(self, system: str) -> list[str]:
         common = ["--user-dir", str(PLUGIN), "--task", "seqgan", "--seed", str(self.seed)]
         common += ["--save-dir", str(self.dest / system), "--cpu", "--log-format", "json"]
+        common += ["--no-epoch-checkpoints"]
         return [*program("fairseq-train", "fairseq_cli.train"), str(self.data), *common]
-
-    def measure_epochs(self, output: Path) -> list[str]:
-        """Measure the checkpoint of every MLE epoch, for the learning curves."""
-        start = [sys.executable, str(HERE / "measure_epochs.py"), str(self.data)]
-        start += ["--checkpoints", str(self.dest / "mle"), "--json", str(output)]
-        return [*start, "--seed", str(self.seed), *options(self.recipe["curve"])]
 
     def generate(self, system: str) -> list[str]:
         """Draw samples of *system*; fairseq writes them to generate-test.txt in its folder."""

@@ -1,13 +1,7 @@
-"""What the demo ends with: ``report.json``, the picture, and the table with its explanation."""
+"""What the demo ends with: the table and its explanation."""
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-from typing import Any
-
-from recipe import DemoError
 from tabulate import tabulate
 
 TITLES = {
@@ -21,32 +15,6 @@ METRICS = ("nll_oracle", "nll", "entropy")
 AUCS = ("d_auc_train", "d_auc_heldout")
 
 Systems = dict[str, dict[str, float]]
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Return the JSON object in *path*.
-
-    Raises:
-        DemoError: it cannot be read.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DemoError(f"{path}: cannot be read ({error})") from error
-
-
-def extract(raw: Path, expected: int) -> str:
-    """Return the samples in what ``fairseq-generate`` wrote, one a line, in their order.
-
-    Raises:
-        DemoError: there are not *expected* ones.
-    """
-    with raw.open(encoding="utf-8") as lines:
-        found = [re.match(r"H-(\d+)\t[^\t]*\t(.*)", line) for line in lines]
-    texts = {int(match[1]): match[2] for match in found if match}
-    if len(texts) != expected:
-        raise DemoError(f"{raw}: holds {len(texts)} samples, not {expected}")
-    return "".join(f"{text}\n" for _, text in sorted(texts.items()))
 
 
 def table(systems: Systems) -> str:

@@ -9,19 +9,20 @@ demo that was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from recipe import HERE, Commands, DemoError, load
-from report import AUCS, GAMES, METRICS, TITLES, Systems, explain, extract, read_json, table
-from training_log import show_adversarial, show_mle, validation, validations
-from workspace import Step, Workspace, write
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # examples/common
+
+from common.console import ExperimentError, guarded
+from common.files import extract, read_json, write, write_json
+from common.workspace import Step, Workspace
+from recipe import HERE, Commands, Recipe, load
+from report import AUCS, GAMES, METRICS, TITLES, Systems, explain, table
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -45,9 +46,9 @@ class Demo:
 
     def __init__(self, work: Workspace, commands: Commands) -> None:
         self.work, self.commands, self.dest = work, commands, work.dest
-        game = work.recipe["adversarial"]
+        self.recipe: Recipe = commands.recipe
+        game = self.recipe["adversarial"]
         self.pretrain, self.rounds = game["pretrain-d-steps"], game["rounds"]
-        self.curve = self.dest / "mle" / "curve.json"
 
     def samples(self, system: str) -> Path:
         """Return the file of 10,000 sequences, one a line, that *system* is judged by."""
@@ -61,7 +62,7 @@ class Demo:
 
     def steps(self) -> list[Step]:
         """Return all steps in order."""
-        trained = [self._train("mle"), self._measure_epochs(), *map(self._train, GAMES)]
+        trained = [self._train(system) for system in ("mle", *GAMES)]
         drawn = [self._generate(system) for system in ("mle", *GAMES)]
         return [self._data(), *trained, *drawn, *map(self._evaluate, ("mle", *GAMES))]
 
@@ -72,28 +73,20 @@ class Demo:
         return Step("data", "oracle and its data", self.commands.make_data(), outputs, follow)
 
     def _train(self, system: str) -> Step:
-        def follow(line: str) -> str | None:
-            record = validation(line)
-            if record is None:
-                return None
-            if system == "mle":
-                return show_mle(record, self.work.recipe["mle"]["max-epoch"])
-            return show_adversarial(record, self.pretrain, self.rounds)
+        # Imported late: it imports torch, and a wrong option should be told at once.
+        from common.progress import show
 
         mle = system == "mle"
         command = self.commands.train_mle() if mle else self.commands.train_adversarial(system)
         outputs = (self.commands.checkpoint(system), self.work.log(system))
+        follow = lambda line: show(line, None if mle else self.pretrain)  # noqa: E731
         return Step(system, f"training: {TITLES[system]}", command, outputs, follow)
-
-    def _measure_epochs(self) -> Step:
-        command = self.commands.measure_epochs(self.curve)
-        return Step("mle-curve", "measuring every MLE epoch", command, (self.curve,))
 
     def _generate(self, system: str) -> Step:
         raw, samples = self.dest / system / "generate-test.txt", self.samples(system)
 
         def finish() -> None:
-            write(samples, extract(raw, self.work.recipe["samples"]["num-samples"]))
+            write(samples, extract(raw, self.recipe["samples"]["num-samples"]))
             raw.unlink()
 
         title = f"drawing samples: {TITLES[system]}"
@@ -107,10 +100,13 @@ class Demo:
 
     def finish(self) -> Systems:
         """Write ``report.json`` and the picture; return the results by system."""
-        # Imported late: matplotlib takes a second, and a wrong option should be told at once.
+        # Imported late, as matplotlib takes a second.
         from curves import Curves, draw
 
-        curve, rounds = read_json(self.curve), {}
+        from fairseq_seqgan.reporting.training_log import best, validations
+
+        mle, rounds = validations(self.work.log("mle")), {}
+        mle = mle[: mle.index(best(mle)) + 1]
         systems = {"oracle": self._oracle()}
         systems |= {name: self._measured(name) for name in ("mle", *GAMES)}
         for name in GAMES:
@@ -118,21 +114,17 @@ class Demo:
             before, rounds[name] = records[: self.pretrain], records[self.pretrain :]
             if len(rounds[name]) != self.rounds:
                 log, folder = self.work.log(name), self.dest / name
-                raise DemoError(f"{log}: not all rounds are in it; remove it and {folder}")
+                raise ExperimentError(f"{log}: not all rounds are in it; remove it and {folder}")
             systems[name] |= {auc: rounds[name][-1][auc] for auc in AUCS}
             if name == "seqgan" and before:
                 systems["mle"] |= {auc: before[-1][auc] for auc in AUCS}
-        mle = curve["epochs"][: curve["best_epoch"]]
         labelled = {TITLES[name]: rounds[name] for name in GAMES}
-        steps = self.work.recipe["adversarial"]["g-steps"]
+        steps = self.recipe["adversarial"]["g-steps"]
         oracle = systems["oracle"]["nll_oracle"]
-        draw(
-            Curves(mle, labelled, steps, oracle, curve["samples"]),
-            self.dest / "learning_curves.png",
-        )
+        samples = self.recipe["curve"]["num-samples"]
+        draw(Curves(mle, labelled, steps, oracle, samples), self.dest / "learning_curves.png")
         report = {"seed": self.commands.seed, "units": "nats per token", "systems": systems}
-        report["seconds"] = self.work.state["seconds"]
-        write(self.dest / "report.json", json.dumps(report, indent=2) + "\n")
+        write_json(self.dest / "report.json", report | {"seconds": self.work.state["seconds"]})
         return systems
 
     def _oracle(self) -> dict[str, float]:
@@ -157,33 +149,30 @@ def closing_line(demo: Demo, dest: Path) -> str:
     )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the demo; return the exit status."""
-    args = get_parser().parse_args(argv)
+def run(args: argparse.Namespace) -> None:
+    """Run the demo that *args* ask for, and print its table.
+
+    Raises:
+        ExperimentError: a file or option cannot be used, or a command failed.
+    """
     start = time.monotonic()
-    # Ended from outside, it must end the running training as well.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        if not str(args.seed).isdecimal():
-            raise DemoError(f"the seed is '{args.seed}': it must be a whole number, 0 or more")
-        recipe, seed = load(args.recipe), int(args.seed)
-        work = Workspace(args.dest, recipe, seed)
-        demo = Demo(work, Commands(recipe, args.dest, seed))
-        for step in demo.steps():
-            work.run(step)
-        systems = demo.finish()
-    except DemoError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
-        return 130
+    if not str(args.seed).isdecimal():
+        raise ExperimentError(f"the seed is '{args.seed}': it must be a whole number, 0 or more")
+    recipe, seed = load(args.recipe), int(args.seed)
+    identity = {"seed": seed, "recipe": recipe}
+    work = Workspace(args.dest, identity, recipe["environment"], kind="demo", state="run.json")
+    demo = Demo(work, Commands(recipe, args.dest, seed))
+    for step in demo.steps():
+        work.run(step)
+    systems = demo.finish()
     print(f"\n{table(systems)}\n\n{explain(systems, recipe['samples']['num-samples'])}\n")
     print(f"{closing_line(demo, args.dest)}   ({time.monotonic() - start:.0f} s)")
-    return 0
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line *argv*; return the exit status."""
+    args = get_parser().parse_args(argv)
+    return guarded(lambda: run(args))
 
 
 if __name__ == "__main__":

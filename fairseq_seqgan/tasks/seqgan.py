@@ -36,7 +36,7 @@ from ..rewards import build_reward
 from ..sampling import make_generator
 from ..schedule import Phase
 from ..ticks import tick_iterator
-from ..validation import measure
+from ..validation import log_heldout, log_means, measure
 
 logger = logging.getLogger(__name__)
 
@@ -298,14 +298,17 @@ class SeqGANTask(LanguageModelingTask):
 
     def begin_valid_epoch(self, epoch: int, model: BaseFairseqModel) -> None:
         """Ask for the metrics that are measured once in a validation, on its first batch."""
-        self._measure_next = self.game is not None
+        self._measure_next = self.game is not None or self.oracle is not None
 
     def valid_step(
         self, sample: dict[str, Any], model: BaseFairseqModel, criterion: FairseqCriterion
     ) -> tuple[Tensor, int, dict[str, Any]]:
         """Score held-out text; with a validation's first batch, also samples of G."""
         loss, size, log = super().valid_step(sample, model, criterion)
-        if self._measure_next:
+        if self.game is None:
+            if self.oracle is not None:
+                self._log_language_model(model, sample)
+        elif self._measure_next:
             self._measure_next = False
             num = self.args.num_eval_samples
             log.update(
@@ -319,6 +322,16 @@ class SeqGANTask(LanguageModelingTask):
                 )
             )
         return loss, size, log
+
+    def _log_language_model(self, model: BaseFairseqModel, sample: dict[str, Any]) -> None:
+        """Log of a plain language model, whatever its criterion, what a game's validation logs."""
+        policy = self.policy(model)
+        log_heldout(policy, sample["target"])
+        if self._measure_next:
+            self._measure_next = False
+            generator = make_generator("validation", self.args.seed, 0)
+            found = measure(policy, None, self.oracle, {}, self.args.num_eval_samples, generator)
+            log_means(found)
 
     def _real_sequences(self, num: int) -> dict[str, Tensor]:
         """Return *num* sequences (n, T) for each AUC of D; none if no update trains D."""

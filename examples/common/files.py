@@ -1,0 +1,48 @@
+"""Files of an experiment: written whole or not at all, and what fairseq-generate wrote."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from .console import ExperimentError
+
+
+def write(path: Path, text: str) -> None:
+    """Write *text* to *path*, whole or not at all."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write *value* to *path* as JSON, whole or not at all."""
+    write(path, json.dumps(value, indent=2) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the JSON object in *path*.
+
+    Raises:
+        ExperimentError: it cannot be read.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ExperimentError(f"{path}: cannot be read ({error})") from error
+
+
+def extract(raw: Path, expected: int) -> str:
+    """Return the samples in what ``fairseq-generate`` wrote, one a line, in their order.
+
+    Raises:
+        ExperimentError: there are not *expected* ones.
+    """
+    with raw.open(encoding="utf-8") as lines:
+        found = [re.match(r"H-(\d+)\t[^\t]*\t(.*)", line) for line in lines]
+    texts = {int(match[1]): match[2] for match in found if match}
+    if len(texts) != expected:
+        raise ExperimentError(f"{raw}: holds {len(texts)} samples, not {expected}")
+    return "".join(f"{text}\n" for _, text in sorted(texts.items()))

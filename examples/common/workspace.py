@@ -1,0 +1,196 @@
+"""An experiment's folder: what it was made with, which steps are done, and steps run in it.
+
+A JSON file holds what the experiment is (its seed, its recipe) and the seconds of every finished
+step. An experiment that was interrupted goes on where it stopped; one that is something else is
+refused.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shlex
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .console import ExperimentError
+from .files import write_json
+from .recipe import ROOT
+
+TAIL, WIDTH = 12, 160  # lines of a failed command's log that are shown, and their length
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command, and what it leaves.
+
+    Args:
+        name: of its log file and in the state file.
+        title: what the user reads.
+        command: the command line.
+        outputs: files that are there once it is done.
+        follow: turns a line of its output into a line worth showing, or None.
+        prepare: called before the command is run; returns whether it has to be.
+        finish: called after the command succeeded.
+        always: it is run again although it was finished.
+    """
+
+    name: str
+    title: str
+    command: list[str]
+    outputs: tuple[Path, ...]
+    follow: Callable[[str], str | None] = lambda line: None
+    prepare: Callable[[], bool] = lambda: True
+    finish: Callable[[], None] = lambda: None
+    always: bool = False
+
+
+class Workspace:
+    """The folder *dest* of one experiment; made if it is not there.
+
+    Args:
+        dest: the folder.
+        identity: what makes it this experiment and no other, by name, as JSON.
+        environment: variables for the commands.
+        kind: what it is, for messages.
+        state: name of the state file.
+        logs: where the steps' output goes; default: *dest*.
+
+    Raises:
+        ExperimentError: the folder holds something else, or another experiment, or another
+            process is at work in it.
+    """
+
+    def __init__(
+        self,
+        dest: Path,
+        identity: dict[str, Any],
+        environment: dict[str, Any],
+        kind: str,
+        state: str,
+        logs: Path | None = None,
+    ) -> None:
+        self.dest, self.logs, self.environment = dest, logs or dest, environment
+        self.path = dest / state
+        self.state = {**identity, "seconds": {}, "attempts": {}}
+        advice = f"remove it (rm -r {dest}) or choose another folder with --dest"
+        if self.path.is_file():
+            found = _read_state(self.path, tuple(identity), advice)
+            for name, value in identity.items():
+                if found[name] != value:
+                    raise ExperimentError(f"{dest}: {_difference(name, found, value)}; {advice}")
+            self.state |= found
+        elif dest.is_dir() and any(dest.iterdir()):
+            raise ExperimentError(
+                f"{dest}: is no folder of this {kind} ({state} is missing); {advice}"
+            )
+        self.logs.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(dest)
+        self._save()
+
+    def _save(self) -> None:
+        write_json(self.path, self.state)
+
+    def log(self, name: str) -> Path:
+        """Return the log file of the step *name*."""
+        return self.logs / f"{name}.log"
+
+    def done(self, step: Step) -> bool:
+        """Return whether *step* was finished and has left everything."""
+        return step.name in self.state["seconds"] and all(path.exists() for path in step.outputs)
+
+    def run(self, step: Step) -> bool:
+        """Run *step* unless it is done; return whether it had to be run.
+
+        Raises:
+            ExperimentError: the command failed; the message ends with the last lines of its log.
+        """
+        if self.done(step) and not step.always:
+            seconds = self.state["seconds"][step.name]
+            print(f"== {step.title}: done before, in {seconds:.0f} s", flush=True)
+            return False
+        variables = [f"{name}={value}" for name, value in self.environment.items()]
+        print(f"== {step.title}\n$ {shlex.join([*variables, *step.command])}", flush=True)
+        self.state["attempts"][step.name] = self.state["attempts"].get(step.name, 0) + 1
+        self._save()
+        start = time.monotonic()
+        if step.prepare():
+            self._run_command(step, start)
+        step.finish()
+        for path in step.outputs:
+            if not path.exists():
+                raise ExperimentError(
+                    f"{step.title}: left no {path}; its log: {self.log(step.name)}"
+                )
+        seconds = time.monotonic() - start
+        print(f"   done in {seconds:.0f} s", flush=True)
+        # A training that was interrupted and resumed has taken longer than its last part:
+        # `attempts` tells.
+        self.state["seconds"][step.name] = round(seconds, 1)
+        self._save()
+        return True
+
+    def _run_command(self, step: Step, start: float) -> None:
+        log_path = self.log(step.name)
+        # The command holds the lock as well: should this process be killed and the command live
+        # on, no second one begins to write to the same checkpoints.
+        with log_path.open("ab") as log, subprocess.Popen(
+            step.command, env=self._environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=log, pass_fds=(self._lock,),
+        ) as process:  # fmt: skip
+            try:
+                for line in process.stdout:
+                    log.write(line)
+                    log.flush()
+                    shown = step.follow(line.decode("utf-8", "replace"))
+                    if shown:
+                        print(f"   {shown}   {time.monotonic() - start:.0f} s", flush=True)
+            except BaseException:
+                process.terminate()
+                raise
+        if process.returncode:
+            lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
+            raise ExperimentError(
+                f"{step.title}: the command failed with status {process.returncode}; its log "
+                f"{log_path} ends with\n" + "\n".join(f"  | {line[:WIDTH]}" for line in lines)
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """Return this process's environment with the recipe's variables.
+
+        The plugin is found without being installed, and output comes line by line.
+        """
+        paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        own = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+        return os.environ | own | {name: str(value) for name, value in self.environment.items()}
+
+
+def _difference(name: str, found: dict[str, Any], wanted: object) -> str:
+    if isinstance(wanted, int | str):
+        return f"made with {name} {found[name]}, not {wanted}"
+    return f"made with another {name}"
+
+
+def _lock(dest: Path) -> int:
+    """Lock the folder *dest*; return its descriptor. It is free when every holder has ended."""
+    folder = os.open(dest, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(folder)
+        raise ExperimentError(f"{dest}: another run is at work in it") from error
+    return folder
+
+
+def _read_state(path: Path, names: tuple[str, ...], advice: str) -> dict:
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        found = {name: state[name] for name in (*names, "seconds")}
+        return found | {"attempts": state.get("attempts", {})}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ExperimentError(f"{path}: cannot be read; {advice}") from error

@@ -1,0 +1,61 @@
+"""What ``run.json`` says of a run (docs/run-folders.md)."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+import machine
+from commands import Commands
+from common.files import read_json
+from common.workspace import Workspace
+from recipe import BEST, LAST, System, Variant
+
+SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
+
+
+def identity(commands: Commands, variant: Variant, seed: int) -> dict[str, Any]:
+    """Return which row and seed a run is, and what it can be compared with."""
+    system = variant.system
+    found = {
+        "format": 1,
+        "system": system.name,
+        "label": variant.label,
+        "kind": system.kind if variant.temperature == 1.0 else "control",
+        "selection": SELECTIONS[variant.checkpoint],
+        "temperature": variant.temperature,
+        "seed": seed,
+        "position": variant.position,
+        "oracle": hashlib.sha256(commands.oracle.read_bytes()).hexdigest(),
+        "vocab_size": read_json(commands.data / "stats.json")["vocab_size"],
+    }
+    if variant.plain and system.options is not None:
+        found["training"] = _training(commands, system)
+    return found
+
+
+def _training(commands: Commands, system: System) -> dict[str, Any]:
+    """Return what the learning curves need to know."""
+    if system.start is None:
+        return {"phase": "pre-training"}
+    selection = SELECTIONS[system.start.checkpoint]
+    start = {"system": system.start.system, "selection": selection}
+    schedule = system if system.adversarial else commands.systems[system.updates_of]
+    found = {"phase": "fine-tuning", "start": start, "g_steps": schedule.options["g-steps"]}
+    if system.adversarial:
+        found["pretrain_d_steps"] = system.options["pretrain-d-steps"]
+    return found
+
+
+def provenance(work: Workspace, commands: Commands, lines: dict[str, list[str]]) -> dict[str, Any]:
+    """Return the commands *lines*, and what they were run on, when, and from which commit."""
+    places = {"DEST": commands.dest} | ({"ORACLE": commands.params} if commands.params else {})
+    shown = [machine.portable(line, work.environment, places) for line in lines.values()]
+    return {
+        "commands": shown,
+        "hardware": machine.hardware(with_gpu=not commands.recipe["device"].get("cpu")),
+        "software": machine.software(),
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": machine.commit(),
+    }

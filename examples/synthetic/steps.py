@@ -1,0 +1,158 @@
+"""The steps of the experiment, and the run folders that they fill (docs/run-folders.md)."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from about import identity, provenance
+from commands import Commands
+from common.files import extract, read_json, write, write_json
+from common.workspace import Step, Workspace
+from recipe import BEST, CHECKPOINTS, LAST, System, Variant
+
+
+class Steps:
+    """Makes the steps of one experiment."""
+
+    def __init__(self, work: Workspace, commands: Commands) -> None:
+        self.work, self.commands = work, commands
+        self.runs = work.dest / "runs"
+
+    def folder(self, variant: Variant, seed: int) -> Path:
+        """Return the run folder, made if it is not there."""
+        folder = self.runs / variant.folder(seed)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def data(self) -> Step:
+        """Make the oracle's data."""
+        data = self.commands.data
+        outputs = (data / "train.bin", self.commands.oracle, data / "stats.json")
+        follow = lambda line: line.strip() if " tokens" in line else None  # noqa: E731
+        return Step("data", "oracle and its data", self.commands.make_data(), outputs, follow)
+
+    def train(self, system: System, variants: list[Variant], seed: int) -> Step:
+        """Train *system*; its run folders say from now on that they are not finished."""
+        # Imported late: it imports torch, and a wrong option should be told at once.
+        from common.progress import show
+
+        def prepare() -> bool:
+            for variant in variants:
+                self._write_about(variant, seed, finished=False)
+            repair(self.commands.training(system, seed))
+            limit = self.commands.max_update(system)
+            return limit is None or updates_of(checkpoint) < limit
+
+        checkpoint = self.commands.checkpoint(system, LAST, seed)
+        pretrain = system.options["pretrain-d-steps"] if system.adversarial else None
+        name = self._training_name(system, seed)
+        return Step(
+            name, f"training: {system.label}, seed {seed}", self.commands.train(system, seed),
+            (checkpoint, self.work.log(name)), lambda line: show(line, pretrain), prepare,
+        )  # fmt: skip
+
+    @staticmethod
+    def _training_name(system: System, seed: int) -> str:
+        return f"train-{system.name}-seed{seed}"
+
+    def samples(self, variant: Variant, seed: int) -> Step:
+        """Draw the samples of *variant*, one a line."""
+        output = self._samples_file(variant, seed)
+        command, raw = self.commands.samples(variant, seed, output)
+
+        def prepare() -> bool:
+            if not (output.parent / "run.json").exists():
+                self._write_about(variant, seed, finished=False)
+            return True
+
+        def finish() -> None:
+            if variant.system.options is not None:
+                write(output, extract(raw, self.commands.num_samples))
+                raw.unlink()
+            elif raw != output:
+                shutil.move(raw, output)
+
+        title = f"drawing samples: {self._title(variant, seed)}"
+        name = f"samples-{variant.folder(seed)}"
+        return Step(name, title, command, (output,), prepare=prepare, finish=finish)
+
+    def evaluate(self, variant: Variant, seed: int) -> Step:
+        """Measure the samples of *variant*, and its model."""
+        folder = self.folder(variant, seed)
+        samples = self._samples_file(variant, seed)
+        command = self.commands.evaluate(variant, seed, samples, folder)
+        outputs = (folder / "metrics.json", folder / "scores.npz")
+        title = f"evaluating: {self._title(variant, seed)}"
+        return Step(f"metrics-{variant.folder(seed)}", title, command, outputs)
+
+    def finish(self, variant: Variant, seed: int) -> None:
+        """Put the training's log into the run folder, and say that it is finished."""
+        folder = self.folder(variant, seed)
+        about = folder / "run.json"
+        if about.is_file() and read_json(about)["finished"]:
+            return
+        if variant.plain and variant.system.options is not None:
+            log = self.work.log(self._training_name(variant.system, seed))
+            write(folder / "train.log", log.read_text(encoding="utf-8", errors="replace"))
+        self._write_about(variant, seed, finished=True)
+
+    def _samples_file(self, variant: Variant, seed: int) -> Path:
+        return self.folder(variant, seed) / "samples.txt"
+
+    @staticmethod
+    def _title(variant: Variant, seed: int) -> str:
+        best = ", best on validation" if variant.checkpoint == BEST else ""
+        return f"{variant.label}{best}, seed {seed}"
+
+    def _write_about(self, variant: Variant, seed: int, finished: bool) -> None:
+        """Write ``run.json``."""
+        folder = self.folder(variant, seed)
+        samples, name = self._samples_file(variant, seed), variant.folder(seed)
+        own = {
+            f"samples-{name}": self.commands.samples(variant, seed, samples)[0],
+            f"metrics-{name}": self.commands.evaluate(variant, seed, samples, folder),
+        }
+        before = {"data": self.commands.make_data()}
+        if variant.system.options is not None:
+            training = self._training_name(variant.system, seed)
+            before[training] = self.commands.train(variant.system, seed)
+            if variant.plain:  # its time is that of one row, whatever else is made of it
+                own = {training: before[training], **own}
+        about = identity(self.commands, variant, seed)
+        about |= provenance(self.work, self.commands, before | own)
+        seconds, attempts = (self.work.state[key] for key in ("seconds", "attempts"))
+        about["wall_seconds"] = round(sum(seconds.get(step, 0.0) for step in own), 1)
+        about["attempts"] = max(attempts.get(step, 1) for step in own)
+        write_json(folder / "run.json", about | {"finished": finished})
+
+
+def repair(folder: Path) -> None:
+    """Replace a last checkpoint that was cut off while fairseq copied it.
+
+    fairseq writes the best checkpoint and copies it to the last; the copy is not atomic.
+    """
+    last, best = (folder / CHECKPOINTS[which] for which in (LAST, BEST))
+    if last.exists() and not zipfile.is_zipfile(last):
+        if best.exists() and zipfile.is_zipfile(best):
+            temporary = last.with_name(last.name + ".new")
+            shutil.copyfile(best, temporary)
+            temporary.replace(last)
+        else:
+            last.unlink()
+
+
+def updates_of(checkpoint: Path) -> int:
+    """Return after how many updates *checkpoint* was written; 0 if there is none.
+
+    A fairseq-train that has reached ``--max-update`` and is started again does one update more.
+    """
+    if not checkpoint.exists():
+        return 0
+    import torch
+
+    import fairseq_seqgan  # noqa: F401  (lets torch.load read fairseq's checkpoints)
+
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    return int(state["optimizer_history"][-1]["num_updates"])

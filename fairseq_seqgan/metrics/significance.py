@@ -1,0 +1,42 @@
+"""Whether two sets of numbers have different means: Welch's t-test, scipy's.
+
+Conventions: numbers are independent draws of two populations of unequal variance; p is two-sided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from ..errors import InputError
+
+
+class Welch(NamedTuple):
+    """A t-test of the difference of two means."""
+
+    t: float  # positive: the first mean is the larger one
+    df: float  # degrees of freedom, Welch and Satterthwaite's
+    p: float  # probability of a |t| as large if the means were equal; 0.0 is below 1e-300
+
+
+def welch(
+    first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray
+) -> Welch | None:
+    """Test whether the means of *first* (n,) and *second* (m,) differ.
+
+    Returns:
+        None where the test is not defined: fewer than two numbers on a side, or no spread at all.
+
+    Raises:
+        InputError: a number is NaN or infinite.
+    """
+    pair = [np.asarray(values, dtype=np.float64) for values in (first, second)]
+    if not all(np.isfinite(values).all() for values in pair):
+        raise InputError("a t-test needs finite numbers")
+    if min(map(len, pair)) < 2 or all(np.ptp(values) == 0 for values in pair):
+        return None
+    found = stats.ttest_ind(*pair, equal_var=False)
+    return Welch(float(found.statistic), float(found.df), float(found.pvalue))

@@ -1,0 +1,1 @@
+"""What ``fairseq-seqgan report`` is made of; uses neither torch nor fairseq."""

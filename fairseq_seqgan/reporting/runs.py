@@ -1,0 +1,239 @@
+"""Run folders: what is in them, and which of them may stand in one report.
+
+``docs/run-folders.md`` describes the format. Shapes: M samples.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import InputError
+from .training_log import Record, validations
+
+FORMAT = 1
+ABOUT, METRICS, SCORES, LOG = "run.json", "metrics.json", "scores.npz", "train.log"
+KINDS = ("oracle", "baseline", "system", "control")
+LAST, BEST = "last", "best-on-validation"
+SELECTIONS = (LAST, BEST)
+_TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token
+
+# What run.json must say, and may say.
+_NEEDED = {
+    "format": int, "system": str, "label": str, "kind": str, "selection": str, "seed": int,
+    "oracle": str, "vocab_size": int,
+}  # fmt: skip
+_OPTIONAL = {
+    "temperature": (int, float), "position": int, "training": dict, "commands": list,
+    "hardware": str, "date": str, "commit": str, "wall_seconds": (int, float), "attempts": int,
+}  # fmt: skip
+
+
+class System(NamedTuple):
+    """What the seeds of one row of the report have in common."""
+
+    name: str
+    selection: str
+    temperature: float
+
+
+@dataclass
+class Run:
+    """A finished run: one system, trained and measured with one seed."""
+
+    folder: Path
+    about: dict[str, Any]  # run.json
+    metrics: dict[str, Any]  # metrics.json
+    scores: np.ndarray  # (M,) NLL_oracle of every sample, nats per token
+    curve: list[Record] | None = None  # its validations, if the run holds a training's log
+
+    @property
+    def system(self) -> System:
+        """Which row it belongs to."""
+        return System(
+            self.about["system"], self.about["selection"], self.about.get("temperature", 1.0)
+        )
+
+    def metric(self, name: str) -> float | None:
+        """Return a number of ``metrics.json``, None if it has none.
+
+        The oracle is its own model: its held-out NLL is ``oracle_nll``, and the NLL_oracle of its
+        samples is its entropy.
+        """
+        if name == "nll_oracle":
+            return float(self.scores.mean())
+        if self.about["kind"] == "oracle":
+            name = {"nll": "oracle_nll", "entropy": "nll_oracle"}.get(name, name)
+        value = self.metrics.get(name)
+        return None if value is None else float(value)
+
+
+@dataclass
+class Collection:
+    """The runs of one report, and what is missing from it."""
+
+    runs: list[Run] = field(default_factory=list)
+    incomplete: list[tuple[str, str]] = field(default_factory=list)  # folder's name, why
+    missing_logs: list[str] = field(default_factory=list)  # folder's name / file
+
+    @property
+    def oracle(self) -> str:
+        """The oracle's sha256, one for all runs."""
+        return self.runs[0].about["oracle"]
+
+    @property
+    def vocab_size(self) -> int:
+        """V, one for all runs."""
+        return self.runs[0].about["vocab_size"]
+
+
+def collect(paths: list[Path], num_samples: int | None = None) -> Collection:
+    """Read the run folders in *paths*; each may also be a folder of run folders.
+
+    Args:
+        num_samples: M, the first samples of every run that count; None: all.
+
+    Raises:
+        InputError: a path holds no run, a file cannot be used, or the runs do not belong together;
+            the message names the file or folder.
+    """
+    found = Collection()
+    for folder in sorted(set(_folders(paths)), key=lambda f: (f.name, str(f))):
+        try:
+            run = _read(folder, num_samples)
+        except _IncompleteError as reason:
+            found.incomplete.append((folder.name, str(reason)))
+            continue
+        if "training" in run.about:
+            if (folder / LOG).is_file():
+                run.curve = validations(folder / LOG)
+                if not run.curve:
+                    raise InputError(f"{folder / LOG}: logs no validation in JSON")
+            else:
+                found.missing_logs.append(f"{folder.name}/{LOG}")
+        found.runs.append(run)
+    if not found.runs:
+        which = "; ".join(f"{name}: {why}" for name, why in found.incomplete)
+        raise InputError(f"there is no finished run to report ({which})")
+    _check_together(found.runs)
+    return found
+
+
+class _IncompleteError(Exception):
+    """A run that died half-way; the message says how one sees it."""
+
+
+def _folders(paths: list[Path]) -> list[Path]:
+    """Return the run folders that *paths* name."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            raise InputError(f"{path}: no such folder of a run")
+        if (path / ABOUT).is_file():
+            found.append(path)
+            continue
+        inside = [f for f in path.iterdir() if f.is_dir() and not f.name.startswith(".")]
+        if not any((f / ABOUT).is_file() for f in inside):
+            raise InputError(f"{path}: no run folder, and none in it ({ABOUT} is missing)")
+        found += inside
+    return [path.resolve() for path in found]
+
+
+def _read(folder: Path, num_samples: int | None) -> Run:
+    """Return the run in *folder*, without its training log."""
+    if not (folder / ABOUT).is_file():
+        raise _IncompleteError(f"there is no {ABOUT}")
+    about = _read_json(folder / ABOUT)
+    _check_about(folder / ABOUT, about)
+    if about.get("finished") is not True:
+        raise _IncompleteError(f"{ABOUT} does not say that it finished")
+    for name in (METRICS, SCORES):
+        if not (folder / name).is_file():
+            raise _IncompleteError(f"there is no {name}")
+    metrics = _read_json(folder / METRICS)
+    for name, value in metrics.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{folder / METRICS}: {name} is {value}")
+    scores = _read_scores(folder / SCORES)
+    stated = metrics.get("nll_oracle")
+    if not isinstance(stated, float) or abs(scores.mean() - stated) > _TOLERANCE:
+        raise InputError(
+            f"{folder}: the mean of {SCORES}, {scores.mean():.4f}, is not the nll_oracle of "
+            f"{METRICS}, {stated}"
+        )
+    if num_samples is not None and len(scores) < num_samples:
+        raise InputError(
+            f"{folder / SCORES}: {len(scores)} samples, --num-samples asks for {num_samples}"
+        )
+    return Run(folder, about, metrics, scores[:num_samples])
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable JSON ({error})") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: not a JSON object")
+    return value
+
+
+def _check_about(path: Path, about: dict[str, Any]) -> None:
+    for name, kind in {**_NEEDED, **_OPTIONAL}.items():
+        if name in _NEEDED and name not in about:
+            raise InputError(f"{path}: does not say '{name}'")
+        value = about.get(name)
+        if name in about and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise InputError(f"{path}: {name} is {value!r}, which is of the wrong type")
+    if about["format"] != FORMAT:
+        raise InputError(f"{path}: format {about['format']}; this version reads {FORMAT}")
+    for name, allowed in (("kind", KINDS), ("selection", SELECTIONS)):
+        if about[name] not in allowed:
+            raise InputError(f"{path}: {name} is '{about[name]}', not one of {', '.join(allowed)}")
+
+
+def _read_scores(path: Path) -> np.ndarray:
+    """Return the array ``nll_oracle`` of *path*, float64 (M,)."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            scores = np.asarray(file["nll_oracle"], dtype=np.float64)
+    except Exception as error:  # damaged bytes can fail in any way
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise InputError(f"{path}: not readable ({reason})") from error
+    if scores.ndim != 1 or len(scores) == 0 or not np.isfinite(scores).all():
+        raise InputError(f"{path}: nll_oracle is not a list of finite numbers")
+    return scores
+
+
+def _check_together(runs: list[Run]) -> None:
+    """Refuse runs that must not stand in one table."""
+    first = runs[0]
+    names = {"oracle": "oracle (sha256)", "vocab_size": "vocabulary"}
+    for key, what in names.items():
+        for run in runs:
+            if run.about[key] != first.about[key]:
+                raise InputError(
+                    f"{first.folder} and {run.folder} have different values of {what}: "
+                    f"{first.about[key]} and {run.about[key]}; they cannot be compared"
+                )
+    seen: dict[tuple, Run] = {}
+    for run in runs:
+        other = seen.setdefault((run.system, run.about["seed"]), run)
+        if other is not run:
+            raise InputError(
+                f"{other.folder} and {run.folder}: both are '{run.about['label']}', seed "
+                f"{run.about['seed']}"
+            )
+    sizes: dict[System, Run] = {}
+    for run in runs:
+        other = sizes.setdefault(run.system, run)
+        if len(run.scores) != len(other.scores):
+            raise InputError(
+                f"{other.folder} and {run.folder}: seeds of one system with {len(other.scores)} "
+                f"and {len(run.scores)} samples; --num-samples can make them equal"
+            )

@@ -1,0 +1,129 @@
+"""Learning curves: every training's validations on one of two axes, the seeds taken together.
+
+Pre-training (MLE, scheduled sampling) is drawn over epochs, what follows it over updates of G, or
+over rounds; it begins with the validation of the checkpoint that it started from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+from .rows import Row, find
+from .runs import ABOUT, BEST, LAST, SELECTIONS, Run
+from .training_log import Record, best
+
+UPDATES, ROUNDS = "updates", "rounds"
+AXES = {UPDATES: "updates of G", ROUNDS: "rounds"}
+PRETRAINING, FINE_TUNING = "pre-training", "fine-tuning"
+METRICS = ("nll_oracle", "nll")
+
+
+@dataclass
+class Curve:
+    """One line of the picture; X points that all S seeds have."""
+
+    label: str
+    name: str  # of the system
+    kind: str
+    x: np.ndarray  # (X,) epochs, updates of G, or rounds
+    mean: dict[str, np.ndarray]  # by metric: (X,) nats per token
+    sd: dict[str, np.ndarray] | None  # by metric: (X,); None of a single seed
+
+
+@dataclass
+class Curves:
+    """All lines, and where pre-training ends."""
+
+    pretraining: list[Curve]
+    fine_tuning: list[Curve]
+    ends: list[float]  # epochs of the checkpoints that fine-tuning started from, rising
+    axis: str  # of fine-tuning
+
+
+def make_curves(rows: list[Row], axis: str) -> Curves:
+    """Return the curves of the last-update rows at temperature 1 that hold a training's log.
+
+    Raises:
+        InputError: a run's ``training`` is malformed; the message names it.
+    """
+    found = Curves([], [], [], axis)
+    ends = set()
+    for row in rows:
+        runs = [run for run in row.runs if run.curve]
+        if not runs or find(rows, row.system.name) is not row:
+            continue
+        if _phase(runs[0]) == PRETRAINING:
+            points = [[(r["epoch"], r) for r in run.curve] for run in runs]
+            found.pretraining.append(_join(row, points))
+            continue
+        points = []
+        for run in runs:
+            start = _start(run, rows)
+            ends |= {start["epoch"]} if start else set()
+            points.append(([(0.0, start)] if start else []) + _fine_tuning(run, axis))
+        found.fine_tuning.append(_join(row, points))
+    found.ends = sorted(ends)
+    return found
+
+
+def _phase(run: Run) -> str:
+    phase = run.about["training"].get("phase")
+    if phase not in (PRETRAINING, FINE_TUNING):
+        raise _malformed(run, f"phase is {phase!r}, not '{PRETRAINING}' or '{FINE_TUNING}'")
+    return phase
+
+
+def _start(run: Run, rows: list[Row]) -> Record | None:
+    """Return the validation of the checkpoint that *run* started from, if it is in the report."""
+    start = run.about["training"].get("start")
+    if start is None:
+        return None
+    if not isinstance(start, dict) or start.get("selection") not in SELECTIONS:
+        raise _malformed(run, f"start is {start!r}, not a system and its selection")
+    row = find(rows, start.get("system"))
+    same = [r for r in row.runs if r.about["seed"] == run.about["seed"] and r.curve] if row else []
+    if not same:
+        return None
+    return {LAST: same[0].curve[-1], BEST: best(same[0].curve)}[start["selection"]]
+
+
+def _fine_tuning(run: Run, axis: str) -> list[tuple[float, Record]]:
+    """Return the validations after the first update of G, each with its place on *axis*.
+
+    An adversarial training's epoch is a round once D is pre-trained; others count their updates.
+    """
+    training = run.about["training"]
+    g_steps, pretrain = training.get("g_steps"), training.get("pretrain_d_steps")
+    for name, value in (("g_steps", g_steps), ("pretrain_d_steps", pretrain)):
+        least, missing = (0, value is None) if name == "pretrain_d_steps" else (1, False)
+        if not missing and not (isinstance(value, int) and value >= least):
+            raise _malformed(run, f"{name} is {value!r}, not a whole number from {least} on")
+    points = []
+    for record in run.curve:
+        if pretrain is None:
+            updates = record.get("num_updates", 0.0)
+        else:
+            updates = (record["epoch"] - pretrain) * g_steps
+        if updates > 0:
+            points.append((updates if axis == UPDATES else updates / g_steps, record))
+    return points
+
+
+def _join(row: Row, seeds: list[list[tuple[float, Record]]]) -> Curve:
+    """Take the seeds together where all of them have a point and every metric."""
+    tables = [
+        {x: record for x, record in points if all(name in record for name in METRICS)}
+        for points in seeds
+    ]
+    xs = sorted(set.intersection(*(set(table) for table in tables)))
+    values = {m: np.array([[t[x][m] for x in xs] for t in tables]) for m in METRICS}
+    sd = {m: v.std(axis=0, ddof=1) for m, v in values.items()} if len(tables) > 1 else None
+    mean = {m: v.mean(axis=0) for m, v in values.items()}
+    return Curve(row.label, row.system.name, row.kind, np.array(xs), mean, sd)
+
+
+def _malformed(run: Run, what: str) -> InputError:
+    return InputError(f"{run.folder / ABOUT}: training: {what}")

@@ -1,0 +1,184 @@
+"""``report.md``: the rows as tables, and in words what they do and do not say."""
+
+from __future__ import annotations
+
+from tabulate import tabulate
+
+from ..metrics.significance import Welch
+from .rows import AUTHORS_ORACLE, Row, Summary
+from .runs import BEST, Collection
+
+# Metric: (title, decimals); shares in percent.
+COLUMNS = {
+    "nll_oracle": ("NLL_oracle", 3),
+    "nll": ("held-out NLL", 3),
+    "entropy": ("entropy", 3),
+    "self_bleu": ("self-BLEU", 3),
+    "copied_samples": ("copied samples (%)", 2),
+    "copied_4grams": ("copied 4-grams (%)", 2),
+}
+NONE = "–"
+
+
+def markdown(collection: Collection, rows: list[Row], reference: Row | None, name: str) -> str:
+    """Return the report; equal input gives equal text.
+
+    Args:
+        reference: the row that the t-tests are against, called *name*; None: there is none.
+    """
+    parts = ["# Report", _about(collection), "## Results", results(rows), _notes(rows)]
+    parts += [f"## Welch's t-tests against {reference.label if reference else name}"]
+    if reference is None:
+        parts.append(
+            f"There is no last-update run of `{name}` in this report, so no test was made."
+        )
+    else:
+        parts += [tests(rows, reference), _test_notes(rows, reference)]
+    parts += ["## What is missing", _missing(collection), "## How it was made", _made(collection)]
+    return "\n\n".join(parts) + "\n"
+
+
+def results(rows: list[Row]) -> str:
+    """Return the table of all metrics, mean ± standard deviation over seeds."""
+    names = [name for name in COLUMNS if any(name in row.metrics for row in rows)]
+    paper = any(row.paper for row in rows)
+    headers = ["system", "kind", "checkpoint", "seeds", "samples"]
+    headers += [COLUMNS[name][0] for name in names] + ["the paper's NLL_oracle"] * paper
+    lines = []
+    for row in rows:
+        line = [row.label, row.kind, _checkpoint(row), str(len(row.runs)), f"{row.samples:,}"]
+        line += [_show(name, row.metrics.get(name)) for name in names]
+        lines.append(line + [_number(row.paper, 3)] * paper)
+    align = ["left"] * 3 + ["right"] * (len(headers) - 3)
+    return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def tests(rows: list[Row], reference: Row) -> str:
+    """Return the table of the t-tests against *reference*."""
+    base = reference.metrics["nll_oracle"].mean
+    headers = [
+        "system", "checkpoint", f"NLL_oracle − {reference.label}'s",
+        "over samples: t (df)", "p", "over seeds: t (df)", "p",
+    ]  # fmt: skip
+    lines = []
+    for row in rows:
+        if row is reference:
+            continue
+        difference = row.metrics["nll_oracle"].mean - base
+        tested = [text for test in (row.over_samples, row.over_seeds) for text in _test(test)]
+        lines.append([row.label, _checkpoint(row), f"{difference:+.3f}", *tested])
+    align = ["left"] * 2 + ["right"] * 5
+    return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def _about(collection: Collection) -> str:
+    owner = " (the authors' oracle)" if collection.oracle == AUTHORS_ORACLE else ""
+    return (
+        f"{len(collection.runs)} runs on data of one oracle{owner} with {collection.vocab_size:,} "
+        f"words, sha256 `{collection.oracle}`. NLLs and entropies are in nats per token; lower "
+        "NLLs are better."
+    )
+
+
+def _notes(rows: list[Row]) -> str:
+    lines = [
+        "NLL_oracle says how likely the oracle finds the samples, held-out NLL how well the model "
+        "covers real data. A system that draws a few likely sequences over and over has a low "
+        "NLL_oracle: read it with the held-out NLL, the entropy and the controls beside it.",
+        "`last` is the checkpoint after the last update, and the result. *Selected on validation* "
+        "is the best of many checkpoints by a validation metric, so it is no result.",
+    ]
+    several = [row for row in rows if len(row.runs) > 1]
+    if not several:
+        lines.append(
+            "**One seed only**: there is no standard deviation and no t-test over seeds, and a "
+            "difference may be one between two trainings rather than between two methods."
+        )
+    else:
+        lines.append("± is the standard deviation over seeds (n − 1).")
+        if len(several) < len(rows):
+            lines.append("A row of one seed has no standard deviation.")
+    signatures = {run.metrics.get("self_bleu_signature") for row in rows for run in row.runs}
+    for signature in sorted(filter(None, signatures)):
+        lines.append(f"Self-BLEU: `{signature}`.")
+    if any(row.paper for row in rows):
+        lines.append(
+            "The paper's numbers are those of its Table 1, for orientation: other code, other "
+            "random numbers. Its Random is a unigram draw, by its value."
+        )
+    return "\n\n".join(lines)
+
+
+def _test_notes(rows: list[Row], reference: Row) -> str:
+    lines = [
+        "Welch's t-test, two-sided (`scipy.stats.ttest_ind`, `equal_var=False`) of NLL_oracle.",
+        "**Over samples**, as in the paper: every sample's score is an observation, those of all "
+        "seeds together. It says whether these trained models differ; with many samples any two "
+        "trainings do, two of the same method included.",
+        "**Over seeds**: every training's mean is an observation. It says whether the methods "
+        "differ.",
+    ]
+    if len(reference.runs) < 2:
+        lines.append(f"{reference.label} has one seed only, so there is no test over seeds.")
+    elif any(len(row.runs) < 2 for row in rows):
+        lines.append("A system of one seed has no test over seeds.")
+    return "\n\n".join(lines)
+
+
+def _missing(collection: Collection) -> str:
+    lines = [
+        f"- incomplete, and in no number above: `{name}` ({why})"
+        for name, why in collection.incomplete
+    ]
+    lines += [
+        f"- missing log, so this training has no learning curve: `{name}`"
+        for name in collection.missing_logs
+    ]
+    return "\n".join(lines) or "Nothing."
+
+
+def _made(collection: Collection) -> str:
+    """Return on what, when, from which commit and in what time; the commands are in the runs."""
+    about = [run.about for run in collection.runs]
+    stated = {
+        title: sorted({str(a[key]) for a in about if key in a})
+        for title, key in (("hardware", "hardware"), ("date", "date"), ("commit", "commit"))
+    }
+    seeds = sorted({a["seed"] for a in about})
+    lines = [f"- seeds: {', '.join(map(str, seeds))}"]
+    lines += [f"- {title}: {'; '.join(values)}" for title, values in stated.items() if values]
+    seconds = sum(a.get("wall_seconds", 0) for a in about)
+    if seconds:
+        lines.append(f"- wall time of all runs together: {seconds / 3600:.2f} hours")
+    again = sum(a.get("attempts", 1) > 1 for a in about)
+    if again:
+        lines.append(f"- {again} runs were interrupted and resumed; the time lost is not counted")
+    lines.append("- the commands: in every run's `run.json`")
+    return "\n".join(lines)
+
+
+def _checkpoint(row: Row) -> str:
+    """Return which checkpoint a row is about; what has no model has no held-out NLL either."""
+    if row.system.selection == BEST:
+        return "selected on validation"
+    return NONE if row.kind == "oracle" or "nll" not in row.metrics else "last"
+
+
+def _show(name: str, summary: Summary | None) -> str:
+    if summary is None:
+        return NONE
+    decimals = COLUMNS[name][1]
+    scale = 100 if name.startswith("copied") else 1
+    text = f"{scale * summary.mean:.{decimals}f}"
+    return text if summary.sd is None else f"{text} ± {scale * summary.sd:.{decimals}f}"
+
+
+def _number(value: float | None, decimals: int) -> str:
+    return NONE if value is None else f"{value:.{decimals}f}"
+
+
+def _test(test: Welch | None) -> tuple[str, str]:
+    if test is None:
+        return NONE, NONE
+    p = f"{test.p:.2g}" if test.p >= 1e-300 else "< 1e-300"
+    return f"{test.t:.2f} ({test.df:,.1f})", p

@@ -1,0 +1,64 @@
+"""Reading fairseq-train's log: lines that end in a JSON object (``--log-format json``)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..errors import InputError
+
+Record = dict[str, float]
+
+_VALIDATION, _BEST = "valid_", "best_"
+
+
+def validation(line: str) -> Record | None:
+    """Return the validation metrics that *line* logs, without their prefix, and ``epoch``.
+
+    Returns:
+        None for any other line. ``loss`` is in bits, the NLLs in nats per token.
+    """
+    head, brace, tail = line.partition(" | {")
+    if not brace or not head.rstrip().endswith("valid"):
+        return None
+    try:
+        logged = json.loads("{" + tail)
+        found = {
+            k.removeprefix(_VALIDATION): float(v)
+            for k, v in logged.items()
+            if k.startswith(_VALIDATION)
+        }
+        return {"epoch": float(logged["epoch"]), **found}
+    except (ValueError, KeyError, TypeError):
+        return None  # a line cut off when a training was interrupted
+
+
+def validations(path: Path) -> list[Record]:
+    """Return one record for every validation in the log *path*, in order.
+
+    One that was repeated after an interruption counts once, as it came out last.
+
+    Raises:
+        InputError: the log cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            found = [record for record in map(validation, lines) if record]
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from error
+    latest = {record.get("num_updates", record["epoch"]): record for record in found}
+    return [record for _, record in sorted(latest.items())]
+
+
+def best(records: list[Record]) -> Record:
+    """Return the record of the validation after which ``checkpoint_best.pt`` was last written.
+
+    fairseq logs the best value so far as ``best_<metric>``, from the second validation on, and
+    writes the checkpoint when the metric is as good as that or better.
+    """
+    found = records[0]
+    for record in records[1:]:
+        name = next((key for key in record if key.startswith(_BEST)), None)
+        if name is not None and record.get(name.removeprefix(_BEST)) == record[name]:
+            found = record
+    return found
