@@ -5,6 +5,7 @@ import torch
 from models import make_dictionary, make_lm
 
 from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.game import unplayed
 from fairseq_seqgan.policy import Policy, banned_symbols
 from fairseq_seqgan.rollout import action_values, roll_out, sample
 from fairseq_seqgan.sampling import make_generator
@@ -150,6 +151,33 @@ def test_tokens_between_valued_prefixes_share_the_next_ones_value(arch, stride):
                 assert values[b, t] == 1e6 + b
             else:
                 assert values[b, t] == 100 * b + end
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_a_constant_reward_values_every_token_the_same(arch, stride):
+    """Nothing is rolled out for it, and all tokens are worth 1, whatever the stride."""
+    drawn = sample(make_policy(arch, fixed=False), 40, make_generator(1))
+    played = unplayed(drawn, ROLLOUTS, stride)
+    ones = torch.ones(len(played.step), ROLLOUTS)
+    assert torch.equal(action_values(played, ones, torch.ones(40)), drawn.mask.float())
+    assert set((played.step + 1).tolist()) == set(range(stride, STEPS, stride))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_projecting_into_one_memory_equals_the_decoders_own_layer(arch, shared):
+    """With the mask and the temperature inside, also where embeddings are shared."""
+    policy = make_policy(arch, fixed=True)
+    policy.temperature = 0.7
+    decoder = policy.model.decoder
+    if arch == "lstm_lm":
+        decoder.share_input_output_embed = shared
+    features = torch.randn(9, 16)
+    with torch.no_grad():
+        direct = policy._projection(features, 9)
+        assert direct != policy._project
+        torch.testing.assert_close(direct(features), policy._project(features))
+        decoder.__class__ = type("Other", (type(decoder),), {"output_layer": lambda self, x: x})
+        assert policy._projection(features, 9) == policy._project
 
 
 @pytest.mark.parametrize("arch", ["lstm_lm", "transformer_lm"])
