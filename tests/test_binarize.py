@@ -1,4 +1,4 @@
-"""preprocess/binarize.py: text and a dictionary to what fairseq reads."""
+"""preprocess/common/binarize.py: text and a dictionary to what fairseq reads."""
 
 import importlib.util
 from pathlib import Path
