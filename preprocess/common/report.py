@@ -33,19 +33,21 @@ class Dropped:
         return [f"dropped: {n:,} {r} (first: {self._firsts[r]})" for r, n in self._counts.items()]
 
 
-def compare(found: Mapping[str, int], expected: Mapping[str, int]) -> list[dict[str, object]]:
+Comparison = Mapping[str, Mapping[str, int | None]]
+
+
+def compare(found: Mapping[str, int], expected: Mapping[str, int]) -> Comparison:
     """Return every count of *found* beside the one that is *expected*, if any is."""
-    return [{"count": n, "found": v, "expected": expected.get(n)} for n, v in found.items()]
+    return {name: {"found": n, "expected": expected.get(name)} for name, n in found.items()}
 
 
-def print_comparison(rows: list[dict[str, object]]) -> None:
+def print_comparison(rows: Comparison) -> None:
     """Print what :func:`compare` returned, and mark what differs."""
     table = []
-    for row in rows:
-        differs = row["expected"] not in (None, row["found"])
+    for name, row in rows.items():
         expected = "" if row["expected"] is None else f"{row['expected']:,}"
-        mark = "differs" if differs else ""
-        table.append([row["count"], f"{row['found']:,}", expected, mark])
+        mark = "" if row["expected"] in (None, row["found"]) else "differs"
+        table.append([name, f"{row['found']:,}", expected, mark])
     headers = ["", "found", "expected", ""]
     print(tabulate(table, headers, disable_numparse=True, colalign=("left", "right", "right")))
 

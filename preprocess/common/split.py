@@ -1,25 +1,14 @@
-"""Removing repetitions, and dividing what is left into train, valid and test."""
+"""Dividing data into train, valid and test."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Hashable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from fairseq_seqgan.errors import InputError
 
 from .folder import SPLITS
-
-T = TypeVar("T")
-
-
-def first_of_each(items: Sequence[T], keys: Sequence[Hashable]) -> list[T]:
-    """Return *items* without those whose key an earlier one has; the order stays."""
-    firsts: dict[Hashable, T] = {}
-    for item, key in zip(items, keys, strict=True):
-        firsts.setdefault(key, item)
-    return list(firsts.values())
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
