@@ -22,7 +22,7 @@ from .text import looks_like_html
 MAX_BYTES = 2**30
 _PAUSES = (0.2, 1.0, 3.0)  # seconds before another try after a failure that brought nothing
 _TIMEOUT = (10, 60)  # seconds to connect, and to wait for the next bytes
-_CHUNK = 2**16
+_CHUNK = 2**13  # bytes; at a break, less than this is lost
 
 
 class Expected(NamedTuple):
@@ -114,7 +114,9 @@ def _transfer(url: str, part: Path, expected: Expected) -> bool:
             total = _total(url, response, have, expected)
             _write_validator(part, response)
             _append(url, response, part, have, total, expected)
-    except (ConnectionError, ChunkedEncodingError, Timeout) as error:
+    except ChunkedEncodingError as error:
+        raise _BrokenOffError("the connection was closed early") from error
+    except (ConnectionError, Timeout) as error:
         raise _BrokenOffError(_reason(error)) from error
     except RequestException as error:
         raise InputError(f"{url}: {_reason(error)}") from error
