@@ -38,10 +38,13 @@ def paragraphs(lines: list[str]) -> list[Paragraph]:
 
 # --- characters
 
-# Quotation marks, apostrophes and an ellipsis that went through a wrong encoding before the file
-# was made. Behind a digit they are what they seem.
-_WRONGLY_DECODED = ((re.compile(r"(?<!\d)¼"), "..."), (re.compile(r"(?<!\d)²"), '"'),
-                    (re.compile(r"(?<!\d)¹"), "'"))  # fmt: skip
+# An ellipsis and closing quotation marks that went through a wrong encoding before the file was
+# made; behind a number or a unit they are what they seem.
+_WRONGLY_DECODED = (
+    (re.compile(r"(?<=[^\s\d])¼"), "..."),
+    (re.compile(r"(?<=[.,;:!?\"'])²"), '"'),
+    (re.compile(r"(?<=[.,;:!?\"'])¹"), "'"),
+)
 _FIXES = ftfy.TextFixerConfig(unescape_html=True, uncurl_quotes=True, normalization="NFC")
 
 

@@ -108,7 +108,10 @@ def test_server_without_ranges_begins_anew(server, url, tmp_path):
     assert download(url, tmp_path).read_bytes() == CONTENT
 
 
-def test_file_that_changed_in_between_is_not_mixed(server, url, tmp_path):
+@pytest.mark.parametrize("careless", [False, True])
+def test_file_that_changed_in_between_is_not_mixed(careless, server, url, tmp_path):
+    """A careless server sends the rest of the new file, though it was asked not to."""
+    server.abilities.update({"careless"} if careless else ())
     server.cuts += [81_920, 0, 0, 0, 0]
     with pytest.raises(InputError, match="broke off"):
         download(url, tmp_path)
@@ -166,9 +169,12 @@ def test_endless_body_is_cut(server, url, tmp_path, monkeypatch):
         download(url, tmp_path)
 
 
-@pytest.mark.parametrize("kind", ["text/html; charset=utf-8", "text/plain"])
-def test_web_page_is_refused(kind, server, url, tmp_path):
-    server.files["/raw/data.bin"] = HTML
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [(HTML, "text/html; charset=utf-8"), (HTML, "text/plain"), (b"Please log in", "text/html")],
+)
+def test_web_page_is_refused(content, kind, server, url, tmp_path):
+    server.files["/raw/data.bin"] = content
     server.headers["Content-Type"] = kind
     with pytest.raises(InputError, match="an HTML page, not the data"):
         download(url, tmp_path)

@@ -120,7 +120,7 @@ def _transfer(url: str, part: Path, expected: Expected) -> bool:
         raise _BrokenOffError(_reason(error)) from error
     except RequestException as error:
         raise InputError(f"{url}: {_reason(error)}") from error
-    if total is not None and _size(part) < total:
+    if total is not None and _size(part) < total:  # urllib3 before 2.0 does not complain itself
         raise _BrokenOffError(f"{_size(part):,} of {total:,} bytes")
     return have > 0
 
