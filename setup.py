@@ -27,6 +27,19 @@ def read_readme() -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
+# For the raw data of preprocess/: downloading, cleaning, tokenizing, MIDI.
+DATA = [
+    "filelock>=3.12",
+    "ftfy>=6.1",
+    "mido>=1.3",
+    "regex>=2023.6",
+    "requests>=2.31",
+    "sacremoses>=0.1",
+    "sentence-splitter>=1.4",
+    "sentencepiece>=0.2",
+    "tqdm>=4.66",
+]
+
 setup(
     name="fairseq-seqgan",
     version=read_version(),
@@ -52,6 +65,9 @@ setup(
         # 2.6 is the first torch whose torch.load defaults to weights_only. Tested: 2.13.0.
         "torch>=2.6",
     ],
-    extras_require={"dev": ["pytest>=8", "pytest-timeout>=2.3", "ruff>=0.6", "selenium>=4.20"]},
+    extras_require={
+        "data": DATA,
+        "dev": [*DATA, "pytest>=8", "pytest-timeout>=2.3", "ruff>=0.6", "selenium>=4.20"],
+    },
     entry_points={"console_scripts": ["fairseq-seqgan = fairseq_seqgan.cli:main"]},
 )

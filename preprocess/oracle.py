@@ -22,11 +22,11 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
 
-from binarize import SPLITS, binarize, new_folder
-
 from fairseq_seqgan.errors import InputError
 from fairseq_seqgan.oracle import Oracle
 from fairseq_seqgan.sampling import make_generator
+from preprocess.common.binarize import binarize
+from preprocess.common.folder import SPLITS, new_folder
 
 ORACLE_FILE = "oracle.npz"
 _PAPER_SIZES = {"vocab_size": 5000, "embed_dim": 32, "hidden_size": 32}

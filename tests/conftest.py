@@ -30,7 +30,25 @@ def authors_npz(shared_data: Path) -> Path:
     return _existing(shared_data / "oracle" / "target_params.npz")
 
 
+@pytest.fixture(scope="session")
+def quatrains(shared_data: Path) -> Path:
+    """The paper's Chinese quatrains."""
+    return _existing(shared_data / "quatrains" / "shi.txt")
+
+
+@pytest.fixture(scope="session")
+def obama(shared_data: Path) -> Path:
+    """The paper's speeches."""
+    return _existing(shared_data / "obama" / "input.txt")
+
+
+@pytest.fixture(scope="session")
+def nottingham(shared_data: Path) -> Path:
+    """The paper's folk tunes, repacked."""
+    return _existing(shared_data / "nottingham" / "Nottingham.zip")
+
+
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        pytest.skip(f"the authors' oracle parameters are not in {path}")
+        pytest.skip(f"the public data file {path} is missing")
     return path

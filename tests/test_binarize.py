@@ -1,17 +1,10 @@
-"""preprocess/binarize.py: text and a dictionary to what fairseq reads."""
-
-import importlib.util
-from pathlib import Path
+"""preprocess/common/binarize.py: text and a dictionary to what fairseq reads."""
 
 import numpy as np
 import pytest
 
 from fairseq_seqgan.errors import InputError
-
-SCRIPT = Path(__file__).resolve().parents[1] / "preprocess" / "binarize.py"
-spec = importlib.util.spec_from_file_location("binarize", SCRIPT)
-binarize = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(binarize)
+from preprocess.common import binarize
 
 
 def names(folder):

@@ -1,0 +1,97 @@
+"""Where raw data comes from: a path, or an address from which it is downloaded first."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from fairseq_seqgan.errors import InputError
+
+from .download import Expected, download, sha256_of
+
+
+class Public(NamedTuple):
+    """A file at a public address."""
+
+    url: str
+    expected: Expected = Expected()  # what it is known to be
+
+
+class Source(NamedTuple):
+    """A raw file or folder on this machine."""
+
+    path: Path
+    origin: str  # the address, or the file's name without its folder
+    sha256: str | None  # None for a folder
+
+    def describe(self) -> dict[str, object]:
+        """Return what ``stats.json`` says of it; nothing in it depends on this machine."""
+        size = self.path.stat().st_size if self.path.is_file() else None
+        return {"source": self.origin, "bytes": size, "sha256": self.sha256}
+
+
+def add_arguments(parser: argparse.ArgumentParser, public: Public, what: str) -> None:
+    """Add ``--source``, ``--sha256`` and ``--download-dir``; *what* describes the raw file."""
+    parser.add_argument(
+        "--source",
+        metavar="PATH|URL",
+        default=public.url,
+        help=f"{what}, or an http(s) address to download it from "
+        f"(default: the public address {public.url})",
+    )
+    parser.add_argument(
+        "--sha256",
+        metavar="HEX",
+        type=_hexadecimal,
+        help="checksum that the raw file must have (known for the public address, if any is)",
+    )
+    parser.add_argument(
+        "--download-dir",
+        type=Path,
+        default=_cache(),
+        metavar="DIR",
+        help="keeps what was downloaded, whole or in part, for the next time "
+        "(default: fairseq-seqgan in the user's cache folder)",
+    )
+
+
+def get_source(args: argparse.Namespace, public: Public) -> Source:
+    """Return the raw data that ``--source`` names, downloaded if need be.
+
+    Raises:
+        InputError: it is missing, cannot be downloaded, or has another checksum than it should.
+    """
+    if re.match(r"https?://", args.source, re.I):
+        known = public.expected if args.source == public.url else Expected()
+        if args.sha256 is not None:
+            known = Expected(args.sha256)
+        path = download(args.source, args.download_dir, known)
+        return Source(path, args.source, sha256_of(path))
+    if re.match(r"[a-z][a-z0-9+.-]*://", args.source, re.I):
+        raise InputError(f"{args.source}: only http and https addresses can be downloaded")
+    path = Path(args.source)
+    try:
+        found = sha256_of(path) if path.is_file() else None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    if found is None and not path.is_dir():
+        raise InputError(f"{path}: no such file or folder")
+    if args.sha256 is not None and found != args.sha256:
+        raise InputError(
+            f"{path}: its sha256 is {found or 'not defined, it is a folder'}, not {args.sha256}"
+        )
+    return Source(path, path.resolve().name, found)
+
+
+def _hexadecimal(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        raise argparse.ArgumentTypeError(f"'{text}' is not 64 hexadecimal digits")
+    return text.lower()
+
+
+def _cache() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(folder) / "fairseq-seqgan"

@@ -1,0 +1,287 @@
+"""Make the data of the SeqGAN paper's folk tunes (section "Music Generation").
+
+Reads MIDI files, takes the pitch of the melody every 0.4 s, and cuts it into windows of 32; the
+folder DEST is then read by ``fairseq-train DEST``:
+
+    python preprocess/nottingham.py --source Nottingham.zip --dest DEST
+
+The words are the 88 keys of a piano, and the fairseq id of every one is key + 3.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
+
+from fairseq_seqgan.errors import InputError
+from preprocess.common import libraries
+
+with libraries():
+    from preprocess import melody
+    from preprocess.common import report, source, split
+    from preprocess.common.dataset import write_dataset
+    from preprocess.common.files import Files, UnreadableError, open_files
+    from preprocess.common.folder import SPLITS, new_folder
+    from preprocess.midi import MidiError, read_notes
+
+# The zip there has another checksum than repacked copies, so the tunes themselves are compared.
+PUBLIC = source.Public("http://www-etud.iro.umontreal.ca/~boulanni/Nottingham.zip")
+TUNES_SHA256 = "07021fbacd8fdcb55c8bfc3bb7bc2780599a7597a4f3b5268ee7c16bc341c105"
+# Steps, silent steps and windows of train, valid and test with the default options. One training
+# tune, morris_simple_chords_2, is faster than 120 beats a minute: it has 250 steps, and 350 with
+# --ignore-tempo.
+EXPECTED_TUNES = {"train": 694, "valid": 173, "test": 170}
+EXPECTED = {
+    False: ((110_180, 28_364, 27_786), (179, 39, 43), (3_160, 816, 796)),
+    True: ((110_280, 28_364, 27_786), (179, 39, 43), (3_163, 816, 796)),
+}
+_FOLDERS = {"train": "train", "valid": "valid", "validation": "valid", "test": "test"}
+
+
+class Tune(NamedTuple):
+    """The melody of a file."""
+
+    name: str
+    keys: list[int]  # one a step; melody.REST where nothing sounds
+    digest: bytes  # of the file's content
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    source.add_arguments(parser, PUBLIC, "zip file or folder of MIDI files")
+    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser.add_argument(
+        "--step-seconds",
+        type=_fraction,
+        default=Fraction("0.4"),
+        metavar="S",
+        help="time between two pitches (default: 0.4)",
+    )
+    parser.add_argument(
+        "--window", type=int, default=32, metavar="N", help="steps in a sequence (default: 32)"
+    )
+    parser.add_argument(
+        "--silence",
+        choices=melody.SILENCES,
+        default="hold",
+        help="what a silent step becomes: the pitch before, the word 0, or nothing "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--melody-track",
+        type=int,
+        metavar="N",
+        help="number of the melody's track, from 0 (default: the first with notes)",
+    )
+    parser.add_argument(
+        "--ignore-tempo", action="store_true", help="120 beats a minute, whatever a file says"
+    )
+    parser.add_argument(
+        "--skip-bad", action="store_true", help="name and skip a file without melody, do not stop"
+    )
+    parser.add_argument(
+        "--split",
+        choices=("auto", "folders", "seed"),
+        default="auto",
+        help="by the folders train, valid and test of the source; by --seed, with repeated "
+        "melodies dropped and all windows of a tune together; or by the folders if there are any "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
+        "--deduplicate",
+        action="store_true",
+        help="with --split folders too, drop a tune whose melody an earlier one has",
+    )
+    split.add_arguments(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
+    return parser
+
+
+def _fraction(text: str) -> Fraction:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number") from None
+
+
+def read_tunes(
+    files: Files, args: argparse.Namespace, where: Path, dropped: report.Dropped
+) -> list[Tune]:
+    """Return the melodies of *files*.
+
+    Raises:
+        InputError: names the file that is broken or has no melody, unless ``--skip-bad``.
+    """
+    tunes = []
+    for name in files.names:
+        try:
+            data = files.read(name)
+            notes = read_notes(data, args.melody_track, args.ignore_tempo)
+            keys = melody.sample(notes, args.step_seconds)
+        except (UnreadableError, MidiError) as error:
+            if not args.skip_bad:
+                raise InputError(
+                    f"{where}: {name}: {error}; --skip-bad goes on without such files"
+                ) from error
+            print(f"skipped: {name}: {error}", file=sys.stderr)
+            dropped.add("files without a usable melody", name)
+            continue
+        tunes.append(Tune(name, keys, hashlib.sha256(data).digest()))
+    if not tunes:
+        raise InputError(f"{where}: no MIDI file with a melody in it")
+    return tunes
+
+
+def folder_split(name: str) -> str | None:
+    """Return the split whose folder file *name* lies in, if any."""
+    found = [_FOLDERS.get(part.lower()) for part in PurePosixPath(name).parts[:-1]]
+    return next((name for name in reversed(found) if name), None)
+
+
+def divide(
+    tunes: list[Tune], args: argparse.Namespace, where: Path, dropped: report.Dropped
+) -> dict[str, list[Tune]]:
+    """Return the tunes of every split; those that belong nowhere or repeat one are *dropped*.
+
+    Raises:
+        InputError: the source has some, but not all, of the folders train, valid and test.
+    """
+    folders = {s: [tune for tune in tunes if folder_split(tune.name) == s] for s in SPLITS}
+    missing = [s for s in SPLITS if not folders[s]]
+    by_folders = args.split == "folders" or (args.split == "auto" and len(missing) < len(SPLITS))
+    if by_folders and missing:
+        raise InputError(
+            f"{where}: no tune lies in a folder {' or '.join(missing)}; give --split seed to "
+            "divide the tunes anew"
+        )
+    if by_folders:
+        for tune in tunes:
+            if folder_split(tune.name) is None:
+                dropped.add("tunes outside the folders train, valid and test", tune.name)
+        tunes = [tune for s in SPLITS for tune in folders[s]]
+    if not by_folders or args.deduplicate:
+        tunes = without_repetitions(tunes, dropped)
+    if by_folders:
+        return {s: [tune for tune in tunes if folder_split(tune.name) == s] for s in SPLITS}
+    groups = [" ".join(map(str, tune.keys)) for tune in tunes]
+    divided = split.divide(groups, args.valid_share, args.test_share, args.seed)
+    return {s: [tunes[i] for i in divided[s]] for s in SPLITS}
+
+
+def without_repetitions(tunes: list[Tune], dropped: report.Dropped) -> list[Tune]:
+    """Return the first of the tunes with the same melody."""
+    firsts: dict[tuple[int, ...], Tune] = {}
+    for tune in tunes:
+        if tuple(tune.keys) in firsts:
+            dropped.add("repetitions of an earlier tune", tune.name)
+        else:
+            firsts[tuple(tune.keys)] = tune
+    return list(firsts.values())
+
+
+def count(parts: dict[str, list[Tune]], windows: dict[str, list]) -> dict[str, int]:
+    """Return the counts of every split, before the silent steps were filled or dropped."""
+    counts: dict[str, int] = {}
+    for name, tunes in parts.items():
+        keys = [key for tune in tunes for key in tune.keys]
+        counts |= {f"{name}: tunes": len(tunes), f"{name}: steps": len(keys)}
+        counts |= {f"{name}: silent steps": keys.count(melody.REST)}
+        counts |= {f"{name}: windows": len(windows[name])}
+    return counts
+
+
+def get_expected(tunes: list[Tune], args: argparse.Namespace) -> dict[str, int]:
+    """Return the counts to be expected, if these are the known tunes with the usual options."""
+    usual = get_parser().parse_args(["--dest", "x"])
+    names = ("step_seconds", "window", "melody_track", "deduplicate", "skip_bad")
+    if args.silence == "drop" or args.split == "seed":
+        return {}
+    if any(getattr(args, name) != getattr(usual, name) for name in names):
+        return {}
+    if tunes_sha256(tunes) != TUNES_SHA256:
+        return {}
+    expected = {}
+    for i, name in enumerate(SPLITS):
+        steps, silent, windows = (numbers[i] for numbers in EXPECTED[args.ignore_tempo])
+        expected |= {f"{name}: tunes": EXPECTED_TUNES[name], f"{name}: steps": steps}
+        expected |= {f"{name}: silent steps": silent, f"{name}: windows": windows}
+    return expected
+
+
+def tunes_sha256(tunes: list[Tune]) -> str:
+    """Return a checksum of the contents and splits of all *tunes*, whatever holds them."""
+    lines = sorted(f"{folder_split(t.name)} {t.digest.hex()}" for t in tunes)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def make_data(args: argparse.Namespace, folder: Path) -> None:
+    """Read, sample, divide and write everything into *folder*, and print the counts."""
+    raw = source.get_source(args, PUBLIC)
+    dropped = report.Dropped()
+    with open_files(raw.path, (".mid", ".midi")) as files:
+        tunes = read_tunes(files, args, raw.path, dropped)
+    parts = divide(tunes, args, raw.path, dropped)
+    filled = {s: [melody.fill(tune.keys, args.silence) for tune in parts[s]] for s in SPLITS}
+    windows = {
+        s: [w for keys in filled[s] for w in melody.windows(keys, args.window)] for s in SPLITS
+    }
+    unused = {s: sum(map(len, filled[s])) - args.window * len(windows[s]) for s in SPLITS}
+    rows = report.compare(count(parts, windows), get_expected(tunes, args))
+    train = set(windows["train"])
+    seen = {s: sum(window in train for window in windows[s]) for s in ("valid", "test")}
+    options = (
+        *("window", "silence", "melody_track", "ignore_tempo", "skip_bad", "split", "deduplicate"),
+        *("valid_share", "test_share", "seed"),
+    )
+    stats = {
+        **raw.describe(),
+        "tunes_sha256": tunes_sha256(tunes),
+        "options": {
+            "step_seconds": str(args.step_seconds),
+            **{name: getattr(args, name) for name in options},
+        },
+        "read": rows,
+        "dropped": dropped.summary(),
+        "steps_behind_the_last_window_of_a_tune": unused,
+        "windows_that_also_occur_in_train": seen,
+        "kept": sum(map(len, windows.values())),
+    }
+    keys = range(melody.LOWEST, melody.HIGHEST + 1)
+    words = [str(key) for key in (*keys, *([melody.REST] if args.silence == "rest" else []))]
+    splits = {s: [list(map(str, window)) for window in windows[s]] for s in SPLITS}
+    numbers, size = write_dataset(folder, splits, words, stats)
+    report.print_comparison(rows)
+    print(*dropped.lines(), sep="\n", end="\n" if dropped.total else "")
+    print(f"steps behind the last whole window of their tune, not used: {sum(unused.values()):,}")
+    print(*(f"{s}: {n:,} windows also occur in train" for s, n in seen.items()), sep="\n")
+    report.print_splits(numbers, size)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Make the data that the command line *argv* asks for and print a summary.
+
+    Raises:
+        InputError: an option or file cannot be used; nothing has been written then.
+    """
+    args = get_parser().parse_args(argv)
+    if args.step_seconds <= 0:
+        raise InputError(f"--step-seconds must be above 0, not {args.step_seconds}")
+    if args.window < 1:
+        raise InputError(f"--window must be at least 1, not {args.window}")
+    if args.melody_track is not None and args.melody_track < 0:
+        raise InputError(f"--melody-track must be at least 0, not {args.melody_track}")
+    with new_folder(args.dest, args.overwrite) as folder:
+        make_data(args, folder)
+    print(f"written to {args.dest}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Make the data of the SeqGAN paper's political speeches (section "Text Generation").
+
+Reads a transcript of speeches, one paragraph a line, cleans it, drops repetitions, and divides
+the rest into train, valid and test; the folder DEST is then read by ``fairseq-train DEST``:
+
+    python preprocess/obama.py --source input.txt --dest DEST
+
+Sequences are of variable length and end with fairseq's end symbol.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
+
+from fairseq_seqgan.errors import InputError
+from preprocess.common import libraries
+
+with libraries():
+    from sentence_splitter import SentenceSplitter
+
+    from preprocess import speeches
+    from preprocess.common import report, source, split
+    from preprocess.common.dataset import write_dataset
+    from preprocess.common.download import Expected
+    from preprocess.common.folder import SPLITS, new_folder
+    from preprocess.common.text import read_text
+    from preprocess.tokenizers import PieceTokenizer, Tokenizer, WordTokenizer
+
+MODEL_FILE = "sentencepiece.model"
+PUBLIC = source.Public(
+    "https://raw.githubusercontent.com/samim23/obama-rnn/master/input.txt",
+    Expected("4104342fed86eb627db1e35ada4bc99b5418eec8367881b150ad0e09a02f6653", 4_250_014),
+)
+# Counts of that file before cleaning. The paper's 11,092 paragraphs are the lines not empty.
+EXPECTED = {
+    "lines that are not empty": 11_092,
+    "of these only white space": 616,
+    "paragraphs with text": 10_476,
+    "distinct paragraphs": 10_331,
+}
+
+
+class Unit(NamedTuple):
+    """A paragraph or sentence of cleaned text."""
+
+    text: str
+    group: str  # units of one group stay in one split
+    line: int  # number of its first line in the file
+
+
+def get_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    source.add_arguments(parser, PUBLIC, "UTF-8 text with one paragraph a line")
+    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser.add_argument(
+        "--unit",
+        choices=("paragraph", "sentence"),
+        default="paragraph",
+        help="what becomes a sequence (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--tokenizer",
+        choices=("word", "sentencepiece"),
+        default="word",
+        help="words by the rules of Moses, or pieces of words; the model of the latter is written "
+        f"to DEST/{MODEL_FILE} (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--vocab-size",
+        type=int,
+        metavar="N",
+        help="word: the N most frequent words, others are unknown (default: all words of train); "
+        "sentencepiece: pieces of the model (default: 8000)",
+    )
+    parser.add_argument(
+        "--max-length",
+        type=int,
+        metavar="N",
+        help="drop sequences of more than N tokens, the end symbol not counted (default: none)",
+    )
+    parser.add_argument("--lowercase", action="store_true", help="no capital letters")
+    parser.add_argument(
+        "--split-by",
+        choices=("paragraph", "speech"),
+        default="paragraph",
+        help="what is kept together in one split (default: %(default)s)",
+    )
+    split.add_arguments(parser)
+    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
+    return parser
+
+
+def clean(
+    paragraphs: list[speeches.Paragraph], dropped: report.Dropped
+) -> tuple[list[speeches.Paragraph], dict[str, int]]:
+    """Return the cleaned *paragraphs* that hold a letter or digit, and what was taken out."""
+    normal = [p._replace(text=speeches.normalise(p.text)) for p in paragraphs]
+    labels = speeches.speakers(p.text for p in normal)
+    cleaned, removed = [], {"speaker labels": 0, "stage directions": 0}
+    for paragraph in normal:
+        said = speeches.remove_label(paragraph.text, labels)
+        text, notes = speeches.remove_notes(said)
+        removed["speaker labels"] += said != paragraph.text
+        removed["stage directions"] += notes
+        if any(map(str.isalnum, text)):
+            cleaned.append(paragraph._replace(text=text))
+        else:
+            dropped.add("paragraphs without words", f"line {paragraph.line}")
+    return cleaned, removed
+
+
+def get_units(
+    paragraphs: list[speeches.Paragraph], args: argparse.Namespace, dropped: report.Dropped
+) -> list[Unit]:
+    """Return the distinct paragraphs or sentences; repetitions of an earlier one are *dropped*."""
+    splitter = SentenceSplitter(language="en")
+    units: dict[str, Unit] = {}
+    for paragraph in paragraphs:
+        text = paragraph.text
+        group = text if args.split_by == "paragraph" else f"speech {paragraph.speech}"
+        for part in splitter.split(text) if args.unit == "sentence" else [text]:
+            part = part.lower() if args.lowercase else part  # the splitter needs the capitals
+            if part in units:
+                dropped.add(f"repetitions of an earlier {args.unit}", f"line {paragraph.line}")
+            else:
+                units[part] = Unit(part, group, paragraph.line)
+    return list(units.values())
+
+
+def get_tokenizer(train: list[str], args: argparse.Namespace) -> Tokenizer:
+    """Return the tokenizer that *args* ask for; it knows the texts of *train* only."""
+    if args.tokenizer == "word":
+        return WordTokenizer(train, args.vocab_size)
+    return PieceTokenizer(train, args.vocab_size or 8000, args.seed)
+
+
+def encode(
+    units: list[Unit], tokenizer: Tokenizer, max_length: int | None, dropped: report.Dropped
+) -> list[list[str]]:
+    """Return the tokens of *units*; those of more than *max_length* are *dropped*."""
+    sequences = []
+    for unit in units:
+        tokens = tokenizer.encode(unit.text)
+        if max_length is not None and len(tokens) > max_length:
+            dropped.add(f"sequences longer than {max_length} tokens", f"line {unit.line}")
+        else:
+            sequences.append(tokens)
+    return sequences
+
+
+def make_data(args: argparse.Namespace, folder: Path) -> None:
+    """Read, clean, divide and write everything into *folder*, and print the counts."""
+    raw = source.get_source(args, PUBLIC)
+    text = read_text(raw.path)
+    paragraphs = speeches.paragraphs(text.lines)
+    not_empty = sum(line != "" for line in text.lines)
+    counts = {
+        "lines that are not empty": not_empty,
+        "of these only white space": not_empty - len(paragraphs),
+        "paragraphs with text": len(paragraphs),
+        "distinct paragraphs": len({p.text for p in paragraphs}),
+        "speeches": paragraphs[-1].speech + 1,
+    }
+    known = EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {}
+    rows = report.compare(counts, known)
+    dropped = report.Dropped()
+    cleaned, removed = clean(paragraphs, dropped)
+    units = get_units(cleaned, args, dropped)
+    groups = [unit.group for unit in units]
+    divided = split.divide(groups, args.valid_share, args.test_share, args.seed)
+    parts = {s: [units[i] for i in divided[s]] for s in SPLITS}
+    tokenizer = get_tokenizer([unit.text for unit in parts["train"]], args)
+    splits = {s: encode(parts[s], tokenizer, args.max_length, dropped) for s in SPLITS}
+    if isinstance(tokenizer, PieceTokenizer):
+        (folder / MODEL_FILE).write_bytes(tokenizer.model)
+    options = (
+        *("unit", "tokenizer", "vocab_size", "max_length", "lowercase", "split_by"),
+        *("valid_share", "test_share", "seed"),
+    )
+    stats = {
+        **raw.describe(),
+        "notes": text.notes,
+        "options": {name: getattr(args, name) for name in options},
+        "read": rows,
+        "removed": removed,
+        "dropped": dropped.summary(),
+        "kept": sum(map(len, splits.values())),
+    }
+    numbers, words = write_dataset(folder, splits, tokenizer.words, stats)
+    report.print_comparison(rows)
+    print(*(f"removed: {number:,} {what}" for what, number in removed.items()), sep="\n")
+    print(*dropped.lines(), f"kept: {stats['kept']:,} different {args.unit}s", sep="\n")
+    report.print_splits(numbers, words)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Make the data that the command line *argv* asks for and print a summary.
+
+    Raises:
+        InputError: an option or file cannot be used; nothing has been written then.
+    """
+    args = get_parser().parse_args(argv)
+    for option in ("vocab_size", "max_length"):
+        value = getattr(args, option)
+        if value is not None and value < 1:
+            raise InputError(f"--{option.replace('_', '-')} must be at least 1, not {value}")
+    with new_folder(args.dest, args.overwrite, extra_files=(MODEL_FILE,)) as folder:
+        make_data(args, folder)
+    print(f"written to {args.dest}")
+
+
+if __name__ == "__main__":
+    main()
