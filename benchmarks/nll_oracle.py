@@ -11,7 +11,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from paper import HIDDEN, WORDS, Paper
+from paper import Paper, Sizes
 
 from fairseq_seqgan.metrics import likelihood
 from fairseq_seqgan.oracle import Oracle, from_fairseq
@@ -23,8 +23,9 @@ SAMPLES = 100_000
 
 def nll_oracle_seconds(samples: int = SAMPLES) -> float:
     """Draw the samples from an ``lstm_lm`` of the paper's size and score them with an oracle."""
-    policy = Paper().policy
-    oracle = Oracle.random(WORDS, HIDDEN, HIDDEN, seed=1)
+    sizes = Sizes()
+    policy = Paper(sizes).policy
+    oracle = Oracle.random(sizes.words, sizes.hidden, sizes.hidden, seed=1)
     begin = time.perf_counter()
     drawn = sample(policy, samples, make_generator("benchmark"))
     likelihood.from_tokens(oracle.log_probs(from_fairseq(drawn.tokens)), drawn.mask)

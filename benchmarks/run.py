@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import sys
 import tempfile
 import time
@@ -22,17 +23,19 @@ from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import bleu
 import draw
 import growth
 import memory
 import steps
+from nll_oracle import nll_oracle_seconds
 from paper import Sizes
-from timing import Ceiling, Figure
+from timing import Ceiling, Figure, figure
 from whole_round import whole_round
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PARTS = ("d_step", "g_step", "draw_10k", "round", "memory", "large", "growth")
-DEFAULT = ("d_step", "g_step", "draw_10k", "round", "memory")
+PARTS = ("d_step", "g_step", "draw_10k", "round", "memory", "bleu", "nll_oracle", "large", "growth")
+DEFAULT = PARTS[:-2]
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -73,6 +76,8 @@ class Bench:
             "draw_10k": self.draw,
             "round": self.round,
             "memory": self.memory,
+            "bleu": self.bleu,
+            "nll_oracle": self.nll_oracle,
             "large": lambda: [growth.widest(self.device, self.args.threads)],
             "growth": self.growth,
         }
@@ -105,6 +110,20 @@ class Bench:
         found = memory.peak(Sizes(), self.device, self.args.threads)
         return [{"name": "peak_memory_mb", "what": "of a G step, paper's sizes", "ours_mb": found}]
 
+    def bleu(self) -> list[Figure]:
+        """One core; the definition is timed on two sentences, all would take hours."""
+        torch.set_num_threads(1)
+        plain = bleu.plain_seconds_per_sentence() * bleu.SENTENCES
+        ours = statistics.median(bleu.bleu_seconds() for _ in range(self.args.runs))
+        torch.set_num_threads(self.args.threads)
+        what = "BLEU-4 of 10,000 sentences against 10,000; plain: two sentences, scaled"
+        return [figure("bleu", what, ours, plain)]
+
+    def nll_oracle(self) -> list[Figure]:
+        """No plain part: stock fairseq has no oracle."""
+        found = nll_oracle_seconds()
+        return [{"name": "nll_oracle_100k", "what": "drawing and scoring 100,000", "ours_s": found}]
+
     def growth(self) -> list[Figure]:
         found = []
         for point in growth.growth(self.device, self.args.threads):
@@ -121,6 +140,8 @@ def show(found: list[Figure]) -> str:
     headers = ("name", "what", "ours (s)", "plain (s)", "plain / ours", "share of ceiling")
     lines = [tabulate(rows, headers, floatfmt=".3g", missingval="-")]
     lines += [f"{f['name']} ({f['what']}): {f['ours_mb']:.0f} MB" for f in found if "ours_mb" in f]
+    alone = (f for f in found if "ours_s" in f and "ratio" not in f)
+    lines += [f"{f['name']} ({f['what']}): {f['ours_s']:.1f} s" for f in alone]
     return "\n".join(lines)
 
 
