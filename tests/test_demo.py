@@ -113,6 +113,7 @@ def test_a_second_run_does_nothing_again(tiny):
     again = run_demo("--recipe", recipe, "--seed", 3, cwd=folder)
     assert again.returncode == 0, again.stderr
     assert "$ " not in again.stdout  # no command was run
+    assert again.stderr == ""  # nor does a library talk
     for path, when in made.items():
         if path.name not in ("report.json", "learning_curves.png", "run.json"):
             assert path.stat().st_mtime_ns == when, path
