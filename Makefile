@@ -30,8 +30,9 @@ help:
 demo: $(STAMP)
 	$(BIN)/python examples/demo/run.py
 
+# Many tests are commands of their own: files side by side, and one thread for each process.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 GOMP_SPINCOUNT=1000 $(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .

@@ -67,7 +67,14 @@ setup(
     ],
     extras_require={
         "data": DATA,
-        "dev": [*DATA, "pytest>=8", "pytest-timeout>=2.3", "ruff>=0.6", "selenium>=4.20"],
+        "dev": [
+            *DATA,
+            "pytest>=8",
+            "pytest-timeout>=2.3",
+            "pytest-xdist>=3.5",
+            "ruff>=0.6",
+            "selenium>=4.20",
+        ],
     },
     entry_points={"console_scripts": ["fairseq-seqgan = fairseq_seqgan.cli:main"]},
 )
