@@ -307,6 +307,25 @@ def test_refuses_broken_files(tmp_path, folder, path, content, words):
     assert path in message or "mle-seed1" in message
 
 
+class Trap:
+    """An object that makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_scores_run_no_code(tmp_path, folder):
+    trap = np.empty(1, dtype=object)
+    trap[0] = Trap(tmp_path / "sprung")
+    np.savez(folder / "mle-seed1" / "scores.npz", nll_oracle=trap)
+    message = refused(tmp_path / "out", folder)
+    assert "mle-seed1/scores.npz: not readable" in message
+    assert not (tmp_path / "sprung").exists()
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [
