@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 
 matplotlib.use("Agg")
-# fairseq, which the plugin imports, sets the root logger so that every font would be told of.
-logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes

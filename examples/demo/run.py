@@ -9,6 +9,7 @@ demo that was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import shlex
 import sys
@@ -100,6 +101,10 @@ class Demo:
 
     def finish(self) -> Systems:
         """Write ``report.json`` and the picture; return the results by system."""
+        # fairseq, which the plugin imports, tells of optional packages, and sets the root logger so
+        # that matplotlib would tell of every font.
+        for library in ("fairseq", "matplotlib"):
+            logging.getLogger(library).setLevel(logging.WARNING)
         # Imported late, as matplotlib takes a second.
         from curves import Curves, draw
 
