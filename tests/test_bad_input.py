@@ -187,6 +187,8 @@ def test_symbols_beyond_the_dictionary(folder):
     ("option", "value"),
     [
         ("rollouts", 0),
+        ("rollout_stride", 0),
+        ("g_step_memory", 0.0),
         ("rounds", 0),
         ("g_steps", 0),
         ("d_steps", -1),
