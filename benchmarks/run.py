@@ -34,8 +34,8 @@ from timing import Ceiling, Figure, figure
 from whole_round import whole_round
 
 RESULTS = Path(__file__).resolve().parent / "results"
-PARTS = ("d_step", "g_step", "draw_10k", "round", "memory", "bleu", "nll_oracle", "large", "growth")
-DEFAULT = PARTS[:-2]
+DEFAULT = ("d_step", "g_step", "draw_10k", "round", "memory", "bleu", "nll_oracle")
+PARTS = (*DEFAULT[:4], "round_bf16", *DEFAULT[4:], "large", "growth")
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -74,7 +74,8 @@ class Bench:
             "d_step": self.d_steps,
             "g_step": lambda: [steps.g_step(self.args.runs, self.device, self.ceiling)],
             "draw_10k": self.draw,
-            "round": self.round,
+            "round": lambda: self.round("float32"),
+            "round_bf16": lambda: self.round("bfloat16"),
             "memory": self.memory,
             "bleu": self.bleu,
             "nll_oracle": self.nll_oracle,
@@ -99,12 +100,12 @@ class Bench:
         projected = 2 * draw.SAMPLES * draw.LENGTH * 32 * 5004
         return [found | {"ceiling_share": self.ceiling.seconds(projected) / found["ours_s"]}]
 
-    def round(self) -> list[Figure]:
+    def round(self, dtype: str) -> list[Figure]:
         by_name = {figure["name"]: figure for figure in self.found}
         missing = {"d_step", "g_step", "draw_10k"} - set(by_name)
         if missing:
             sys.exit(f"error: --only round needs {', '.join(sorted(missing))} as well")
-        return whole_round(self.folder, self.device, by_name)
+        return [whole_round(self.folder, self.device, by_name, dtype)]
 
     def memory(self) -> list[Figure]:
         found = memory.peak(Sizes(), self.device, self.args.threads)

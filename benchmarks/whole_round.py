@@ -35,17 +35,14 @@ def train_a_round(folder: Path, device: str, *options: str) -> float:
     return float(re.search(r"done training in ([\d.]+) seconds", done.stderr).group(1))
 
 
-def whole_round(folder: Path, device: str, parts: dict[str, Figure]) -> list[Figure]:
-    """Time a round in float32, and with D trained in bfloat16, against the sum of *parts*."""
+def whole_round(folder: Path, device: str, parts: dict[str, Figure], dtype: str) -> Figure:
+    """Time a round with D trained in *dtype*, against the sum of *parts*."""
     baseline = (
         parts["g_step"]["baseline_s"]
         + D_STEPS * parts["draw_10k"]["baseline_s"]
         + D_STEPS * K * MINIBATCHES * parts["d_step"]["baseline_s"]
     )
     what = "a round of the authors' recipe: 1 G step, 5 × 10,000 negatives, 4,695 updates of D"
-    exact = train_a_round(folder, device)
-    lowered = train_a_round(folder, device, "--d-train-dtype", "bfloat16")
-    return [
-        figure("round", what, exact, baseline),
-        figure("round_bf16", f"{what}; D trained in bfloat16", lowered, baseline),
-    ]
+    name = "round" if dtype == "float32" else "round_bf16"
+    ours = train_a_round(folder, device, "--d-train-dtype", dtype)
+    return figure(name, f"{what}; D trained in {dtype}", ours, baseline)
