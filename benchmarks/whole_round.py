@@ -32,7 +32,9 @@ def train_a_round(folder: Path, device: str, *options: str) -> float:
         "--num-workers", 0, "--log-format", "none",
         *(["--cpu"] if device == "cpu" else []), *options,
     )  # fmt: skip
-    return float(re.search(r"done training in ([\d.]+) seconds", done.stderr).group(1))
+    return float(
+        re.search(r"done training in ([\d.]+) seconds", done.stdout + done.stderr).group(1)
+    )
 
 
 def whole_round(folder: Path, device: str, parts: dict[str, Figure], dtype: str) -> Figure:
