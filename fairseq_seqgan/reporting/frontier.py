@@ -67,8 +67,8 @@ def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str]) -> None:
         for row, at in zip(sweep, zip(x, y, strict=True), strict=True):
             if row.system.temperature != 1.0:
                 axis.annotate(
-                    f"T = {row.system.temperature:g}", at, (5, 3), textcoords="offset points",
-                    fontsize=8.5, color=colour[name], annotation_clip=True,
+                    f"T = {row.system.temperature:g}", at, (-6, -2), textcoords="offset points",
+                    ha="right", va="top", fontsize=8.5, color=colour[name], annotation_clip=True,
                 )  # fmt: skip
 
 
