@@ -64,7 +64,7 @@ def test_lines(content, lines, notes, reading):
         (b"\xef\xbb\xbf<html lang='en'>", "an HTML page"),
         (b"<!-- saved -->\n<html>", "an HTML page"),
         (zipped(), "a zip file"),
-        (gzip.compress(b"abc"), "a gzip file"),
+        (gzip.compress(b"abc", mtime=0), "a gzip file"),
         (b"%PDF-1.4\n", "a PDF file"),
         (b"a\n" + b"x" * 100_001, "line 2: 100,001 characters; a line may have 100,000"),
     ],
