@@ -326,6 +326,7 @@ def test_begin_anew_for_another_person(browser, poems):
 )
 def test_a_damaged_record_is_no_obstacle(browser, poems, stored):
     browser.open(poems)
+    browser.click("begin")
     browser.run("localStorage.setItem(Object.keys(localStorage)[0], arguments[0])", stored)
     browser.driver.refresh()
     assert browser.screen() == "start"
@@ -341,7 +342,8 @@ def test_pages_do_not_share_their_records(browser, poems, tunes):
     browser.open(tunes, keep=True)
     assert browser.screen() == "start"
     browser.open(poems, keep=True)
-    assert browser.text("judged") == f"1 of {TOTAL} judged"
+    # What one process of the browser stores reaches the next one a moment later.
+    browser.wait(lambda: browser.text("judged") == f"1 of {TOTAL} judged")
 
 
 def test_without_storage(poems, tunes, tmp_path):

@@ -178,5 +178,5 @@ addEventListener("beforeunload", (event) => {
   if (unsaved && !keeper.works) event.preventDefault();
 });
 
-keeper.store(record);
+keeper.probe();
 show();

@@ -10,6 +10,7 @@ const known = new Set(data.items.map((item) => item.id));
 
 const FORMAT = "turing-test answers";
 const PLACE = `turing-test:${data.test}`; // in localStorage: every page has its own
+const PROBE = "turing-test:probe";
 const VERDICTS = ["human", "machine"];
 const SCREENS = ["start", "judge", "end"];
 
@@ -48,6 +49,17 @@ function properRecord(raw) {
 /* localStorage may be switched off, full, or refuse pages that were opened from a file. */
 const keeper = {
   works: true,
+
+  /* Find out whether anything is kept here, without touching the record: an answer given a moment
+     ago may still be on its way from another view of this page, and must not be overwritten. */
+  probe() {
+    try {
+      localStorage.setItem(PROBE, "");
+      localStorage.removeItem(PROBE);
+    } catch {
+      this.works = false;
+    }
+  },
 
   load() {
     try {
