@@ -68,8 +68,8 @@ class Bench:
         self.ceiling = Ceiling(self.device, 5)
         self.found: list[Figure] = []
 
-    def run(self) -> None:
-        """Run what was asked for, in order."""
+    def run(self, save: Callable[[], None]) -> None:
+        """Run what was asked for, in order; *save* after each part, for a later one may fail."""
         actions: dict[str, Callable[[], list[Figure]]] = {
             "d_step": self.d_steps,
             "g_step": lambda: [steps.g_step(self.args.runs, self.device, self.ceiling)],
@@ -90,6 +90,7 @@ class Bench:
                     if "ratio" in each:
                         print(f"  {each['name']}: {each['ratio']:.2f} times as fast", flush=True)
                 self.found += found
+                save()
 
     def d_steps(self) -> list[Figure]:
         kinds = ((64, "float32"), (64, "bfloat16"), (128, "float32"))
@@ -175,13 +176,16 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args, Path(folder))
-        bench.run()
+        name = args.name or ("cpu" if bench.device == "cpu" else "gpu")
+        path = RESULTS / f"{name}.json"
+        path.parent.mkdir(exist_ok=True)
+
+        def save() -> None:
+            figures = [*bench.found, bench.ceiling.as_figure(), about(args, bench.device)]
+            path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+        bench.run(save)
     print(show(bench.found))
-    name = args.name or ("cpu" if bench.device == "cpu" else "gpu")
-    path = RESULTS / f"{name}.json"
-    path.parent.mkdir(exist_ok=True)
-    figures = [*bench.found, bench.ceiling.as_figure(), about(args, bench.device)]
-    path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(f"written to {path}")
 
 
