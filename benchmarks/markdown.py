@@ -1,0 +1,132 @@
+"""The tables of ``docs/performance.md``, made from ``benchmarks/results/*.json``.
+
+    python benchmarks/markdown.py
+
+rewrites what stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``, where NAME is
+the name of the result file; a file without markers in the page is named and left out.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from tabulate import tabulate
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "performance.md"
+RESULTS = ROOT / "benchmarks" / "results"
+CURVES = {
+    "length": ("length", "T"),
+    "stride": ("length", "T, with --rollout-stride 4"),
+    "rollouts": ("rollouts", "N"),
+    "words": ("words", "V"),
+    "batch": ("batch", "B"),
+    "generator": ("generator", "G, with B = 8"),
+}
+
+
+def speed_table(figures: list[dict]) -> str:
+    """Return the figures that have a plain side, and below them those that have none."""
+    rows = [
+        [
+            f"`{f['name']}`: {f['what']}",
+            number(f["ours_s"]),
+            number(f["baseline_s"]),
+            f"**{number(f['ratio'])}**",
+            f"{f['ceiling_share']:.0%}" if f["ceiling_share"] else "–",
+        ]
+        for f in figures
+        if "ratio" in f
+    ]
+    headers = ["figure", "ours (s)", "plain (s)", "plain / ours", "share of ceiling"]
+    lines = [table(rows, headers), ""]
+    for f in figures:
+        if "ours_mb" in f:
+            lines.append(f"* `{f['name']}`, {f['what']}: {f['ours_mb']:,.0f} MB above the process.")
+        elif "ours_s" in f and "ratio" not in f:
+            lines.append(f"* `{f['name']}`, {f['what']}: {f['ours_s']:.1f} s.")
+    return "\n".join([*lines, "", *hardware(figures)])
+
+
+def growth_tables(figures: list[dict]) -> str:
+    """Return one table for each curve: what a G step costs."""
+    points = [f for f in figures if f["name"] == "growth"]
+    parts = []
+    for curve, (field, title) in CURVES.items():
+        rows = [
+            [label(point, field), f"{point['seconds']:.2f}", f"{point['peak_memory_mb']:,.0f}"]
+            for point in points
+            if point["curve"] == curve
+        ]
+        if rows:
+            parts += [table(rows, [title, "a G step (s)", "peak memory (MB)"]), ""]
+    return "\n".join([*parts, *hardware(figures)])
+
+
+def number(value: float) -> str:
+    """Return three digits, and all of those before the point."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def label(point: dict, field: str) -> str:
+    """Return what a row is called."""
+    if field == "generator":
+        return f"{point['arch']} {point['hidden']}"
+    return f"{point[field]:,}"
+
+
+def table(rows: Iterable[list[str]], headers: list[str]) -> str:
+    """Return a Markdown table; all columns but the first are numbers."""
+    align = ("left", *["right"] * (len(headers) - 1))
+    padded = tabulate(rows, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return re.sub(r"-{3,}", "---", re.sub(r" {2,}", " ", padded))
+
+
+def hardware(figures: list[dict]) -> list[str]:
+    """Return on what, when and by which command it was measured."""
+    ceiling, machine = (
+        next((f for f in figures if f["name"] == name), {}) for name in ("ceiling", "machine")
+    )
+    return [
+        f"{machine['machine']}, {machine['threads']} threads, torch {machine['torch']}, "
+        f"{machine['date']}, `{machine['command'].strip()}`. Matrix products: "
+        f"{ceiling['fp32_gflops']:.0f} GFLOP/s in float32, {ceiling['bf16_gflops']:.0f} in "
+        f"bfloat16; memory: {ceiling['memory_gb_s']:.0f} GB/s read and written."
+    ]
+
+
+def replace(text: str, name: str, content: str) -> str:
+    """Return *text* with *content* between the markers of *name*.
+
+    Raises:
+        ValueError: the markers are not there once.
+    """
+    pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
+    found, times = re.subn(pattern, lambda m: f"{m[1]}\n{content}\n\n{m[2]}", text, flags=re.DOTALL)
+    if times != 1:
+        raise ValueError(f"{PAGE}: the markers of '{name}' are there {times} times, not once")
+    return found
+
+
+def main() -> int:
+    """Rewrite the page's tables from the result files that are there."""
+    text = PAGE.read_text(encoding="utf-8")
+    for path in sorted(RESULTS.glob("*.json")):
+        figures = json.loads(path.read_text(encoding="utf-8"))
+        grows = any(f["name"] == "growth" for f in figures)
+        content = growth_tables(figures) if grows else speed_table(figures)
+        try:
+            text = replace(text, path.stem, content)
+        except ValueError as error:
+            print(f"note: {error}")
+    PAGE.write_text(text, encoding="utf-8")
+    print(f"tables of {PAGE.relative_to(ROOT)} written")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
