@@ -9,9 +9,7 @@ afresh, the mean of -log G(y_t | y_1 ... y_t-1): the file may come from another 
 a restricted draw (top-k, top-p, beam), and the NLL of its samples would then be no entropy of
 anything.
 
-A sequence of fixed length has no end position; otherwise the end symbol is a token as any other,
-in the NLL and in the entropy. Unknown words of held-out data, which the policy never draws, are
-left out, and the output says how many they are.
+How the model is scored is in ``model_scores.py``, what the numbers are called in ``evaluation.py``.
 """
 
 from __future__ import annotations
@@ -19,25 +17,16 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .. import checks
 from ..errors import InputError
-from ..metrics import likelihood
-from ..metrics.likelihood import Likelihood
 from ..oracle import from_fairseq
-from ..policy import Policy, evaluating
-from ..rollout import sample
-from ..sampling import make_generator
-from . import inputs, outputs
+from . import inputs, model_scores, outputs
 from .evaluation import Evaluation, measure_self_bleu, measure_variety
-
-_LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -152,98 +141,22 @@ def evaluate(args: argparse.Namespace) -> Evaluation:
         oracle = inputs.load_oracle(args.oracle, corpus.dictionary)
         length = corpus.oracle_length()
         corpus.require_length(length)
-    policy = make_policy(args, corpus, length) if args.model else None
+    policy = model_scores.make_policy(args, corpus, length) if args.model else None
     if oracle is not None:
         log_probs = oracle.log_probs(from_fairseq(torch.tensor(samples)))
         found.per_sample = -log_probs.double().mean(dim=1).numpy()
-        found.likelihoods["nll_oracle"] = whole(log_probs)
+        found.likelihoods["nll_oracle"] = model_scores.whole(log_probs)
         heldout = oracle.log_probs(from_fairseq(torch.tensor(corpus.heldout)))
-        found.likelihoods["oracle_nll"] = whole(heldout)
+        found.likelihoods["oracle_nll"] = model_scores.whole(heldout)
     if policy is not None:
         found.fixed_length = policy.length if policy.fixed else 0
-        found.likelihoods["nll"] = score_with_policy(policy, corpus)
-        found.likelihoods["entropy"] = entropy(policy, args.num_eval_samples, args.seed)
+        found.likelihoods["nll"] = model_scores.heldout_nll(policy, corpus)
+        found.likelihoods["entropy"] = model_scores.entropy(
+            policy, args.num_eval_samples, args.seed
+        )
     subset = args.self_bleu_order, args.self_bleu_samples, args.seed
     found.self_bleu = measure_self_bleu(samples, *subset)
     found.heldout_self_bleu = measure_self_bleu(corpus.heldout, *subset)
     found.variety = measure_variety(samples, corpus.training, args.ngram)
     found.heldout_variety = measure_variety(corpus.heldout, corpus.training, args.ngram)
     return found
-
-
-def make_policy(
-    args: argparse.Namespace, corpus: inputs.Corpus, oracle_length: int | None
-) -> Policy:
-    """Return the checkpoint's model as the distribution that is sampled."""
-    model, options = inputs.load_language_model(args.model, args.data, corpus.dictionary)
-    fixed = args.fixed_length
-    if fixed is None:
-        fixed = options.get("fixed_length") or 0
-        if not fixed and oracle_length:
-            fixed = oracle_length
-            note(f"all sequences of split '{corpus.split}' have {fixed} tokens: fixed length")
-    sizes = [len(sequence) for sequence in corpus.heldout]
-    for number, size in enumerate(sizes, start=1):
-        if fixed and size != fixed:
-            raise InputError(
-                f"--fixed-length {fixed}: sequence {number} of split '{corpus.split}' has {size} "
-                "tokens"
-            )
-    limit = model.max_positions()
-    needed = fixed or max(sizes) + 1
-    if needed > limit:
-        raise InputError(
-            f"{args.model}: the model takes {limit} tokens, split '{corpus.split}' needs {needed}"
-        )
-    longest = options.get("max_length") or max(len(sequence) for sequence in corpus.training)
-    return Policy(
-        model,
-        corpus.dictionary,
-        fixed_length=fixed,
-        max_length=max(1, min(longest, limit - 1)),
-        temperature=args.temperature,
-        start=corpus.dictionary.bos() if options.get("add_bos_token") else None,
-    )
-
-
-def whole(log_probs: Tensor) -> Likelihood:
-    """Return the likelihood of sequences of equal length (B, T); of G's samples it is Eq. 9."""
-    return likelihood.from_tokens(log_probs, torch.ones_like(log_probs, dtype=torch.bool))
-
-
-@torch.no_grad()
-def score_with_policy(policy: Policy, corpus: inputs.Corpus) -> Likelihood:
-    """Return the policy's NLL of the held-out data."""
-    end = () if policy.fixed else (policy.eos,)
-    sequences = sorted((s + end for s in corpus.heldout), key=len)  # little padding in a batch
-    parts, unscored = [], 0
-    with evaluating(policy.model):
-        start = 0
-        while start < len(sequences):
-            tokens = next_batch(sequences, start, policy)
-            start += len(tokens)
-            mask = policy.scored(tokens)
-            unscored += int((~mask & (tokens != policy.pad)).sum())
-            parts.append((policy.log_probs(tokens), mask))
-    if unscored:
-        note(f"{unscored} tokens of split '{corpus.split}', unknown words, are left out of its NLL")
-    return likelihood.concatenate(parts)
-
-
-def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tensor:
-    """Return the rows from *start* on that may be scored together: (B, T), padded at the end."""
-    longest = len(sequences[-1])
-    rows = sequences[start : start + max(1, _LOGITS // (longest * policy.size))]
-    width = len(rows[-1])
-    return torch.tensor([[*row, *[policy.pad] * (width - len(row))] for row in rows])
-
-
-def entropy(policy: Policy, num: int, seed: int) -> Likelihood:
-    """Estimate the policy's entropy per token from *num* fresh samples."""
-    drawn = sample(policy, num, make_generator("evaluate", seed))
-    return likelihood.from_tokens(drawn.log_probs, drawn.mask)
-
-
-def note(message: str) -> None:
-    """Tell the user what was assumed; on stderr, so that printed JSON stays JSON."""
-    print(f"note: {message}", file=sys.stderr)
