@@ -2,14 +2,16 @@
 
 Shapes: B sequences, T tokens. Every NLL and entropy is in nats per token.
 
-Two things are measured, and the output keeps them apart. NLL_oracle, duplicates, copies and
-self-BLEU are those of the samples in the file. The held-out NLL and the entropy are those of the
-model, as the policy that it is at ``--temperature``. The entropy is estimated from samples drawn
+Two things are measured, and the output keeps them apart. NLL_oracle, BLEU, pitch errors,
+duplicates, copies and self-BLEU are those of the samples in the file. The held-out NLL, the entropy
+and the error of the next pitch are those of the model, as the policy that it is at
+``--temperature``. The entropy is estimated from samples drawn
 afresh, the mean of -log G(y_t | y_1 ... y_t-1): the file may come from another temperature, or from
 a restricted draw (top-k, top-p, beam), and the NLL of its samples would then be no entropy of
 anything.
 
-How the model is scored is in ``model_scores.py``, what the numbers are called in ``evaluation.py``.
+How they are scored is in ``sample_scores.py`` and ``model_scores.py``, what the numbers are called
+in ``evaluation.py``.
 """
 
 from __future__ import annotations
@@ -26,14 +28,29 @@ from .. import checks
 from ..errors import InputError
 from ..oracle import from_fairseq
 from . import inputs, model_scores, outputs
-from .evaluation import Evaluation, measure_self_bleu, measure_variety
+from .evaluation import Evaluation
+from .sample_scores import (
+    choose,
+    measure_bleu,
+    measure_pitch,
+    measure_self_bleu,
+    measure_variety,
+    read_keys,
+)
+
+_ORDERS = (2, 3, 4)  # of BLEU, where none is named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
-    parser.add_argument(
-        "--samples", type=Path, required=True, metavar="FILE",
+    hypotheses = parser.add_mutually_exclusive_group(required=True)
+    hypotheses.add_argument(
+        "--samples", type=Path, metavar="FILE",
         help="one sample a line, or what fairseq-generate printed",
+    )  # fmt: skip
+    hypotheses.add_argument(
+        "--real-split", metavar="SPLIT",
+        help="in place of samples: real data of another split, such as valid",
     )  # fmt: skip
     parser.add_argument(
         "--data", type=Path, required=True, metavar="FOLDER",
@@ -63,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--seed", type=int, default=1,
-        help="of these samples and of the subset for self-BLEU; default %(default)s",
+        help="of these samples and of the subsets for BLEU and self-BLEU; default %(default)s",
     )  # fmt: skip
     parser.add_argument(
         "--ngram", type=int, default=4, metavar="N", help="of copied n-grams; default %(default)s"
@@ -78,8 +95,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "measured; default %(default)s",
     )  # fmt: skip
     parser.add_argument(
+        "--bleu", type=int, nargs="*", metavar="ORDER",
+        help="BLEU of these orders against the whole held-out split, and backward BLEU; without a "
+        f"number: {' '.join(map(str, _ORDERS))}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bleu-samples", type=int, metavar="N",
+        help="how many of the samples --bleu takes, in both directions; default: all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--music", action="store_true",
+        help="pitch errors: the tokens are keys of a piano, 1 to 88, and 0 for silence",
+    )  # fmt: skip
+    parser.add_argument(
         "--per-sample", type=Path, metavar="FILE.npz",
-        help="also write the array nll_oracle: each sample's, in nats per token",
+        help="also write a score of each sample: with --oracle the array nll_oracle, in nats per "
+        "token, with --bleu bleuN_sentence of the largest order N",
     )  # fmt: skip
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE",
@@ -101,8 +132,15 @@ def run(args: argparse.Namespace) -> None:
     )
     if args.self_bleu_samples < 2:
         raise InputError(f"--self-bleu-samples is {args.self_bleu_samples}: at least 2 are needed")
-    if args.per_sample and not args.oracle:
-        raise InputError("--per-sample needs --oracle: it is the oracle that scores each sample")
+    if args.bleu is not None:
+        args.bleu = sorted(set(args.bleu)) or list(_ORDERS)
+        checks.positive(bleu=args.bleu[0])
+    if args.bleu_samples is not None:
+        checks.positive(bleu_samples=args.bleu_samples)
+        if args.bleu is None:
+            raise InputError("--bleu-samples needs --bleu")
+    if args.per_sample and not (args.oracle or args.bleu):
+        raise InputError("--per-sample needs --oracle or --bleu: one of them scores each sample")
     if args.fixed_length is not None and args.fixed_length < 0:
         raise InputError(f"--fixed-length is {args.fixed_length}: below 0")
     to_file = args.json not in (None, "-")
@@ -114,7 +152,7 @@ def run(args: argparse.Namespace) -> None:
     text = json.dumps(found.as_json(), indent=2, allow_nan=False)
     if args.per_sample:
         content = io.BytesIO()
-        np.savez(content, nll_oracle=found.per_sample)
+        np.savez(content, **found.per_sample)
         outputs.write_file("--per-sample", args.per_sample, content.getvalue())
     if to_file:
         outputs.write_file("--json", args.json, f"{text}\n".encode())
@@ -123,10 +161,11 @@ def run(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> Evaluation:
     """Read everything, check it, and measure what the inputs allow."""
-    corpus = inputs.read_corpus(args.data, args.samples, args.valid_subset)
+    corpus = inputs.read_corpus(args.data, args.samples, args.valid_subset, args.real_split)
     samples = [sample.ids for sample in corpus.samples]
     found = Evaluation(
         samples=args.samples,
+        samples_split=args.real_split,
         data=args.data,
         num_samples=len(samples),
         split=corpus.split,
@@ -136,6 +175,7 @@ def evaluate(args: argparse.Namespace) -> Evaluation:
         seed=args.seed,
         ngram=args.ngram,
     )
+    keys, heldout_keys = read_keys(corpus) if args.music else ([], [])
     oracle = length = None
     if args.oracle:
         oracle = inputs.load_oracle(args.oracle, corpus.dictionary)
@@ -144,7 +184,7 @@ def evaluate(args: argparse.Namespace) -> Evaluation:
     policy = model_scores.make_policy(args, corpus, length) if args.model else None
     if oracle is not None:
         log_probs = oracle.log_probs(from_fairseq(torch.tensor(samples)))
-        found.per_sample = -log_probs.double().mean(dim=1).numpy()
+        found.per_sample["nll_oracle"] = -log_probs.double().mean(dim=1).numpy()
         found.likelihoods["nll_oracle"] = model_scores.whole(log_probs)
         heldout = oracle.log_probs(from_fairseq(torch.tensor(corpus.heldout)))
         found.likelihoods["oracle_nll"] = model_scores.whole(heldout)
@@ -154,6 +194,16 @@ def evaluate(args: argparse.Namespace) -> Evaluation:
         found.likelihoods["entropy"] = model_scores.entropy(
             policy, args.num_eval_samples, args.seed
         )
+    if args.bleu:
+        chosen = choose(samples, args.bleu_samples or len(samples), args.seed)
+        unknown = corpus.dictionary.unk()
+        found.bleu, scores = measure_bleu(chosen, corpus.heldout, args.bleu, unknown)
+        found.per_sample[f"bleu{args.bleu[-1]}_sentence"] = scores
+    if args.music:
+        found.pitch = measure_pitch(keys, heldout_keys)
+        if policy is not None:
+            error = model_scores.one_step_error(policy, corpus, heldout_keys, args.data)
+            found.pitch["mse_one_step"] = error
     subset = args.self_bleu_order, args.self_bleu_samples, args.seed
     found.self_bleu = measure_self_bleu(samples, *subset)
     found.heldout_self_bleu = measure_self_bleu(corpus.heldout, *subset)

@@ -1,4 +1,4 @@
-"""What ``fairseq-seqgan evaluate`` measures of the model: its NLL of held-out data, its entropy.
+"""What ``fairseq-seqgan evaluate`` measures of the model: NLL, entropy, the next pitch.
 
 A sequence of fixed length has no end position; otherwise the end symbol is a token as any other,
 in the NLL and in the entropy. Unknown words of held-out data, which the policy never draws, are
@@ -10,18 +10,21 @@ Shapes: B sequences, T tokens, V symbols. Every NLL and entropy is in nats per t
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from ..metrics import likelihood
+from ..metrics import likelihood, pitch
 from ..metrics.likelihood import Likelihood
 from ..policy import Policy, evaluating
 from ..rollout import sample
 from ..sampling import make_generator
 from . import inputs
+from .sample_scores import Keys, pitches
 
 _LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
 
@@ -97,6 +100,33 @@ def entropy(policy: Policy, num: int, seed: int) -> Likelihood:
     """Estimate the policy's entropy per token from *num* fresh samples."""
     drawn = sample(policy, num, make_generator("evaluate", seed))
     return likelihood.from_tokens(drawn.log_probs, drawn.mask)
+
+
+@torch.no_grad()
+def one_step_error(policy: Policy, corpus: inputs.Corpus, heldout: Keys, data: Path) -> float:
+    """Return the mean squared error of the policy's expected next pitch, in squared keys.
+
+    Args:
+        heldout: the keys of *corpus*'s held-out sequences.
+
+    Raises:
+        InputError: the policy draws a word that is no pitch; the message names it.
+    """
+    never = {*policy.banned.tolist(), policy.eos}
+    values = torch.from_numpy(pitches(corpus.dictionary, never, f"{data / 'dict.txt'}"))
+    order = sorted(range(len(heldout)), key=lambda i: len(heldout[i]))
+    sequences = [corpus.heldout[i] for i in order]
+    errors, start = [], 0
+    with evaluating(policy.model):
+        while start < len(sequences):
+            tokens = next_batch(sequences, start, policy)
+            real = [heldout[i] for i in order[start : start + len(tokens)]]
+            keys = [row + [-1] * (tokens.size(1) - len(row)) for row in real]
+            start += len(tokens)
+            probs = policy.logits(tokens).softmax(dim=2)
+            errors.append(pitch.one_step(probs, values, torch.tensor(keys)))
+    every = torch.cat(errors)
+    return float(every.mean()) if len(every) else math.nan
 
 
 def note(message: str) -> None:
