@@ -173,6 +173,8 @@ def test_the_largest_order_counts(folder, tmp_path):
     assert (shown.x, shown.y) == ("backward_bleu10_sentence", "bleu10_sentence")
     names = [name for name in table[0].metrics if "bleu" in name and "self" not in name]
     assert names[:4] == ["bleu2_corpus", "bleu10_corpus", "bleu2_sentence", "bleu10_sentence"]
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert text.count("\nBLEU-n, corpus: ") == 1  # one sentence for both orders
 
 
 def test_num_samples_spares_real_data(stored, tmp_path):
