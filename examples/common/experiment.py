@@ -85,17 +85,18 @@ def play(work: Workspace, commands: Commands, seeds: int) -> Steps:
     return steps
 
 
-def end(work: Workspace, here: Path, preset: Path, target: Path | None, seconds: float) -> None:
-    """Print the table of results and where everything is; publish it if that was asked for.
+def end(
+    work: Workspace, here: Path, preset: Path, target: Path | None, results: str, seconds: float
+) -> None:
+    """Print the table *results* and where everything is; publish it if that was asked for.
 
     Args:
         target: ``--publish``; None: it was not asked for.
+        seconds: that all of it took.
     """
-    report = work.dest / "report" / "report.md"
-    parts = report.read_text(encoding="utf-8").split("\n\n")
-    print(f"\n{parts[parts.index('## Results') + 1]}\n")
+    print(f"\n{results}\n")
     if target is not None:
         folder = here / "results" / preset.stem if target == Path() else target
         publish(work.dest, folder)
         print(f"published to {folder}")
-    print(f"{report} holds the results   ({seconds:.0f} s)")
+    print(f"{work.dest / 'report' / 'report.md'} holds the results   ({seconds:.0f} s)")

@@ -67,7 +67,8 @@ def run(task: Task, args: argparse.Namespace) -> None:
     text = table.markdown(recipe["experiment"].get("differs", []))
     write(work.dest / "report" / "table.md", text)
     People(work, commands, steps, sources(recipe, systems)).play()
-    experiment.end(work, here, preset, args.publish, time.monotonic() - begin)
+    results = table.results()
+    experiment.end(work, here, preset, args.publish, results, time.monotonic() - begin)
 
 
 def find_source(named: str | None) -> tuple[str | None, str]:

@@ -81,27 +81,24 @@ class Table:
         wanted = SELECTIONS[self.start.checkpoint] if is_start else SELECTIONS["last"]
         return name if selection == wanted else None
 
-    def markdown(self, differs: Iterable[str]) -> str:
-        """Return the table, which of our definitions is nearest, and what *differs*."""
+    def results(self) -> str:
+        """Return the table, in Markdown."""
         metrics = self.task.metrics
-        orders = [m.title.removeprefix("BLEU-") for m in metrics if m.title.startswith("BLEU-")]
-        others = [
-            (key.format(order=order), title.format(order=order), factor)
-            for key, title, factor in OTHERS
-            for order in (orders if "{order}" in key else [""])
-        ]
-        others = [other for other in others if any(row.values(other[0]) for row in self.rows)]
+        others = self._others()
         headers = ["", "checkpoint"]
         for metric in metrics:
             headers += [f"**the paper's {metric.title}**", *metric.ours.values()]
         headers += [title for _, title, _ in others]
         lines = [self._line(row, others) for row in self.rows]
         align = ["left"] * 2 + ["right"] * (len(headers) - 2)
-        table = tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
-        nearest = [text for metric in metrics if (text := self._nearest(metric))]
+        return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+    def markdown(self, differs: Iterable[str]) -> str:
+        """Return the table, which of our definitions is nearest, and what *differs*."""
+        nearest = [text for metric in self.task.metrics if (text := self._nearest(metric))]
         parts = [
             f"# The paper's {self.task.table} beside ours",
-            table,
+            self.results(),
             "Samples and, in the row of real data, the sequences of the valid split are held "
             "against the whole test split, of which every sequence is a reference. NLL in nats per "
             "token. What the metrics mean: docs/metrics.md.",
@@ -111,6 +108,17 @@ class Table:
             *self._signatures(),
         ]
         return "\n\n".join(parts) + "\n"
+
+    def _others(self) -> list[tuple[str, str, int]]:
+        """Return those of OTHERS that a row has."""
+        titles = [metric.title for metric in self.task.metrics]
+        orders = [t.removeprefix("BLEU-") for t in titles if t.startswith("BLEU-")]
+        others = [
+            (key.format(order=order), title.format(order=order), factor)
+            for key, title, factor in OTHERS
+            for order in (orders if "{order}" in key else [""])
+        ]
+        return [other for other in others if any(row.values(other[0]) for row in self.rows)]
 
     def _line(self, row: Row, others: list[tuple[str, str, int]]) -> list[str]:
         name = self.paper_name(row)
@@ -152,6 +160,5 @@ class Table:
             for key, value in metrics.items()
             if key.endswith("signature")
         }
-        return ["## How BLEU was computed", "\n".join(f"- `{s}`" for s in sorted(found))] * bool(
-            found
-        )
+        lines = "\n".join(f"- `{signature}`" for signature in sorted(found))
+        return ["## How BLEU was computed", lines] if found else []

@@ -53,7 +53,9 @@ def run(args: argparse.Namespace) -> None:
     work = experiment.open_workspace(args.dest, preset, recipe, oracle=oracle)
     commands = Commands(recipe, {system.name: system for system in systems}, work.dest, params)
     experiment.play(work, commands, seeds)
-    experiment.end(work, HERE, preset, args.publish, time.monotonic() - begin)
+    parts = (work.dest / "report" / "report.md").read_text(encoding="utf-8").split("\n\n")
+    results = parts[parts.index("## Results") + 1]
+    experiment.end(work, HERE, preset, args.publish, results, time.monotonic() - begin)
 
 
 def find_oracle() -> Path | None:
