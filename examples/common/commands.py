@@ -20,7 +20,6 @@ class Commands(ABC):
     """
 
     data_title: ClassVar[str]  # what the user reads while the data are made
-    per_sample: ClassVar[bool]  # whether ``evaluate`` writes scores.npz
 
     def __init__(self, recipe: Recipe, systems: dict[str, System], dest: Path) -> None:
         self.recipe, self.systems, self.dest = recipe, systems, dest
@@ -102,8 +101,7 @@ class Commands(ABC):
         words += [*self.hypotheses(variant, samples), "--data", str(self.data)]
         words += [*self.task_options(), "--seed", str(seed)]
         words += ["--json", str(folder / "metrics.json")]
-        if self.per_sample:
-            words += ["--per-sample", str(folder / "scores.npz")]
+        words += ["--per-sample", str(folder / "scores.npz")]
         if variant.system.options is not None:
             model = self.checkpoint(variant.system, variant.checkpoint, seed)
             words += ["--model", str(model), "--temperature", f"{variant.temperature:g}"]
@@ -112,11 +110,6 @@ class Commands(ABC):
     def hypotheses(self, variant: Variant, samples: Path) -> list[str]:
         """Return the options that say what is measured."""
         return ["--samples", str(samples)]
-
-    def evaluated(self, folder: Path) -> tuple[Path, ...]:
-        """Return what :meth:`evaluate` leaves."""
-        names = ["metrics.json"] + ["scores.npz"] * self.per_sample
-        return tuple(folder / name for name in names)
 
     def report(self, runs: Path, output: Path) -> list[str]:
         """Make the report of all run folders in *runs*."""

@@ -91,7 +91,7 @@ class Steps:
         folder = self.folder(variant, seed)
         samples = self.samples_file(variant, seed)
         command = self.commands.evaluate(variant, seed, samples, folder)
-        outputs = self.commands.evaluated(folder)
+        outputs = (folder / "metrics.json", folder / "scores.npz")
         title = f"evaluating: {self._title(variant, seed)}"
         return Step(f"metrics-{variant.folder(seed)}", title, command, outputs)
 

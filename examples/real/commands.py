@@ -29,7 +29,6 @@ class Commands(Common):
     """
 
     data_title = "data"
-    per_sample = False
 
     def __init__(
         self, task: Task, recipe: Recipe, systems: dict[str, System], dest: Path, source: str | None

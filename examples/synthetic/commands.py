@@ -27,7 +27,6 @@ class Commands(Common):
     """
 
     data_title = "oracle and its data"
-    per_sample = True
 
     def __init__(
         self, recipe: Recipe, systems: dict[str, System], dest: Path, params: Path | None
