@@ -132,12 +132,16 @@ class Policy:
         return torch.cat([checkpoint(self._log_probs, part, use_reentrant=False) for part in parts])
 
     def _log_probs(self, tokens: Tensor) -> Tensor:
-        first = tokens.new_full((tokens.size(0), 1), self.start)
-        output = self.model(torch.cat([first, tokens[:, :-1]], dim=1))
-        logits = self._normalizable(output[0], output)
+        logits = self.logits(tokens)
         picked = logits.gather(2, tokens.unsqueeze(2)).squeeze(2)
         log_probs = picked - logits.logsumexp(dim=2)
         return torch.where(self.scored(tokens), log_probs, torch.zeros_like(log_probs))
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, V) whose softmax at t is G(. | y_1 ... y_t-1), y being *tokens*."""
+        first = tokens.new_full((tokens.size(0), 1), self.start)
+        output = self.model(torch.cat([first, tokens[:, :-1]], dim=1))
+        return self._normalizable(output[0], output)
 
     @torch.no_grad()
     def row_bytes(self) -> int:

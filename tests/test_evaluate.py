@@ -196,12 +196,12 @@ def test_sentences_of_any_length(sentences, stock_model, samples, capsys):
 
 
 def test_many_small_batches_change_nothing(sentences, stock_model, samples, capsys, monkeypatch):
-    from fairseq_seqgan.cli import evaluate as module
+    from fairseq_seqgan.cli import model_scores
 
     options = ["--samples", samples, "--data", sentences, "--model", stock_model]
     options += ["--num-eval-samples", 50]
     whole = evaluate(capsys, *options)["nll"]
-    monkeypatch.setattr(module, "_LOGITS", 200)
+    monkeypatch.setattr(model_scores, "_LOGITS", 200)
     assert evaluate(capsys, *options)["nll"] == pytest.approx(whole, abs=1e-6)
 
 

@@ -2,16 +2,16 @@
 
 Shapes: B sequences, T tokens. Every NLL and entropy is in nats per token.
 
-Two things are measured, and the output keeps them apart. NLL_oracle, duplicates, copies and
-self-BLEU are those of the samples in the file. The held-out NLL and the entropy are those of the
-model, as the policy that it is at ``--temperature``. The entropy is estimated from samples drawn
+Two things are measured, and the output keeps them apart. NLL_oracle, BLEU, pitch errors,
+duplicates, copies and self-BLEU are those of the samples in the file. The held-out NLL, the entropy
+and the error of the next pitch are those of the model, as the policy that it is at
+``--temperature``. The entropy is estimated from samples drawn
 afresh, the mean of -log G(y_t | y_1 ... y_t-1): the file may come from another temperature, or from
 a restricted draw (top-k, top-p, beam), and the NLL of its samples would then be no entropy of
 anything.
 
-A sequence of fixed length has no end position; otherwise the end symbol is a token as any other,
-in the NLL and in the entropy. Unknown words of held-out data, which the policy never draws, are
-left out, and the output says how many they are.
+How they are scored is in ``sample_scores.py`` and ``model_scores.py``, what the numbers are called
+in ``evaluation.py``.
 """
 
 from __future__ import annotations
@@ -19,32 +19,38 @@ from __future__ import annotations
 import argparse
 import io
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from .. import checks
 from ..errors import InputError
-from ..metrics import likelihood
-from ..metrics.likelihood import Likelihood
 from ..oracle import from_fairseq
-from ..policy import Policy, evaluating
-from ..rollout import sample
-from ..sampling import make_generator
-from . import inputs, outputs
-from .evaluation import Evaluation, measure_self_bleu, measure_variety
+from . import inputs, model_scores, outputs
+from .evaluation import Evaluation
+from .sample_scores import (
+    choose,
+    measure_bleu,
+    measure_pitch,
+    measure_self_bleu,
+    measure_variety,
+    read_keys,
+)
 
-_LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
+_ORDERS = (2, 3, 4)  # of BLEU, where none is named
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
-    parser.add_argument(
-        "--samples", type=Path, required=True, metavar="FILE",
+    hypotheses = parser.add_mutually_exclusive_group(required=True)
+    hypotheses.add_argument(
+        "--samples", type=Path, metavar="FILE",
         help="one sample a line, or what fairseq-generate printed",
+    )  # fmt: skip
+    hypotheses.add_argument(
+        "--real-split", metavar="SPLIT",
+        help="in place of samples: real data of another split, such as valid",
     )  # fmt: skip
     parser.add_argument(
         "--data", type=Path, required=True, metavar="FOLDER",
@@ -74,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--seed", type=int, default=1,
-        help="of these samples and of the subset for self-BLEU; default %(default)s",
+        help="of these samples and of the subsets for BLEU and self-BLEU; default %(default)s",
     )  # fmt: skip
     parser.add_argument(
         "--ngram", type=int, default=4, metavar="N", help="of copied n-grams; default %(default)s"
@@ -89,8 +95,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "measured; default %(default)s",
     )  # fmt: skip
     parser.add_argument(
+        "--bleu", type=int, nargs="*", metavar="ORDER",
+        help="BLEU of these orders against the whole held-out split, and backward BLEU; without a "
+        f"number: {' '.join(map(str, _ORDERS))}",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bleu-samples", type=int, metavar="N",
+        help="how many of the samples --bleu takes, in both directions; default: all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--music", action="store_true",
+        help="pitch errors: the tokens are keys of a piano, 1 to 88, and 0 for silence",
+    )  # fmt: skip
+    parser.add_argument(
         "--per-sample", type=Path, metavar="FILE.npz",
-        help="also write the array nll_oracle: each sample's, in nats per token",
+        help="also write a score of each sample: with --oracle the array nll_oracle, in nats per "
+        "token, with --bleu bleuN_sentence of the largest order N",
     )  # fmt: skip
     parser.add_argument(
         "--json", nargs="?", const="-", metavar="FILE",
@@ -112,8 +132,15 @@ def run(args: argparse.Namespace) -> None:
     )
     if args.self_bleu_samples < 2:
         raise InputError(f"--self-bleu-samples is {args.self_bleu_samples}: at least 2 are needed")
-    if args.per_sample and not args.oracle:
-        raise InputError("--per-sample needs --oracle: it is the oracle that scores each sample")
+    if args.bleu is not None:
+        args.bleu = sorted(set(args.bleu)) or list(_ORDERS)
+        checks.positive(bleu=args.bleu[0])
+    if args.bleu_samples is not None:
+        checks.positive(bleu_samples=args.bleu_samples)
+        if args.bleu is None:
+            raise InputError("--bleu-samples needs --bleu")
+    if args.per_sample and not (args.oracle or args.bleu):
+        raise InputError("--per-sample needs --oracle or --bleu: one of them scores each sample")
     if args.fixed_length is not None and args.fixed_length < 0:
         raise InputError(f"--fixed-length is {args.fixed_length}: below 0")
     to_file = args.json not in (None, "-")
@@ -125,7 +152,7 @@ def run(args: argparse.Namespace) -> None:
     text = json.dumps(found.as_json(), indent=2, allow_nan=False)
     if args.per_sample:
         content = io.BytesIO()
-        np.savez(content, nll_oracle=found.per_sample)
+        np.savez(content, **found.per_sample)
         outputs.write_file("--per-sample", args.per_sample, content.getvalue())
     if to_file:
         outputs.write_file("--json", args.json, f"{text}\n".encode())
@@ -134,10 +161,11 @@ def run(args: argparse.Namespace) -> None:
 
 def evaluate(args: argparse.Namespace) -> Evaluation:
     """Read everything, check it, and measure what the inputs allow."""
-    corpus = inputs.read_corpus(args.data, args.samples, args.valid_subset)
+    corpus = inputs.read_corpus(args.data, args.samples, args.valid_subset, args.real_split)
     samples = [sample.ids for sample in corpus.samples]
     found = Evaluation(
         samples=args.samples,
+        samples_split=args.real_split,
         data=args.data,
         num_samples=len(samples),
         split=corpus.split,
@@ -147,103 +175,38 @@ def evaluate(args: argparse.Namespace) -> Evaluation:
         seed=args.seed,
         ngram=args.ngram,
     )
+    keys, heldout_keys = read_keys(corpus) if args.music else ([], [])
     oracle = length = None
     if args.oracle:
         oracle = inputs.load_oracle(args.oracle, corpus.dictionary)
         length = corpus.oracle_length()
         corpus.require_length(length)
-    policy = make_policy(args, corpus, length) if args.model else None
+    policy = model_scores.make_policy(args, corpus, length) if args.model else None
     if oracle is not None:
         log_probs = oracle.log_probs(from_fairseq(torch.tensor(samples)))
-        found.per_sample = -log_probs.double().mean(dim=1).numpy()
-        found.likelihoods["nll_oracle"] = whole(log_probs)
+        found.per_sample["nll_oracle"] = -log_probs.double().mean(dim=1).numpy()
+        found.likelihoods["nll_oracle"] = model_scores.whole(log_probs)
         heldout = oracle.log_probs(from_fairseq(torch.tensor(corpus.heldout)))
-        found.likelihoods["oracle_nll"] = whole(heldout)
+        found.likelihoods["oracle_nll"] = model_scores.whole(heldout)
     if policy is not None:
         found.fixed_length = policy.length if policy.fixed else 0
-        found.likelihoods["nll"] = score_with_policy(policy, corpus)
-        found.likelihoods["entropy"] = entropy(policy, args.num_eval_samples, args.seed)
+        found.likelihoods["nll"] = model_scores.heldout_nll(policy, corpus)
+        found.likelihoods["entropy"] = model_scores.entropy(
+            policy, args.num_eval_samples, args.seed
+        )
+    if args.bleu:
+        chosen = choose(samples, args.bleu_samples or len(samples), args.seed)
+        unknown = corpus.dictionary.unk()
+        found.bleu, scores = measure_bleu(chosen, corpus.heldout, args.bleu, unknown)
+        found.per_sample[f"bleu{args.bleu[-1]}_sentence"] = scores
+    if args.music:
+        found.pitch = measure_pitch(keys, heldout_keys)
+        if policy is not None:
+            error = model_scores.one_step_error(policy, corpus, heldout_keys, args.data)
+            found.pitch["mse_one_step"] = error
     subset = args.self_bleu_order, args.self_bleu_samples, args.seed
     found.self_bleu = measure_self_bleu(samples, *subset)
     found.heldout_self_bleu = measure_self_bleu(corpus.heldout, *subset)
     found.variety = measure_variety(samples, corpus.training, args.ngram)
     found.heldout_variety = measure_variety(corpus.heldout, corpus.training, args.ngram)
     return found
-
-
-def make_policy(
-    args: argparse.Namespace, corpus: inputs.Corpus, oracle_length: int | None
-) -> Policy:
-    """Return the checkpoint's model as the distribution that is sampled."""
-    model, options = inputs.load_language_model(args.model, args.data, corpus.dictionary)
-    fixed = args.fixed_length
-    if fixed is None:
-        fixed = options.get("fixed_length") or 0
-        if not fixed and oracle_length:
-            fixed = oracle_length
-            note(f"all sequences of split '{corpus.split}' have {fixed} tokens: fixed length")
-    sizes = [len(sequence) for sequence in corpus.heldout]
-    for number, size in enumerate(sizes, start=1):
-        if fixed and size != fixed:
-            raise InputError(
-                f"--fixed-length {fixed}: sequence {number} of split '{corpus.split}' has {size} "
-                "tokens"
-            )
-    limit = model.max_positions()
-    needed = fixed or max(sizes) + 1
-    if needed > limit:
-        raise InputError(
-            f"{args.model}: the model takes {limit} tokens, split '{corpus.split}' needs {needed}"
-        )
-    longest = options.get("max_length") or max(len(sequence) for sequence in corpus.training)
-    return Policy(
-        model,
-        corpus.dictionary,
-        fixed_length=fixed,
-        max_length=max(1, min(longest, limit - 1)),
-        temperature=args.temperature,
-        start=corpus.dictionary.bos() if options.get("add_bos_token") else None,
-    )
-
-
-def whole(log_probs: Tensor) -> Likelihood:
-    """Return the likelihood of sequences of equal length (B, T); of G's samples it is Eq. 9."""
-    return likelihood.from_tokens(log_probs, torch.ones_like(log_probs, dtype=torch.bool))
-
-
-@torch.no_grad()
-def score_with_policy(policy: Policy, corpus: inputs.Corpus) -> Likelihood:
-    """Return the policy's NLL of the held-out data."""
-    end = () if policy.fixed else (policy.eos,)
-    sequences = sorted((s + end for s in corpus.heldout), key=len)  # little padding in a batch
-    parts, unscored = [], 0
-    with evaluating(policy.model):
-        start = 0
-        while start < len(sequences):
-            tokens = next_batch(sequences, start, policy)
-            start += len(tokens)
-            mask = policy.scored(tokens)
-            unscored += int((~mask & (tokens != policy.pad)).sum())
-            parts.append((policy.log_probs(tokens), mask))
-    if unscored:
-        note(f"{unscored} tokens of split '{corpus.split}', unknown words, are left out of its NLL")
-    return likelihood.concatenate(parts)
-
-
-def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tensor:
-    """Return the rows from *start* on that may be scored together: (B, T), padded at the end."""
-    longest = len(sequences[-1])
-    rows = sequences[start : start + max(1, _LOGITS // (longest * policy.size))]
-    width = len(rows[-1])
-    return torch.tensor([[*row, *[policy.pad] * (width - len(row))] for row in rows])
-
-
-def entropy(policy: Policy, num: int, seed: int) -> Likelihood:
-    """Estimate the policy's entropy per token from *num* fresh samples."""
-    drawn = sample(policy, num, make_generator("evaluate", seed))
-    return likelihood.from_tokens(drawn.log_probs, drawn.mask)
-
-
-def note(message: str) -> None:
-    """Tell the user what was assumed; on stderr, so that printed JSON stays JSON."""
-    print(f"note: {message}", file=sys.stderr)

@@ -9,9 +9,7 @@ from pathlib import Path
 import numpy as np
 from tabulate import tabulate
 
-from ..metrics import diversity
-from ..metrics.bleu import Bleu, self_bleu
-from ..metrics.diversity import Tokens
+from ..metrics.bleu import Bleu
 from ..metrics.likelihood import Likelihood
 
 # JSON key: what the table calls it; all in nats per token.
@@ -22,12 +20,20 @@ LIKELIHOODS = {
     "entropy": "entropy of the model",
 }
 
+# JSON key: what the table calls it; in squared keys (semitones).
+PITCH = {
+    "mse_nearest": "to the nearest held-out sequence",
+    "mse_mean": "to the held-out sequences' mean of each step",
+    "mse_one_step": "of the model's expected next pitch",
+}
+
 
 @dataclass
 class Evaluation:
     """The numbers, and what they were measured on."""
 
-    samples: Path
+    samples: Path | None  # None: the samples are real data
+    samples_split: str | None  # the split that they are, if they are
     data: Path
     num_samples: int
     split: str  # the held-out split
@@ -42,12 +48,18 @@ class Evaluation:
     heldout_variety: dict[str, float] = field(default_factory=dict)  # the same of held-out data
     self_bleu: Bleu | None = None  # of a subset of the samples; None if there is only one
     heldout_self_bleu: Bleu | None = None  # of as many held-out sequences
-    per_sample: np.ndarray | None = None  # NLL_oracle of each sample, nats per token
+    bleu: dict[str, Bleu] = field(default_factory=dict)  # bleu2 ..., backward_bleu2 ...
+    pitch: dict[str, float | int] = field(default_factory=dict)  # keys of PITCH, squared keys
+    per_sample: dict[str, np.ndarray] = field(default_factory=dict)  # a score of each sample
 
     def as_json(self) -> dict[str, str | float | int | None]:
         """Return a flat object: NLLs in nats per token, shares in 0 ... 1, None for undefined."""
         found: dict[str, str | float | int | None] = {
-            "samples_file": str(self.samples),
+            **(
+                {"samples_split": self.samples_split}
+                if self.samples is None
+                else {"samples_file": str(self.samples)}
+            ),
             "samples": self.num_samples,
             "data": str(self.data),
             "heldout_split": self.split,
@@ -68,24 +80,54 @@ class Evaluation:
             if value is not None:
                 found[f"{prefix}self_bleu_samples"] = value.hypotheses
                 found[f"{prefix}self_bleu_signature"] = value.signature()
+        for name, bleu in self.bleu.items():
+            found[f"{name}_corpus"], found[f"{name}_sentence"] = bleu.corpus, bleu.sentence
+            found[f"{name}_signature"] = bleu.signature()
+        found.update(self.pitch)
         return {k: None if _undefined(value) else value for k, value in found.items()}
 
     def as_text(self) -> str:
-        """Return two tables, the likelihoods (if any) and the variety."""
-        tables = [f"{self.samples}, against {self.data} (held-out split: {self.split})"]
+        """Return the tables of what was measured."""
+        source = self.samples or f"split '{self.samples_split}'"
+        tables = [f"{source}, against {self.data} (held-out split: {self.split})"]
         if self.likelihoods:
-            over = {
-                "nll_oracle": "samples",
-                "oracle_nll": f"sequences of {self.split}",
-                "nll": f"sequences of {self.split}",
-                "entropy": "fresh samples of the model",
-            }
-            rows = [
-                [LIKELIHOODS[key], value.nll, value.stderr, f"{value.sequences:,} {over[key]}"]
-                for key, value in self.likelihoods.items()
-            ]
-            headers = ["nats per token", "mean", "± s.e.", "over"]
-            tables.append(tabulate(rows, headers, floatfmt=("", ".4f", ".4f", "")))
+            tables.append(self._likelihood_table())
+        if self.bleu:
+            tables.append(self._bleu_table())
+        if self.pitch:
+            tables.append(self._pitch_table())
+        return "\n\n".join([*tables, self._variety_table()])
+
+    def _likelihood_table(self) -> str:
+        over = {
+            "nll_oracle": "samples",
+            "oracle_nll": f"sequences of {self.split}",
+            "nll": f"sequences of {self.split}",
+            "entropy": "fresh samples of the model",
+        }
+        rows = [
+            [LIKELIHOODS[key], value.nll, value.stderr, f"{value.sequences:,} {over[key]}"]
+            for key, value in self.likelihoods.items()
+        ]
+        headers = ["nats per token", "mean", "± s.e.", "over"]
+        return tabulate(rows, headers, floatfmt=("", ".4f", ".4f", ""))
+
+    def _bleu_table(self) -> str:
+        rows = []
+        for name, bleu in self.bleu.items():
+            title = name.replace("_", " ").replace("bleu", "BLEU-")
+            over = f"{bleu.hypotheses:,} against {bleu.references:,}"
+            rows.append([title, bleu.corpus, bleu.sentence, over])
+        headers = ["BLEU, 0 ... 1", "corpus", "mean of sentences", "sequences"]
+        return tabulate(rows, headers, floatfmt=("", ".4f", ".4f", ""))
+
+    def _pitch_table(self) -> str:
+        rows = [[PITCH[key], self.pitch[key]] for key in PITCH if key in self.pitch]
+        if left_out := self.pitch["mse_left_out"]:
+            rows.append(["samples left out: silent, or of another length", f"{left_out:,}"])
+        return tabulate(rows, ["mean squared error, keys", "value"], floatfmt=("", ".3f"))
+
+    def _variety_table(self) -> str:
         titles = {
             "distinct_tokens": "distinct tokens",
             "duplicates": "duplicates",
@@ -105,32 +147,7 @@ class Evaluation:
         )
         headers = ["variety", "samples", self.split]
         align = ("left", "right", "right")
-        tables.append(tabulate(rows, headers, colalign=align, disable_numparse=True))
-        return "\n\n".join(tables)
-
-
-def measure_variety(
-    sequences: list[Tokens], training: list[Tokens], ngram: int
-) -> dict[str, float]:
-    """Return the variety of *sequences* under the keys of the JSON; shares in 0 ... 1.
-
-    Raises:
-        InputError: there are no sequences, or *ngram* is below 1.
-    """
-    return {
-        "distinct_tokens": diversity.distinct_tokens(sequences),
-        "duplicates": diversity.duplicate_share(sequences),
-        "copied_samples": diversity.copied_share(sequences, training),
-        f"copied_{ngram}grams": diversity.copied_ngram_share(sequences, training, ngram),
-    }
-
-
-def measure_self_bleu(sequences: list[Tokens], order: int, most: int, seed: int) -> Bleu | None:
-    """Return the self-BLEU of *most* of *sequences*, chosen with the seed; None of a single one."""
-    if len(sequences) < 2:
-        return None
-    chosen = np.random.default_rng(seed).permutation(len(sequences))[:most]
-    return self_bleu([sequences[i] for i in sorted(chosen)], order)
+        return tabulate(rows, headers, colalign=align, disable_numparse=True)
 
 
 def _undefined(value: object) -> bool:

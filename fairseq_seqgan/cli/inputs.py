@@ -28,10 +28,10 @@ Sequences = list[tuple[int, ...]]
 
 
 class Sample(NamedTuple):
-    """A sequence that was read from a text file."""
+    """A sequence that was read from a text file, or from a split."""
 
     ids: tuple[int, ...]  # in the dictionary; no end symbol
-    line: int  # its line number in the file, from 1
+    line: int  # its line number in the file, or its number in the split, from 1
 
 
 @dataclass
@@ -39,11 +39,18 @@ class Corpus:
     """What the model is held against; sequences are ids without the end symbol."""
 
     dictionary: Dictionary
-    samples_path: Path
+    samples_path: Path | None  # None: the samples are real data
+    samples_split: str | None  # the split that they are, if they are
     samples: list[Sample]
     split: str  # the name of the held-out split
     heldout: Sequences
     training: Sequences
+
+    def where(self, line: int) -> str:
+        """Return the place of the sample with this *line*, for messages."""
+        if self.samples_path is None:
+            return f"split '{self.samples_split}', sequence {line}"
+        return f"{self.samples_path}, line {line}"
 
     def oracle_length(self) -> int:
         """Return T of the held-out data, which the oracle must be able to score."""
@@ -65,25 +72,40 @@ class Corpus:
     def require_length(self, length: int) -> None:
         """Check that the oracle can score the samples."""
         for ids, line in self.samples:
-            where = f"{self.samples_path}, line {line}"
+            where = self.where(line)
             if len(ids) != length:
                 raise InputError(f"{where}: {len(ids)} tokens; the oracle's data have {length}")
             if min(ids) < OFFSET:
                 raise InputError(f"{where}: <unk>, which the oracle cannot score")
 
 
-def read_corpus(folder: Path, samples: Path, split: str | None) -> Corpus:
+def read_corpus(
+    folder: Path, samples: Path | None, split: str | None, real_split: str | None = None
+) -> Corpus:
     """Read the dictionary, the *samples*, the held-out *split* and the training data of *folder*.
 
+    Without *samples* those of *real_split* are held against the held-out split.
+
     Raises:
-        InputError: one of them cannot be read.
+        InputError: one of them cannot be read, or *real_split* is the held-out split itself.
     """
     dictionary = read_dictionary(folder)
     split = split or default_split(folder)
+    if samples is None and real_split == split:
+        raise InputError(
+            f"--real-split {split}: that is the held-out split, which must not be its own "
+            "reference; --valid-subset names another"
+        )
+    if samples is not None:
+        given = read_samples(samples, dictionary)
+    else:
+        sequences = read_split(folder, str(real_split), dictionary)
+        given = [Sample(ids, number) for number, ids in enumerate(sequences, start=1)]
     return Corpus(
         dictionary,
         samples,
-        read_samples(samples, dictionary),
+        real_split,
+        given,
         split,
         read_split(folder, split, dictionary),
         read_split(folder, "train", dictionary),
