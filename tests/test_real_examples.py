@@ -319,20 +319,20 @@ def test_refuses_what_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"people": {"shown": 1, "per-source": 1, "sources": {"A": "gan/last"}}}, "must name rows"),
-        ({"people": {"shown": 1, "per-source": 1}}, "must name rows"),
+        ({"people": {"shown": 1, "per-source": 1, "sources": {"A": "gan/last"}}}, "no row 'gan/"),
+        ({"people": {"shown": 1, "per-source": 1}}, "sources: must name rows"),
         ({"people": {"shown": 1}}, "per-source must be a whole number"),
         ({"systems": {"x": {"label": "x", "kind": "oracle"}}}, "kind 'oracle'"),
     ],
 )
 def test_refuses_a_broken_recipe(tmp_path, change, message):
-    path = write(tmp_path / "broken.yaml", tiny("poem", ["mle"]) | change)
+    path = write(tmp_path / "broken.yaml", tiny("poem", ["mle", "seqgan"]) | change)
     assert message in refused("poem", path, "--dest", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_source_of_another_kind_is_one_clear_line(tmp_path):
-    """The script's own words, not the end of a log; and the folder is good for the next try."""
+    """The script's own words, not the end of a log."""
     (tmp_path / "raw").write_text("this is no poem\n" * 100)
     out = tmp_path / "out"
     message = refused("poem", "quick", "--dest", out, "--source", tmp_path / "raw")
@@ -340,7 +340,7 @@ def test_a_source_of_another_kind_is_one_clear_line(tmp_path):
 
 
 def test_refuses_other_data_in_a_folder_that_is_begun(tmp_path):
-    recipe = write(tmp_path / "tiny.yaml", tiny("poem", ["real", "mle"]))
+    recipe = write(tmp_path / "tiny.yaml", tiny("poem", ["real", "mle", "seqgan"]))
     (tmp_path / "bad").write_text("no poem\n")
     out = tmp_path / "out"
     refused("poem", recipe, "--dest", out, "--source", tmp_path / "bad")

@@ -33,10 +33,8 @@ def load(path: Path) -> tuple[Recipe, list[System]]:
     systems = parse(path, recipe, REAL)
     try:
         sources(recipe, systems)
-    except (KeyError, AttributeError, TypeError, ValueError) as error:
-        raise ExperimentError(
-            f"{path}: people: sources must name rows, such as SeqGAN: seqgan/last ({error})"
-        ) from error
+    except ValueError as error:
+        raise ExperimentError(f"{path}: people: sources: {error}") from error
     return recipe, systems
 
 
@@ -44,12 +42,17 @@ def sources(recipe: Recipe, systems: list[System]) -> dict[str, Variant]:
     """Return the rows whose samples people see beside the real ones, by the name they have there.
 
     Raises:
-        KeyError, AttributeError, ValueError: the recipe names something else than a row.
+        ValueError: the recipe names something else than a row.
     """
+    wanted = recipe["people"].get("sources")
+    if not isinstance(wanted, dict):
+        raise ValueError("must name rows, such as SeqGAN: seqgan/last")
     rows = {
-        (row.system.name, row.checkpoint): row
+        f"{row.system.name}/{row.checkpoint}": row
         for row in variants(systems)
         if row.temperature == 1.0 and row.system.options is not None
     }
-    wanted = recipe["people"]["sources"].items()
-    return {name: rows[tuple(text.split("/"))] for name, text in wanted}
+    for name, row in wanted.items():
+        if row not in rows:
+            raise ValueError(f"{name}: there is no row '{row}', only {', '.join(rows)}")
+    return {name: rows[row] for name, row in wanted.items()}
