@@ -122,7 +122,6 @@ def poem(tmp_path_factory) -> tuple[Path, Path, Path, list[str], str]:
     """Recipe, source, folder and outputs of an experiment that was killed in a training."""
     folder = tmp_path_factory.mktemp("poem")
     recipe = tiny("poem", ["real", "mle", "seqgan"])
-    recipe["systems"]["mle"]["sweep"] = {"checkpoint": "best", "temperatures": [0.5]}
     path, source, dest = write(folder / "tiny.yaml", recipe), poems(folder), folder / "out"
     first = kill_at(start("poem", path, "--dest", dest, SOURCE=str(source)), "epoch 2 ")
     second = finish(start("poem", path, "--dest", dest, "--source", source))
@@ -136,9 +135,8 @@ def test_poems_interrupted_and_resumed(poem):
     for done in ("== data: done before", "evaluating: real (valid split), seed 1: done before"):
         assert done in second
     assert "epoch 1 " not in second and f"epoch {EPOCHS} " in second
-    runs = ["real", "mle-best", "mle-best-t0.5", "seqgan"]
-    found = check("poem", dest, [f"{run}-seed1" for run in runs])
-    assert found["mle-best-t0.5-seed1"]["entropy"] < found["mle-best-seed1"]["entropy"]
+    found = check("poem", dest, ["real-seed1", "mle-best-seed1", "seqgan-seed1"])
+    assert "entropy" in found["seqgan-seed1"]
     assert "nll" not in found["real-seed1"]
 
 
@@ -168,7 +166,6 @@ def test_the_papers_table_2_beside_ours(poem):
     assert paper == {
         "real (valid split)": "**0.746**",
         "MLE": "**0.667**",
-        "MLE, T = 0.5": "–",
         "SeqGAN": "**0.7389**",
     }
     found = metrics(dest, "seqgan-seed1")
