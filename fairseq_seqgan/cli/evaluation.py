@@ -24,7 +24,7 @@ LIKELIHOODS = {
 PITCH = {
     "mse_nearest": "to the nearest held-out sequence",
     "mse_mean": "to the held-out sequences' mean of each step",
-    "mse_one_step": "of the model's expected next pitch",
+    "mse_one_step": "of the next pitch, drawn after real ones",
 }
 
 

@@ -104,7 +104,7 @@ def entropy(policy: Policy, num: int, seed: int) -> Likelihood:
 
 @torch.no_grad()
 def one_step_error(policy: Policy, corpus: inputs.Corpus, heldout: Keys, data: Path) -> float:
-    """Return the mean squared error of the policy's expected next pitch, in squared keys.
+    """Return the mean squared error of the policy's next pitch after real ones, in squared keys.
 
     Args:
         heldout: the keys of *corpus*'s held-out sequences.

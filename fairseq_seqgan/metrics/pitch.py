@@ -50,10 +50,11 @@ def to_mean(tunes: Tunes, references: Tunes) -> np.ndarray:
 
 
 def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
-    """Return the squared error of the model's expected next pitch in every step of real tunes.
+    """Return the squared error to expect of a pitch that the model draws in a step of real tunes.
 
-    That is (sum_v p(v) pitch(v) - key)^2, given the real steps before; silence stands for the key
-    that is held. What is no pitch and no silence (the end) is left out, and the rest scaled up.
+    That is sum_v p(v) (pitch(v) - key)^2, given the real steps before: exact, nothing is drawn.
+    Silence stands for the key that is held. What is no pitch and no silence (the end) is left out,
+    and the rest scaled up.
 
     Args:
         probs: (B, T, V), the model's for the step after the real ones before.
@@ -70,9 +71,11 @@ def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
     probs = probs.double()
     heard = probs @ sounding.double()
     silent = torch.where(before > 0, probs @ (pitches == 0).double(), 0.0)
-    expected = probs @ torch.where(sounding, pitches, 0.0) + silent * before
+    pitches = torch.where(sounding, pitches, 0.0)
+    mean = (probs @ pitches + silent * before) / (heard + silent)
+    square = (probs @ pitches.square() + silent * before.square()) / (heard + silent)
     counted = (latest >= 0) & (keys >= 0)
-    return (expected / (heard + silent) - due).square()[counted]
+    return (square - 2 * mean * due + due.square())[counted]
 
 
 def _by_length(

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .series import AXES, METRICS, Curve, Curves
+from .series import AXES, Curve, Curves
 from .style import GRID, INK, colours, figure, png, styled
 
 LABELS = {
@@ -24,13 +24,14 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
     """
     sides = [side for side in (curves.pretraining, curves.fine_tuning) if side]
     with styled():
-        picture = figure(11 if len(sides) > 1 else 7.5, 8.6)
+        height = 8.6 if len(curves.metrics) > 1 else 5
+        picture = figure(11 if len(sides) > 1 else 7.5, height)
         axes = picture.subplots(
-            len(METRICS), max(1, len(sides)), sharex="col", sharey="row", squeeze=False
+            len(curves.metrics), max(1, len(sides)), sharex="col", sharey="row", squeeze=False
         )
         picture.get_layout_engine().set(wspace=0.01, hspace=0.02)
         colour = colours(curve.name for side in sides for curve in side)
-        for row, metric in zip(axes, METRICS, strict=True):
+        for row, metric in zip(axes, curves.metrics, strict=True):
             for axis, side in zip(row, sides, strict=False):
                 for curve in side:
                     _line(axis, curve, metric, colour[curve.name])

@@ -20,6 +20,7 @@ def as_json(collection: Collection, rows: list[Row], reference: Row | None) -> d
         "format": 1,
         "oracle": collection.oracle,
         "authors_oracle": collection.oracle == AUTHORS_ORACLE,
+        **({} if collection.oracle else {"score": collection.score}),
         "vocab_size": collection.vocab_size,
         "tested_against": None if reference is None else reference.system.name,
         "rows": [_row(row) for row in rows],

@@ -1,19 +1,59 @@
-"""``frontier.png``: NLL_oracle against held-out NLL, one point a system.
+"""``frontier.png``: quality against coverage, one point a system.
 
-Quality at the price of coverage is cheap: a lower temperature buys it from MLE without training.
-That sweep is a line; a system is better than it only on its lower left.
+With an oracle NLL_oracle against held-out NLL, without one BLEU against backward BLEU. Quality at
+the price of coverage is cheap: a lower temperature buys it from MLE without training. That sweep is
+a line; a system is better than it only beyond it: on its lower left with an oracle, on its upper
+right without.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from matplotlib.axes import Axes
 
+from .columns import BLEU
 from .rows import Row
 from .runs import BEST
 from .style import GRID, INK, ORACLE, colours, figure, png, styled
 
-X, Y = "nll", "nll_oracle"
-_MARKERS = {"system": "o", "baseline": "s", "control": "^"}
+_MARKERS = {"system": "o", "baseline": "s", "control": "^", "real": "*"}
+
+
+class Plane(NamedTuple):
+    """What the picture shows."""
+
+    x: str  # the column across
+    y: str  # the column up
+    x_label: str
+    y_label: str
+    whole: str  # what the left half is called
+    empty: str  # what is said if there is no point
+
+
+_ORACLE_PLANE = Plane(
+    "nll", "nll_oracle", "held-out NLL (nats per token)",
+    "NLL_oracle of the samples (nats per token)", "with the oracle", "no run has a held-out NLL",
+)  # fmt: skip
+
+
+def plane(rows: list[Row]) -> Plane:
+    """Return what to draw of *rows*; BLEU of the largest order that has a backward BLEU, too."""
+    if "oracle" in rows[0].runs[0].about:
+        return _ORACLE_PLANE
+    stated = {name for row in rows for name in row.metrics}
+    orders = [
+        int(found[2])
+        for found in map(BLEU.fullmatch, stated)
+        if found and found[3] == "sentence" and f"backward_{found[0]}" in stated
+    ]
+    n = max(orders, default=0)
+    return Plane(
+        f"backward_bleu{n}_sentence", f"bleu{n}_sentence",
+        f"coverage: backward BLEU-{n} (mean of held-out sentences)",
+        f"quality: BLEU-{n} (mean of sampled sentences)",
+        "all temperatures; better is up and right", "no run has BLEU and backward BLEU",
+    )  # fmt: skip
 
 
 def draw(rows: list[Row], entropy: float | None) -> bytes:
@@ -22,7 +62,10 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
     Args:
         entropy: the oracle's, in nats per token: where a perfect model would be, on both axes.
     """
-    points = [row for row in rows if row.kind != "oracle" and X in row.metrics]
+    shown = plane(rows)
+    points = [
+        row for row in rows if row.kind != "oracle" and {shown.x, shown.y} <= row.metrics.keys()
+    ]
     near = [row for row in points if row.system.temperature == 1.0]
     with styled():
         picture = figure(13, 6.6)
@@ -30,16 +73,18 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
         picture.get_layout_engine().set(wspace=0.05)
         colour = colours(row.system.name for row in rows)
         for axis in (whole, close):
-            _sweeps(axis, points, colour)
+            _sweeps(axis, points, colour, shown)
             for row in near:
-                _point(axis, row, colour[row.system.name])
-            _finish(axis)
+                _point(axis, row, colour[row.system.name], shown)
+            _finish(axis, shown)
         if entropy is not None:
             _oracle(whole, entropy)
         whole.margins(x=0.12)  # for the temperatures beside the points
-        whole.set_title("with the oracle", fontsize=11)
+        whole.set_title(shown.whole, fontsize=11)
         close.set_title("the same, enlarged", fontsize=11)
-        _enlarge(close, near)
+        # Without a held-out NLL it is no model, and may be far away: random words.
+        models = [row for row in near if "nll" in row.metrics]
+        _enlarge(close, models or near, shown)
         handles, labels = whole.get_legend_handles_labels()
         if handles:
             picture.legend(
@@ -47,11 +92,11 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
                 frameon=False,
             )  # fmt: skip
         else:
-            whole.set_title("no run has a held-out NLL", fontsize=11)
+            whole.set_title(shown.empty, fontsize=11)
         return png(picture)
 
 
-def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str]) -> None:
+def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str], shown: Plane) -> None:
     """Draw a system that was sampled at several temperatures as a line."""
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -60,7 +105,7 @@ def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str]) -> None:
         if len(sweep) < 2:
             continue
         sweep.sort(key=lambda row: -row.system.temperature)
-        x, y = ([row.metrics[metric].mean for row in sweep] for metric in (X, Y))
+        x, y = ([row.metrics[metric].mean for row in sweep] for metric in shown[:2])
         base = next((row.label for row in sweep if row.system.temperature == 1.0), name)
         style = {"color": colour[name], "lw": 1.4, "marker": ".", "ms": 7, "zorder": 1}
         axis.plot(x, y, label=f"{base} at lower temperatures T", **style)
@@ -72,9 +117,9 @@ def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str]) -> None:
                 )  # fmt: skip
 
 
-def _point(axis: Axes, row: Row, colour: str) -> None:
+def _point(axis: Axes, row: Row, colour: str, shown: Plane) -> None:
     """Draw a system, hollow if it was selected on validation, with bars of ± one deviation."""
-    x, y = row.metrics[X], row.metrics[Y]
+    x, y = row.metrics[shown.x], row.metrics[shown.y]
     chosen = row.system.selection == BEST
     axis.errorbar(
         x.mean, y.mean, xerr=x.sd, yerr=y.sd, ls="none", marker=_MARKERS[row.kind], ms=8,
@@ -94,9 +139,9 @@ def _oracle(axis: Axes, entropy: float) -> None:
     )  # fmt: skip
 
 
-def _enlarge(axis: Axes, rows: list[Row]) -> None:
+def _enlarge(axis: Axes, rows: list[Row], shown: Plane) -> None:
     """Show the points of *rows* with a margin for their bars."""
-    for metric, limit in ((X, axis.set_xlim), (Y, axis.set_ylim)):
+    for metric, limit in ((shown.x, axis.set_xlim), (shown.y, axis.set_ylim)):
         ends = [
             summary.mean + sign * (summary.sd or 0.0)
             for summary in (row.metrics[metric] for row in rows)
@@ -107,9 +152,9 @@ def _enlarge(axis: Axes, rows: list[Row]) -> None:
             limit(min(ends) - margin, max(ends) + margin)
 
 
-def _finish(axis: Axes) -> None:
-    axis.set_xlabel("held-out NLL (nats per token)", color=INK)
-    axis.set_ylabel("NLL_oracle of the samples (nats per token)", color=INK)
+def _finish(axis: Axes, shown: Plane) -> None:
+    axis.set_xlabel(shown.x_label, color=INK)
+    axis.set_ylabel(shown.y_label, color=INK)
     axis.grid(color=GRID)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)

@@ -12,9 +12,8 @@ import numpy as np
 
 from ..errors import InputError
 from ..metrics.significance import Welch, welch
+from . import columns
 from .runs import KINDS, LAST, Collection, Run, System
-
-METRICS = ("nll_oracle", "nll", "entropy", "self_bleu", "copied_samples", "copied_4grams")
 
 # The sha256 of the oracle.npz that preprocess/oracle.py makes of the authors' parameter file, and
 # what the paper's Table 1 states for it, in nats per token.
@@ -42,7 +41,7 @@ class Row:
 
     system: System
     runs: list[Run]  # by seed
-    metrics: dict[str, Summary]  # those of METRICS that every run has
+    metrics: dict[str, Summary]  # by column, those that every run has
     over_samples: Welch | None = None  # against the reference: over all S x M scores
     over_seeds: Welch | None = None  # against the reference: over the S means
 
@@ -70,7 +69,7 @@ class Row:
     def paper(self) -> float | None:
         """The NLL_oracle of the paper's Table 1, where it can be compared with."""
         plain = self.system.selection == LAST and self.system.temperature == 1.0
-        same = self.runs[0].about["oracle"] == AUTHORS_ORACLE
+        same = self.runs[0].about.get("oracle") == AUTHORS_ORACLE
         return TABLE_1.get(self.system.name) if plain and same else None
 
 
@@ -94,7 +93,7 @@ def make_rows(collection: Collection, reference: str) -> list[Row]:
         for row in rows:
             if row is not against:
                 row.over_samples = welch(_scores(row), _scores(against))
-                means = (r.metrics["nll_oracle"].values for r in (row, against))
+                means = (r.metrics[collection.score].values for r in (row, against))
                 row.over_seeds = welch(*means)
     return rows
 
@@ -107,15 +106,20 @@ def find(rows: list[Row], name: str) -> Row | None:
 def _make_row(system: System, runs: list[Run]) -> Row:
     runs = sorted(runs, key=lambda run: run.about["seed"])
     summaries = {}
-    for name in METRICS:
-        try:
-            values = [run.metric(name) for run in runs]
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{runs[0].folder}: {name} is no number ({error})") from error
+    stated = {name for run in runs for name in run.metrics}
+    for name in columns.order(stated | {"nll", "entropy"}):  # the oracle states them otherwise
+        values = [_number(run, name) for run in runs]
         if None not in values:
             sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
             summaries[name] = Summary(float(np.mean(values)), sd, tuple(values))
     return Row(system, runs, summaries)
+
+
+def _number(run: Run, name: str) -> float | None:
+    try:
+        return run.metric(name)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{run.folder}: {name} is no number ({error})") from error
 
 
 def _order(row: Row) -> tuple:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,17 +19,20 @@ from .training_log import Record, validations
 
 FORMAT = 1
 ABOUT, METRICS, SCORES, LOG = "run.json", "metrics.json", "scores.npz", "train.log"
-KINDS = ("oracle", "baseline", "system", "control")
+KINDS = ("oracle", "real", "baseline", "system", "control")
 LAST, BEST = "last", "best-on-validation"
 SELECTIONS = (LAST, BEST)
-_TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token
+_TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token or of BLEU
+NLL_ORACLE = "nll_oracle"
+_SENTENCE_BLEU = re.compile(r"bleu([1-9][0-9]*)_sentence")
 
 # What run.json must say, and may say.
 _NEEDED = {
     "format": int, "system": str, "label": str, "kind": str, "selection": str, "seed": int,
-    "oracle": str, "vocab_size": int,
+    "vocab_size": int,
 }  # fmt: skip
 _OPTIONAL = {
+    "oracle": str, "data": str,
     "temperature": (int, float), "position": int, "training": dict, "commands": list,
     "hardware": str, "date": str, "commit": str, "wall_seconds": (int, float), "attempts": int,
 }  # fmt: skip
@@ -49,7 +53,8 @@ class Run:
     folder: Path
     about: dict[str, Any]  # run.json
     metrics: dict[str, Any]  # metrics.json
-    scores: np.ndarray  # (M,) NLL_oracle of every sample, nats per token
+    score: str  # what the scores are: nll_oracle, or bleuN_sentence without an oracle
+    scores: np.ndarray  # (M,) of every sample; NLL_oracle in nats per token
     curve: list[Record] | None = None  # its validations, if the run holds a training's log
 
     @property
@@ -65,7 +70,7 @@ class Run:
         The oracle is its own model: its held-out NLL is ``oracle_nll``, and the NLL_oracle of its
         samples is its entropy.
         """
-        if name == "nll_oracle":
+        if name == self.score:
             return float(self.scores.mean())
         if self.about["kind"] == "oracle":
             name = {"nll": "oracle_nll", "entropy": "nll_oracle"}.get(name, name)
@@ -82,9 +87,14 @@ class Collection:
     missing_logs: list[str] = field(default_factory=list)  # folder's name / file
 
     @property
-    def oracle(self) -> str:
-        """The oracle's sha256, one for all runs."""
-        return self.runs[0].about["oracle"]
+    def oracle(self) -> str | None:
+        """The oracle's sha256, one for all runs; None: there is none."""
+        return self.runs[0].about.get("oracle")
+
+    @property
+    def score(self) -> str:
+        """What every sample's score is, one for all runs."""
+        return self.runs[0].score
 
     @property
     def vocab_size(self) -> int:
@@ -149,6 +159,8 @@ def _read(folder: Path, num_samples: int | None) -> Run:
     if not (folder / ABOUT).is_file():
         raise _IncompleteError(f"there is no {ABOUT}")
     about = _read_json(folder / ABOUT)
+    if about.get("oracle") is None:
+        about.pop("oracle", None)
     _check_about(folder / ABOUT, about)
     if about.get("finished") is not True:
         raise _IncompleteError(f"{ABOUT} does not say that it finished")
@@ -159,18 +171,19 @@ def _read(folder: Path, num_samples: int | None) -> Run:
     for name, value in metrics.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{folder / METRICS}: {name} is {value}")
-    scores = _read_scores(folder / SCORES)
-    stated = metrics.get("nll_oracle")
+    score, scores = _read_scores(folder / SCORES, "oracle" in about)
+    stated = metrics.get(score)
     if not isinstance(stated, float) or abs(scores.mean() - stated) > _TOLERANCE:
         raise InputError(
-            f"{folder}: the mean of {SCORES}, {scores.mean():.4f}, is not the nll_oracle of "
+            f"{folder}: the mean of {SCORES}, {scores.mean():.4f}, is not the {score} of "
             f"{METRICS}, {stated}"
         )
-    if num_samples is not None and len(scores) < num_samples:
+    # There are only so many real sequences.
+    if num_samples is not None and len(scores) < num_samples and about["kind"] != "real":
         raise InputError(
             f"{folder / SCORES}: {len(scores)} samples, --num-samples asks for {num_samples}"
         )
-    return Run(folder, about, metrics, scores[:num_samples])
+    return Run(folder, about, metrics, score, scores[:num_samples])
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -195,31 +208,62 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
     for name, allowed in (("kind", KINDS), ("selection", SELECTIONS)):
         if about[name] not in allowed:
             raise InputError(f"{path}: {name} is '{about[name]}', not one of {', '.join(allowed)}")
+    if about["kind"] == "oracle" and "oracle" not in about:
+        raise InputError(f"{path}: kind is 'oracle', and it does not say 'oracle'")
 
 
-def _read_scores(path: Path) -> np.ndarray:
-    """Return the array ``nll_oracle`` of *path*, float64 (M,)."""
+def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
+    """Return an array of *path* and its name, float64 (M,).
+
+    ``nll_oracle`` with an oracle, else ``bleuN_sentence`` of the largest N.
+    """
+    wanted = NLL_ORACLE if oracle else "bleuN_sentence"
     try:
         with np.load(path, allow_pickle=False) as file:
-            scores = np.asarray(file["nll_oracle"], dtype=np.float64)
+            name = wanted if oracle else _largest(file.files)
+            scores = None if name is None else np.asarray(file[name], dtype=np.float64)
     except Exception as error:  # damaged bytes can fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not readable ({reason})") from error
+    if scores is None:
+        raise InputError(f"{path}: holds no {wanted}, and {path.with_name(ABOUT)} names no oracle")
     if scores.ndim != 1 or len(scores) == 0 or not np.isfinite(scores).all():
-        raise InputError(f"{path}: nll_oracle is not a list of finite numbers")
-    return scores
+        raise InputError(f"{path}: {name} is not a list of finite numbers")
+    return name, scores
+
+
+def _largest(names: list[str]) -> str | None:
+    """Return the ``bleuN_sentence`` of the largest N."""
+    orders = [int(found[1]) for found in map(_SENTENCE_BLEU.fullmatch, names) if found]
+    return f"bleu{max(orders)}_sentence" if orders else None
+
+
+_SHARED = ("oracle (sha256)", "vocabulary", "data", "held-out split", "held-out sequences", "score")
+
+
+def _shared(run: Run) -> tuple:
+    """Return what all runs of a report have in common; without an oracle, the held-out data too."""
+    about = run.about.get("oracle"), run.about["vocab_size"], run.about.get("data")
+    held = ("heldout_split", "heldout_sequences")
+    real = (run.metrics.get(key) if about[0] is None else None for key in held)
+    return *about, *real, run.score
 
 
 def _check_together(runs: list[Run]) -> None:
     """Refuse runs that must not stand in one table."""
     first = runs[0]
-    names = {"oracle": "oracle (sha256)", "vocab_size": "vocabulary"}
-    for key, what in names.items():
-        for run in runs:
-            if run.about[key] != first.about[key]:
+    for run in runs:
+        if ("oracle" in run.about) != ("oracle" in first.about):
+            pair = (first, run) if "oracle" in first.about else (run, first)
+            raise InputError(
+                f"{pair[0].folder} has an oracle, {pair[1].folder} has none; they cannot be "
+                "compared"
+            )
+        for what, own, other in zip(_SHARED, _shared(run), _shared(first), strict=True):
+            if own != other:
                 raise InputError(
                     f"{first.folder} and {run.folder} have different values of {what}: "
-                    f"{first.about[key]} and {run.about[key]}; they cannot be compared"
+                    f"{other} and {own}; they cannot be compared"
                 )
     seen: dict[tuple, Run] = {}
     for run in runs:

@@ -18,7 +18,6 @@ from .training_log import Record, best
 UPDATES, ROUNDS = "updates", "rounds"
 AXES = {UPDATES: "updates of G", ROUNDS: "rounds"}
 PRETRAINING, FINE_TUNING = "pre-training", "fine-tuning"
-METRICS = ("nll_oracle", "nll")
 
 
 @dataclass
@@ -41,6 +40,7 @@ class Curves:
     fine_tuning: list[Curve]
     ends: list[float]  # epochs of the checkpoints that fine-tuning started from, rising
     axis: str  # of fine-tuning
+    metrics: tuple[str, ...] = ("nll_oracle", "nll")  # every line has them
 
 
 def make_curves(rows: list[Row], axis: str) -> Curves:
@@ -50,6 +50,8 @@ def make_curves(rows: list[Row], axis: str) -> Curves:
         InputError: a run's ``training`` is malformed; the message names it.
     """
     found = Curves([], [], [], axis)
+    if rows and "oracle" not in rows[0].runs[0].about:
+        found.metrics = ("nll",)
     ends = set()
     for row in rows:
         runs = [run for run in row.runs if run.curve]
@@ -57,14 +59,14 @@ def make_curves(rows: list[Row], axis: str) -> Curves:
             continue
         if _phase(runs[0]) == PRETRAINING:
             points = [[(r["epoch"], r) for r in run.curve] for run in runs]
-            found.pretraining.append(_join(row, points))
+            found.pretraining.append(_join(row, points, found.metrics))
             continue
         points = []
         for run in runs:
             start = _start(run, rows)
             ends |= {start["epoch"]} if start else set()
             points.append(([(0.0, start)] if start else []) + _fine_tuning(run, axis))
-        found.fine_tuning.append(_join(row, points))
+        found.fine_tuning.append(_join(row, points, found.metrics))
     found.ends = sorted(ends)
     return found
 
@@ -112,14 +114,14 @@ def _fine_tuning(run: Run, axis: str) -> list[tuple[float, Record]]:
     return points
 
 
-def _join(row: Row, seeds: list[list[tuple[float, Record]]]) -> Curve:
+def _join(row: Row, seeds: list[list[tuple[float, Record]]], metrics: tuple[str, ...]) -> Curve:
     """Take the seeds together where all of them have a point and every metric."""
     tables = [
-        {x: record for x, record in points if all(name in record for name in METRICS)}
+        {x: record for x, record in points if all(name in record for name in metrics)}
         for points in seeds
     ]
     xs = sorted(set.intersection(*(set(table) for table in tables)))
-    values = {m: np.array([[t[x][m] for x in xs] for t in tables]) for m in METRICS}
+    values = {m: np.array([[t[x][m] for x in xs] for t in tables]) for m in metrics}
     sd = {m: v.std(axis=0, ddof=1) for m, v in values.items()} if len(tables) > 1 else None
     mean = {m: v.mean(axis=0) for m, v in values.items()}
     return Curve(row.label, row.system.name, row.kind, np.array(xs), mean, sd)

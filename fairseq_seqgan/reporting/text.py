@@ -5,18 +5,10 @@ from __future__ import annotations
 from tabulate import tabulate
 
 from ..metrics.significance import Welch
+from . import columns
 from .rows import AUTHORS_ORACLE, Row, Summary
 from .runs import BEST, Collection
 
-# Metric: (title, decimals); shares in percent.
-COLUMNS = {
-    "nll_oracle": ("NLL_oracle", 3),
-    "nll": ("held-out NLL", 3),
-    "entropy": ("entropy", 3),
-    "self_bleu": ("self-BLEU", 3),
-    "copied_samples": ("copied samples (%)", 2),
-    "copied_4grams": ("copied 4-grams (%)", 2),
-}
 NONE = "–"
 
 
@@ -40,10 +32,10 @@ def markdown(collection: Collection, rows: list[Row], reference: Row | None, nam
 
 def results(rows: list[Row]) -> str:
     """Return the table of all metrics, mean ± standard deviation over seeds."""
-    names = [name for name in COLUMNS if any(name in row.metrics for row in rows)]
+    names = _columns(rows)
     paper = any(row.paper for row in rows)
     headers = ["system", "kind", "checkpoint", "seeds", "samples"]
-    headers += [COLUMNS[name][0] for name in names] + ["the paper's NLL_oracle"] * paper
+    headers += [columns.column(name).title for name in names] + ["the paper's NLL_oracle"] * paper
     lines = []
     for row in rows:
         line = [row.label, row.kind, _checkpoint(row), str(len(row.runs)), f"{row.samples:,}"]
@@ -53,25 +45,38 @@ def results(rows: list[Row]) -> str:
     return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
 
 
+def _columns(rows: list[Row]) -> list[str]:
+    return columns.order(name for row in rows for name in row.metrics)
+
+
 def tests(rows: list[Row], reference: Row) -> str:
     """Return the table of the t-tests against *reference*."""
-    base = reference.metrics["nll_oracle"].mean
+    score = reference.runs[0].score
+    shown = columns.column(score)
+    base = reference.metrics[score].mean
     headers = [
-        "system", "checkpoint", f"NLL_oracle − {reference.label}'s",
+        "system", "checkpoint", f"{shown.title} − {reference.label}'s",
         "over samples: t (df)", "p", "over seeds: t (df)", "p",
     ]  # fmt: skip
     lines = []
     for row in rows:
         if row is reference:
             continue
-        difference = row.metrics["nll_oracle"].mean - base
+        difference = row.metrics[score].mean - base
         tested = [text for test in (row.over_samples, row.over_seeds) for text in _test(test)]
-        lines.append([row.label, _checkpoint(row), f"{difference:+.3f}", *tested])
+        lines.append([row.label, _checkpoint(row), f"{difference:+.{shown.decimals}f}", *tested])
     align = ["left"] * 2 + ["right"] * 5
     return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
 
 
 def _about(collection: Collection) -> str:
+    if collection.oracle is None:
+        data = collection.runs[0].about.get("data")
+        return (
+            f"{len(collection.runs)} runs on data without an oracle, with "
+            f"{collection.vocab_size:,} words{f', `{data}`' if data else ''}. NLLs and entropies "
+            "are in nats per token; lower NLLs are better."
+        )
     owner = " (the authors' oracle)" if collection.oracle == AUTHORS_ORACLE else ""
     return (
         f"{len(collection.runs)} runs on data of one oracle{owner} with {collection.vocab_size:,} "
@@ -81,10 +86,15 @@ def _about(collection: Collection) -> str:
 
 
 def _notes(rows: list[Row]) -> str:
+    names = _columns(rows)
     lines = [
         "NLL_oracle says how likely the oracle finds the samples, held-out NLL how well the model "
         "covers real data. A system that draws a few likely sequences over and over has a low "
-        "NLL_oracle: read it with the held-out NLL, the entropy and the controls beside it.",
+        "NLL_oracle: read it with the held-out NLL, the entropy and the controls beside it."
+        if "nll_oracle" in names
+        else "Held-out NLL says how well the model covers real data, entropy how diverse it is. "
+        "BLEU alone says little: a lower temperature raises it at the price of coverage.",
+        *columns.notes(names),
         "`last` is the checkpoint after the last update, and the result. *Selected on validation* "
         "is the best of many checkpoints by a validation metric, so it is no result.",
     ]
@@ -101,6 +111,14 @@ def _notes(rows: list[Row]) -> str:
     signatures = {run.metrics.get("self_bleu_signature") for row in rows for run in row.runs}
     for signature in sorted(filter(None, signatures)):
         lines.append(f"Self-BLEU: `{signature}`.")
+    for name in names:
+        if name.endswith("_sentence"):
+            key = name.replace("_sentence", "_signature")
+            made = {run.metrics.get(key) for row in rows for run in row.runs} - {None}
+            title = columns.column(name).title.split(",")[0]
+            lines += [
+                f"{title[0].upper()}{title[1:]}: `{signature}`." for signature in sorted(made)
+            ]
     if any(row.paper for row in rows):
         lines.append(
             "The paper's numbers are those of its Table 1, for orientation: other code, other "
@@ -110,8 +128,11 @@ def _notes(rows: list[Row]) -> str:
 
 
 def _test_notes(rows: list[Row], reference: Row) -> str:
+    score = reference.runs[0].score
+    title = columns.column(score).title.removesuffix(", sentence")
+    what = title if score == "nll_oracle" else f"the samples' sentence {title}"
     lines = [
-        "Welch's t-test, two-sided (`scipy.stats.ttest_ind`, `equal_var=False`) of NLL_oracle.",
+        f"Welch's t-test, two-sided (`scipy.stats.ttest_ind`, `equal_var=False`) of {what}.",
         "**Over samples**, as in the paper: every sample's score is an observation, those of all "
         "seeds together. It says whether these trained models differ; with many samples any two "
         "trainings do, two of the same method included.",
@@ -161,14 +182,13 @@ def _checkpoint(row: Row) -> str:
     """Return which checkpoint a row is about; what has no model has no held-out NLL either."""
     if row.system.selection == BEST:
         return "selected on validation"
-    return NONE if row.kind == "oracle" or "nll" not in row.metrics else "last"
+    return NONE if row.kind in ("oracle", "real") or "nll" not in row.metrics else "last"
 
 
 def _show(name: str, summary: Summary | None) -> str:
     if summary is None:
         return NONE
-    decimals = COLUMNS[name][1]
-    scale = 100 if name.startswith("copied") else 1
+    _, decimals, scale, _ = columns.column(name)
     text = f"{scale * summary.mean:.{decimals}f}"
     return text if summary.sd is None else f"{text} ± {scale * summary.sd:.{decimals}f}"
 
