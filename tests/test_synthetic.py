@@ -3,7 +3,6 @@
 import fcntl
 import json
 import os
-import signal
 import subprocess
 import sys
 import zipfile
@@ -12,9 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import run_sh
 import yaml
 from commands import PLUGIN, REPO
 from fairseq import options
+from run_sh import finish, kill_at, write
 
 SYNTHETIC = REPO / "examples" / "synthetic"
 PRESETS = sorted(path.stem for path in SYNTHETIC.glob("*.yaml"))
@@ -54,47 +55,11 @@ def tiny(systems: list[str]) -> dict:
 
 
 def start(recipe: Path | str, *arguments, **environment: str) -> subprocess.Popen:
-    """Start run.sh in a process group of its own, as from a shell."""
-    command = [str(SYNTHETIC / "run.sh"), str(recipe), *map(str, arguments)]
-    own = {"PYTHON": sys.executable, "PYTHONPATH": str(REPO)}
-    return subprocess.Popen(
-        command, env=os.environ | own | environment, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-
-
-def finish(process: subprocess.Popen) -> str:
-    """Wait for run.sh; return what it printed."""
-    out, err = process.communicate(timeout=900)
-    assert process.returncode == 0, out[-3000:] + err[-3000:]
-    return out
-
-
-def kill_at(process: subprocess.Popen, words: str) -> list[str]:
-    """Kill everything, as a power cut would, when a line of the output holds *words*."""
-    seen = []
-    for line in process.stdout:
-        seen.append(line)
-        if words in line:
-            os.killpg(process.pid, signal.SIGKILL)
-            break
-    process.communicate(timeout=60)
-    assert process.returncode == -signal.SIGKILL, "".join(seen)
-    return seen
+    return run_sh.start(SYNTHETIC / "run.sh", recipe, *arguments, **environment)
 
 
 def refused(*arguments, **environment: str) -> str:
-    """Return the one line that run.sh ends with."""
-    process = start(*arguments, **environment)
-    _, err = process.communicate(timeout=120)
-    assert process.returncode == 1, err
-    assert err.startswith("error: ") and err.count("\n") == 1, err
-    return err
-
-
-def write(path: Path, recipe: dict) -> Path:
-    path.write_text(yaml.safe_dump(recipe, sort_keys=False))
-    return path
+    return run_sh.refused(SYNTHETIC / "run.sh", *arguments, **environment)
 
 
 # --- an interrupted experiment goes on
@@ -410,7 +375,7 @@ def test_refuses_a_second_run_in_the_same_folder(tmp_path):
 def test_a_checkpoint_that_was_cut_off_is_replaced_by_its_source(tmp_path):
     code = (
         "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']\n"
-        "from pathlib import Path; from steps import repair; repair(Path(sys.argv[2]))\n"
+        "from pathlib import Path; from common.steps import repair; repair(Path(sys.argv[2]))\n"
     )
 
     def repair(folder):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 
 from .recipe import ROOT
@@ -37,6 +38,8 @@ def _when(record: Record, pretrain: int | None) -> str:
 def _metrics(record: Record) -> str:
     """Return the NLLs in nats per token, and D's AUCs."""
     found = [f"{title} {record[name]:.3f}" for name, title in TITLES.items() if name in record]
+    if not found:  # MLE on data without an oracle logs only fairseq's loss, in bits
+        found = [f"held-out loss {record['loss'] * math.log(2):.3f}"]
     text = ", ".join(found) + " nats/token"
     if "d_auc_train" in record:
         text += (

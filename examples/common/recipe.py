@@ -63,7 +63,7 @@ def program(name: str, module: str) -> list[str]:
 def options(*sections: dict[str, Any]) -> list[str]:
     """Return *sections* of a recipe as options of a command; the last to name one decides.
 
-    ``true`` is an option without a value, ``false`` leaves it out.
+    ``true`` is an option without a value, ``false`` leaves it out, a list is several values.
     """
     merged: dict[str, Any] = {}
     for section in sections:
@@ -71,5 +71,6 @@ def options(*sections: dict[str, Any]) -> list[str]:
     words = []
     for name, value in merged.items():
         if value is not False:
-            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+            values = value if isinstance(value, list) else [] if value is True else [value]
+            words += [f"--{name}", *map(str, values)]
     return words

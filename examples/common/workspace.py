@@ -38,6 +38,7 @@ class Step:
         prepare: called before the command is run; returns whether it has to be.
         finish: called after the command succeeded.
         always: it is run again although it was finished.
+        clear: the last line that it writes on failing says all there is to say.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Step:
     prepare: Callable[[], bool] = lambda: True
     finish: Callable[[], None] = lambda: None
     always: bool = False
+    clear: bool = False
 
 
 class Workspace:
@@ -155,6 +157,8 @@ class Workspace:
                 raise
         if process.returncode:
             lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
+            if step.clear and lines and lines[-1].startswith("error: "):
+                raise ExperimentError(f"{step.title}: {lines[-1].removeprefix('error: ')}")
             raise ExperimentError(
                 f"{step.title}: the command failed with status {process.returncode}; its log "
                 f"{log_path} ends with\n" + "\n".join(f"  | {line[:WIDTH]}" for line in lines)

@@ -2,78 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from common.console import ExperimentError
 from common.recipe import Recipe, need_whole, read
+from common.systems import System, parse, variants
+
+__all__ = ["ORACLE", "load", "variants"]
 
 SECTIONS = ("environment", "experiment", "device", "data", "samples", "options", "systems")
 OPTIONAL = ("evaluation", "report")
 NEEDED = {"experiment": ("seeds", "data-seed"), "data": ("length",), "samples": ("num-samples",)}
-
-LAST, BEST = "last", "best"
-CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
-KINDS = ("oracle", "baseline", "system", "control")
-_KEYS = {
-    "label", "kind", "random", "train", "from", "updates-of", "checkpoints", "sweep",
-}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Start:
-    """The checkpoint that a training begins with."""
-
-    system: str
-    checkpoint: str
-
-
-@dataclass(frozen=True)
-class System:
-    """One entry of the recipe's ``systems``."""
-
-    name: str
-    label: str
-    kind: str
-    random: str | None  # uniform or unigram: drawn without a model
-    options: dict[str, Any] | None  # of fairseq-train, if it is trained
-    start: Start | None
-    updates_of: str | None  # the training whose updates of G are the number of its updates
-    checkpoints: tuple[str, ...]
-    sweep: tuple[str, tuple[float, ...]] | None  # a checkpoint and the temperatures
-
-    @property
-    def adversarial(self) -> bool:
-        """Whether its training plays the rounds of Algorithm 1."""
-        return self.options is not None and self.options.get("criterion") == "seqgan"
-
-
-@dataclass(frozen=True)
-class Variant:
-    """What one run folder is about, but for the seed: a checkpoint at a temperature."""
-
-    system: System
-    checkpoint: str
-    temperature: float
-    position: int  # of its row in the report
-
-    @property
-    def plain(self) -> bool:
-        """Whether it is the training's result: its last checkpoint as it is."""
-        return self.checkpoint == LAST and self.temperature == 1.0
-
-    @property
-    def label(self) -> str:
-        """What the report calls it."""
-        at = "" if self.temperature == 1.0 else f", T = {self.temperature:g}"
-        return self.system.label + at
-
-    def folder(self, seed: int) -> str:
-        """Return the name of its run folder."""
-        name = self.system.name + ("-best" if self.checkpoint == BEST else "")
-        at = "" if self.temperature == 1.0 else f"-t{self.temperature:g}"
-        return f"{name}{at}-seed{seed}"
+ORACLE = "oracle"  # the kind of the oracle's own row
 
 
 def load(path: Path) -> tuple[Recipe, list[System]]:
@@ -85,75 +24,4 @@ def load(path: Path) -> tuple[Recipe, list[System]]:
     recipe = read(path, SECTIONS, OPTIONAL)
     for section, names in NEEDED.items():
         need_whole(path, recipe, section, names)
-    systems: dict[str, System] = {}
-    for name, entry in recipe["systems"].items():
-        try:
-            systems[name] = _system(recipe, name, entry, systems)
-        except (TypeError, ValueError, AttributeError, KeyError) as error:
-            reason = error.args[0] if error.args else type(error).__name__
-            raise ExperimentError(f"{path}: systems: {name}: {reason}") from error
-    return recipe, list(systems.values())
-
-
-def variants(systems: list[System]) -> list[Variant]:
-    """Return the rows of the report."""
-    found: list[tuple[System, str, float]] = []
-    for system in systems:
-        found += [(system, checkpoint, 1.0) for checkpoint in system.checkpoints]
-        if system.sweep is not None:
-            found += [(system, system.sweep[0], float(t)) for t in system.sweep[1]]
-    return [Variant(*about, position) for position, about in enumerate(found)]
-
-
-def _system(recipe: Recipe, name: str, entry: dict, known: dict[str, System]) -> System:
-    """Return the system that *entry* describes; what it builds on is *known* already."""
-    unknown = sorted(set(entry) - _KEYS)
-    if unknown:
-        raise ValueError(f"'{unknown[0]}' is not one of {', '.join(sorted(_KEYS))}")
-    if entry["kind"] not in KINDS:
-        raise ValueError(f"kind '{entry['kind']}' is not one of {', '.join(KINDS)}")
-    options = None
-    if "train" in entry:
-        options = {}
-        for section in entry["train"]:
-            if section not in recipe["options"]:
-                raise ValueError(f"options has no '{section}'")
-            options |= recipe["options"][section]
-    elif entry["kind"] != "oracle" and "random" not in entry:
-        raise ValueError("says neither 'train' nor 'random'")
-    start = Start(*entry["from"].split("/")) if "from" in entry else None
-    for needed in (start.system if start else None, entry.get("updates-of")):
-        if needed is not None and (needed not in known or known[needed].options is None):
-            raise ValueError(f"builds on '{needed}', which is not trained before it")
-    adversarial = options is not None and options.get("criterion") == "seqgan"
-    if start is not None and not adversarial and "updates-of" not in entry:
-        raise ValueError("goes on with 'from', so it must say 'updates-of'")
-    if adversarial and not isinstance(options.get("pretrain-d-steps"), int):
-        raise ValueError("its options must state pretrain-d-steps as a whole number")
-    sweep = None
-    if "sweep" in entry:
-        sweep = entry["sweep"]["checkpoint"], tuple(entry["sweep"]["temperatures"])
-    checkpoints = tuple(entry.get("checkpoints", [LAST]))
-    others = [start.checkpoint] if start else []
-    others += [sweep[0]] if sweep else []
-    for checkpoint in (*checkpoints, *others):
-        if checkpoint not in CHECKPOINTS:
-            raise ValueError(f"checkpoint '{checkpoint}' is not one of {', '.join(CHECKPOINTS)}")
-    return System(
-        name, entry["label"], entry["kind"], entry.get("random"), options, start,
-        entry.get("updates-of"), checkpoints, sweep,
-    )  # fmt: skip
-
-
-def updates_of_g(system: System) -> int:
-    """Return the updates of G in an adversarial training.
-
-    Raises:
-        ExperimentError: the recipe states no rounds or no g-steps for it.
-    """
-    try:
-        return int(system.options["rounds"]) * int(system.options["g-steps"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise ExperimentError(
-            f"{system.name}: its options must state rounds and g-steps as whole numbers"
-        ) from error
+    return recipe, parse(path, recipe, ORACLE)

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from common.recipe import ROOT
+from .recipe import ROOT
 
 
 @cache

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-import machine
-from commands import Commands
-from common.files import read_json
-from common.workspace import Workspace
-from recipe import BEST, LAST, System, Variant
-
-SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
+from . import machine
+from .commands import Commands
+from .systems import SELECTIONS, System, Variant
+from .workspace import Workspace
 
 
 def identity(commands: Commands, variant: Variant, seed: int) -> dict[str, Any]:
@@ -27,8 +23,7 @@ def identity(commands: Commands, variant: Variant, seed: int) -> dict[str, Any]:
         "temperature": variant.temperature,
         "seed": seed,
         "position": variant.position,
-        "oracle": hashlib.sha256(commands.oracle.read_bytes()).hexdigest(),
-        "vocab_size": read_json(commands.data / "stats.json")["vocab_size"],
+        **commands.about_data(),
     }
     if variant.plain and system.options is not None:
         found["training"] = _training(commands, system)
@@ -50,7 +45,7 @@ def _training(commands: Commands, system: System) -> dict[str, Any]:
 
 def provenance(work: Workspace, commands: Commands, lines: dict[str, list[str]]) -> dict[str, Any]:
     """Return the commands *lines*, and what they were run on, when, and from which commit."""
-    places = {"DEST": commands.dest} | ({"ORACLE": commands.params} if commands.params else {})
+    places = commands.places()
     shown = [machine.portable(line, work.environment, places) for line in lines.values()]
     return {
         "commands": shown,

@@ -6,11 +6,11 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from about import identity, provenance
-from commands import Commands
-from common.files import extract, read_json, write, write_json
-from common.workspace import Step, Workspace
-from recipe import BEST, CHECKPOINTS, LAST, System, Variant
+from .about import identity, provenance
+from .commands import Commands
+from .files import extract, read_json, write, write_json
+from .systems import BEST, CHECKPOINTS, LAST, System, Variant
+from .workspace import Step, Workspace
 
 
 class Steps:
@@ -27,16 +27,16 @@ class Steps:
         return folder
 
     def data(self) -> Step:
-        """Make the oracle's data."""
-        data = self.commands.data
-        outputs = (data / "train.bin", self.commands.oracle, data / "stats.json")
+        """Make the data."""
+        outputs = self.commands.data_outputs()
         follow = lambda line: line.strip() if " tokens" in line else None  # noqa: E731
-        return Step("data", "oracle and its data", self.commands.make_data(), outputs, follow)
+        title, command = self.commands.data_title, self.commands.make_data()
+        return Step("data", title, command, outputs, follow, clear=True)
 
     def train(self, system: System, variants: list[Variant], seed: int) -> Step:
         """Train *system*; its run folders say from now on that they are not finished."""
         # Imported late: it imports torch, and a wrong option should be told at once.
-        from common.progress import show
+        from .progress import show
 
         def prepare() -> bool:
             for variant in variants:
@@ -57,10 +57,18 @@ class Steps:
     def _training_name(system: System, seed: int) -> str:
         return f"train-{system.name}-seed{seed}"
 
-    def samples(self, variant: Variant, seed: int) -> Step:
+    def measure(self, variant: Variant, seed: int) -> list[Step]:
+        """Draw the samples of *variant*, if it is drawn at all, and measure them."""
+        drawing = self._samples(variant, seed)
+        return [step for step in (drawing, self._evaluate(variant, seed)) if step is not None]
+
+    def _samples(self, variant: Variant, seed: int) -> Step | None:
         """Draw the samples of *variant*, one a line."""
-        output = self._samples_file(variant, seed)
-        command, raw = self.commands.samples(variant, seed, output)
+        output = self.samples_file(variant, seed)
+        drawing = self.commands.samples(variant, seed, output)
+        if drawing is None:
+            return None
+        command, raw = drawing
 
         def prepare() -> bool:
             if not (output.parent / "run.json").exists():
@@ -78,10 +86,10 @@ class Steps:
         name = f"samples-{variant.folder(seed)}"
         return Step(name, title, command, (output,), prepare=prepare, finish=finish)
 
-    def evaluate(self, variant: Variant, seed: int) -> Step:
+    def _evaluate(self, variant: Variant, seed: int) -> Step:
         """Measure the samples of *variant*, and its model."""
         folder = self.folder(variant, seed)
-        samples = self._samples_file(variant, seed)
+        samples = self.samples_file(variant, seed)
         command = self.commands.evaluate(variant, seed, samples, folder)
         outputs = (folder / "metrics.json", folder / "scores.npz")
         title = f"evaluating: {self._title(variant, seed)}"
@@ -98,7 +106,8 @@ class Steps:
             write(folder / "train.log", log.read_text(encoding="utf-8", errors="replace"))
         self._write_about(variant, seed, finished=True)
 
-    def _samples_file(self, variant: Variant, seed: int) -> Path:
+    def samples_file(self, variant: Variant, seed: int) -> Path:
+        """Return the file of samples, one a line."""
         return self.folder(variant, seed) / "samples.txt"
 
     @staticmethod
@@ -109,11 +118,10 @@ class Steps:
     def _write_about(self, variant: Variant, seed: int, finished: bool) -> None:
         """Write ``run.json``."""
         folder = self.folder(variant, seed)
-        samples, name = self._samples_file(variant, seed), variant.folder(seed)
-        own = {
-            f"samples-{name}": self.commands.samples(variant, seed, samples)[0],
-            f"metrics-{name}": self.commands.evaluate(variant, seed, samples, folder),
-        }
+        samples, name = self.samples_file(variant, seed), variant.folder(seed)
+        drawing = self.commands.samples(variant, seed, samples)
+        own = {} if drawing is None else {f"samples-{name}": drawing[0]}
+        own[f"metrics-{name}"] = self.commands.evaluate(variant, seed, samples, folder)
         before = {"data": self.commands.make_data()}
         if variant.system.options is not None:
             training = self._training_name(variant.system, seed)

@@ -5,19 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from common.files import read_json
+from .files import read_json
 
 
 def publish(dest: Path, folder: Path) -> None:
     """Copy what is worth keeping of the experiment in *dest* to *folder*, in place of what it has.
 
-    The report's four files, the ``run.json`` of every finished run, and the recipe.
+    The report, the ``run.json`` of every finished run, and the recipe.
     """
     temporary = folder.with_name(folder.name + ".new")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    for path in sorted((dest / "report").iterdir()):
-        shutil.copyfile(path, temporary / path.name)
+    shutil.copytree(dest / "report", temporary, copy_function=shutil.copyfile)
     for path in sorted((dest / "runs").glob("*/run.json")):
         if read_json(path)["finished"]:
             (temporary / "runs" / path.parent.name).mkdir(parents=True)

@@ -1,0 +1,117 @@
+"""The command lines of an experiment; ordinary commands, each printed before it runs."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar
+
+from .recipe import PLUGIN, Recipe, options, program
+from .systems import CHECKPOINTS, System, Variant, updates_of_g
+
+
+class Commands(ABC):
+    """The command lines for one folder; a subclass knows what the data are.
+
+    Args:
+        recipe: what the YAML file holds.
+        systems: by name.
+        dest: the experiment's folder, absolute.
+    """
+
+    data_title: ClassVar[str]  # what the user reads while the data are made
+
+    def __init__(self, recipe: Recipe, systems: dict[str, System], dest: Path) -> None:
+        self.recipe, self.systems, self.dest = recipe, systems, dest
+        self.data = dest / "data"
+        self.data_seed = recipe["experiment"]["data-seed"]
+        self.num_samples = recipe["samples"]["num-samples"]
+
+    @abstractmethod
+    def make_data(self) -> list[str]:
+        """Make the data, whole or not at all."""
+
+    @abstractmethod
+    def data_outputs(self) -> tuple[Path, ...]:
+        """Return files that are there once the data are made."""
+
+    @abstractmethod
+    def about_data(self) -> dict[str, Any]:
+        """Return what ``run.json`` says of the data: runs that differ in it do not compare."""
+
+    @abstractmethod
+    def places(self) -> dict[str, Path]:
+        """Return files and folders by what stands for them in published command lines."""
+
+    def task_options(self) -> list[str]:
+        """Return options that training and evaluating have because of the data."""
+        return []
+
+    def training(self, system: System, seed: int) -> Path:
+        """Return fairseq's --save-dir."""
+        return self.dest / "trainings" / f"{system.name}-seed{seed}"
+
+    def checkpoint(self, system: System, which: str, seed: int) -> Path:
+        """Return a checkpoint of a training: ``last`` or ``best``."""
+        return self.training(system, seed) / CHECKPOINTS[which]
+
+    def train(self, system: System, seed: int) -> list[str]:
+        """Train *system*; what was interrupted goes on from its last checkpoint."""
+        words = [*program("fairseq-train", "fairseq_cli.train"), str(self.data)]
+        words += ["--user-dir", str(PLUGIN), "--task", "seqgan", "--seed", str(seed)]
+        words += ["--save-dir", str(self.training(system, seed)), *self.task_options()]
+        words += ["--log-format", "json", "--no-epoch-checkpoints"]
+        if system.start is not None:
+            start = self.systems[system.start.system], system.start.checkpoint
+            words += ["--finetune-from-model", str(self.checkpoint(*start, seed))]
+        words += options(self.recipe["device"], system.options)
+        limit = self.max_update(system)
+        return words if limit is None else [*words, "--max-update", str(limit)]
+
+    def max_update(self, system: System) -> int | None:
+        """Return the updates of a training that does as many as another one has of G."""
+        return updates_of_g(self.systems[system.updates_of]) if system.updates_of else None
+
+    def samples(self, variant: Variant, seed: int, output: Path) -> tuple[list[str], Path] | None:
+        """Return the command that draws the samples, and the file that it leaves.
+
+        fairseq-generate leaves ``generate-test.txt`` in the folder of *output*, in which the
+        samples are the lines that begin with H-.
+
+        Returns:
+            None for a row that is not drawn.
+        """
+        system = variant.system
+        if system.random is not None:
+            words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "random"]
+            words += ["--data", str(self.data), "--kind", system.random, "--seed", str(seed)]
+            words += ["--num-samples", str(self.num_samples), "--output", str(output)]
+            return words, output
+        words = [*program("fairseq-generate", "fairseq_cli.generate"), str(self.data)]
+        words += ["--user-dir", str(PLUGIN), "--task", "seqgan", "--seed", str(seed)]
+        words += ["--path", str(self.checkpoint(system, variant.checkpoint, seed)), "--sampling"]
+        words += ["--temperature", f"{variant.temperature:g}"]
+        words += ["--results-path", str(output.parent)]
+        words += options(self.recipe["device"], self.recipe["samples"])
+        return words, output.parent / "generate-test.txt"
+
+    def evaluate(self, variant: Variant, seed: int, samples: Path, folder: Path) -> list[str]:
+        """Measure the samples, and the model on held-out data, into the run's *folder*."""
+        words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "evaluate"]
+        words += [*self.hypotheses(variant, samples), "--data", str(self.data)]
+        words += [*self.task_options(), "--seed", str(seed)]
+        words += ["--json", str(folder / "metrics.json")]
+        words += ["--per-sample", str(folder / "scores.npz")]
+        if variant.system.options is not None:
+            model = self.checkpoint(variant.system, variant.checkpoint, seed)
+            words += ["--model", str(model), "--temperature", f"{variant.temperature:g}"]
+        return [*words, *options(self.recipe.get("evaluation", {}))]
+
+    def hypotheses(self, variant: Variant, samples: Path) -> list[str]:
+        """Return the options that say what is measured."""
+        return ["--samples", str(samples)]
+
+    def report(self, runs: Path, output: Path) -> list[str]:
+        """Make the report of all run folders in *runs*."""
+        words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "report", str(runs)]
+        return [*words, "--output", str(output), *options(self.recipe.get("report", {}))]

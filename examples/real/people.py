@@ -1,0 +1,117 @@
+"""What people see: real and drawn samples side by side, tunes to hear, and the page for raters."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from pathlib import Path
+
+from commands import Commands
+from common.files import write
+from common.recipe import ROOT
+from common.steps import Steps
+from common.systems import Variant
+from common.workspace import Step, Workspace
+from tabulate import tabulate
+
+SEED = 1  # of the trainings whose samples are shown
+REAL = "real"
+
+
+class People:
+    """Makes the last steps of an experiment.
+
+    Args:
+        steps: of the experiment; its samples are there.
+        sources: the rows whose samples are shown, by the name they get.
+    """
+
+    def __init__(
+        self, work: Workspace, commands: Commands, steps: Steps, sources: dict[str, Variant]
+    ) -> None:
+        self.work, self.commands = work, commands
+        self.number = commands.recipe["people"]["shown"]
+        self.drawn = {name: steps.samples_file(row, SEED) for name, row in sources.items()}
+        self.files = {REAL: commands.data / "test.txt", **self.drawn}
+        self.report = work.dest / "report"
+        self.chosen = self.report / "samples"
+
+    def play(self) -> None:
+        """Choose samples, write the tunes and ``samples.md``, and make the page."""
+        self.chosen.mkdir(parents=True, exist_ok=True)
+        for name, path in self.files.items():
+            write(self._chosen(name), choose(path, self.number, self.commands.data_seed))
+            if self.commands.task.kind == "music":
+                self.work.run(self._tunes(name))
+        write(self.report / "samples.md", self._side_by_side())
+        self.work.run(self._page())
+
+    def _chosen(self, name: str) -> Path:
+        return self.chosen / f"{_slug(name)}.txt"
+
+    def _tunes(self, name: str) -> Step:
+        folder = self.report / "tunes" / _slug(name)
+        command = self.commands.show(self._chosen(name), self.number, folder)
+        title = f"tunes to hear and to see: {name}"
+        first = folder / "tune-0001.mid", folder / "tune-0001.png"
+        return Step(f"tunes-{_slug(name)}", title, command, first, clear=True)
+
+    def _page(self) -> Step:
+        page = self.work.dest / "turing" / "test.html"
+        page.parent.mkdir(exist_ok=True)
+        command = self.commands.turing_test(self.files[REAL], self.drawn, page)
+        outputs = page, page.with_suffix(".key.json")
+        return Step("turing-test", "page for raters", command, outputs, clear=True)
+
+    def _side_by_side(self) -> str:
+        """Return ``samples.md``."""
+        task = self.commands.task
+        columns = [
+            [self._cell(name, number, line) for number, line in enumerate(_lines(path), start=1)]
+            for name in self.files
+            for path in [self._chosen(name)]
+        ]
+        rows = list(zip_longest(*columns, fillvalue=""))
+        names = ", ".join(self.drawn)
+        table = tabulate(rows, list(self.files), tablefmt="pipe", disable_numparse=True)
+        return (
+            f"# {task.noun.capitalize()}: real ones, and samples of {names}\n\n"
+            f"Lines chosen at random, with data-seed {self.commands.data_seed}: {REAL} from the "
+            f"test split, the others from the samples of seed {SEED}. None was picked by hand.\n\n"
+            f"{table}\n"
+        )
+
+    def _cell(self, name: str, number: int, line: str) -> str:
+        if self.commands.task.kind == "music":
+            place = f"tunes/{_slug(name)}/tune-{number:04d}"
+            return f"![{name} {number}]({place}.png) [MIDI]({place}.mid)"
+        show = _shown(self.commands.task.kind)
+        return show(line.split(), f"{self._chosen(name)}, line {number}").replace("|", "\\|")
+
+
+def choose(path: Path, number: int, seed: int) -> str:
+    """Return *number* different lines of a file, drawn at random; all, if it has fewer."""
+    lines = list(dict.fromkeys(filter(None, _lines(path))))
+    drawn = random.Random(seed).sample(lines, min(number, len(lines)))
+    return "".join(f"{line}\n" for line in drawn)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
+
+
+def _shown(kind: str) -> Callable[[Sequence[str], str], str]:
+    """Return the function that makes a cell of a table of a sample's tokens and its place."""
+    sys.path.insert(0, str(ROOT))  # so that no install is needed
+    # Imported late: the package imports fairseq, and a wrong option should be told at once.
+    from fairseq_seqgan.layout import poem_lines, sentence
+
+    if kind == "poem":
+        return lambda tokens, where: "<br>".join(poem_lines(tokens, where))
+    return lambda tokens, where: sentence(tokens)
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name.lower())
