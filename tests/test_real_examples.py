@@ -194,10 +194,13 @@ def test_again_it_does_nothing_again_and_publishes(poem, tmp_path):
 
 @pytest.mark.slow
 def test_speeches(tmp_path):
-    recipe = write(tmp_path / "tiny.yaml", tiny("obama", ["real", "mle", "seqgan"]))
-    dest = tmp_path / "out"
-    finish(start("obama", recipe, "--dest", dest, "--source", speeches(tmp_path)))
-    check("obama", dest, ["real-seed1", "mle-best-seed1", "seqgan-seed1"])
+    recipe = tiny("obama", ["real", "mle", "seqgan"])
+    recipe["systems"]["mle"]["checkpoints"] = ["last", "best"]
+    path, dest = write(tmp_path / "tiny.yaml", recipe), tmp_path / "out"
+    finish(start("obama", path, "--dest", dest, "--source", speeches(tmp_path)))
+    check("obama", dest, ["real-seed1", "mle-seed1", "mle-best-seed1", "seqgan-seed1"])
+    log = (dest / "runs" / "mle-seed1" / "train.log").read_text()
+    assert log.count(" | valid | {") == EPOCHS
     table = (dest / "report" / "table.md").read_text(encoding="utf-8")
     assert "the paper's BLEU-3" in table and "**0.427**" in table
     assert "not paragraphs" in table
