@@ -190,6 +190,13 @@ def test_again_it_does_nothing_again_and_publishes(poem, tmp_path):
     assert {"report.md", "table.md", "samples.md", "recipe.yaml"} <= published
     assert "runs/seqgan-seed1/run.json" in published
     assert not [name for name in published if name.endswith((".pt", ".html", ".key.json"))]
+    # What is shown of real data is for the user's eyes; it is not ours to publish.
+    assert "samples/mle.txt" in published and "samples/real.txt" not in published
+    shown = (tmp_path / "results" / "samples.md").read_text(encoding="utf-8").splitlines()
+    header = next(line for line in shown if line.startswith("|"))
+    assert [cell.strip() for cell in header.strip("|").split("|")] == ["MLE", "SeqGAN"]
+    assert "real" not in "".join(shown)
+    assert (dest / "report" / "samples" / "real.txt").is_file()
 
 
 @pytest.mark.slow
@@ -210,7 +217,10 @@ def test_speeches(tmp_path):
 def test_tunes(tmp_path):
     recipe = write(tmp_path / "tiny.yaml", tiny("nottingham", ["real", "mle", "seqgan"]))
     dest = tmp_path / "out"
-    finish(start("nottingham", recipe, "--dest", dest, "--source", tunes(tmp_path)))
+    options = ["--source", tunes(tmp_path), "--publish", tmp_path / "results"]
+    finish(start("nottingham", recipe, "--dest", dest, *options))
+    assert (tmp_path / "results" / "tunes" / "mle" / "tune-0001.mid").is_file()
+    assert not (tmp_path / "results" / "tunes" / "real").exists()
     found = check("nottingham", dest, ["real-seed1", "mle-best-seed1", "seqgan-seed1"])
     assert {"mse_nearest", "mse_mean"} <= set(found["real-seed1"])
     assert "mse_one_step" in found["seqgan-seed1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 
 from .commands import Commands
@@ -86,17 +87,24 @@ def play(work: Workspace, commands: Commands, seeds: int) -> Steps:
 
 
 def end(
-    work: Workspace, here: Path, preset: Path, target: Path | None, results: str, seconds: float
+    work: Workspace,
+    here: Path,
+    preset: Path,
+    target: Path | None,
+    results: str,
+    seconds: float,
+    tidy: Callable[[Path], None] = lambda report: None,
 ) -> None:
     """Print the table *results* and where everything is; publish it if that was asked for.
 
     Args:
         target: ``--publish``; None: it was not asked for.
         seconds: that all of it took.
+        tidy: takes out of a report what is not to be published.
     """
     print(f"\n{results}\n")
     if target is not None:
         folder = here / "results" / preset.stem if target == Path() else target
-        publish(work.dest, folder)
+        publish(work.dest, folder, tidy)
         print(f"published to {folder}")
     print(f"{work.dest / 'report' / 'report.md'} holds the results   ({seconds:.0f} s)")

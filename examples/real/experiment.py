@@ -66,9 +66,10 @@ def run(task: Task, args: argparse.Namespace) -> None:
     table = Table(task, by_name, read_rows(steps.runs))
     text = table.markdown(recipe["experiment"].get("differs", []))
     write(work.dest / "report" / "table.md", text)
-    People(work, commands, steps, sources(recipe, systems)).play()
-    results = table.results()
-    experiment.end(work, here, preset, args.publish, results, time.monotonic() - begin)
+    people = People(work, commands, steps, sources(recipe, systems))
+    people.play()
+    seconds = time.monotonic() - begin
+    experiment.end(work, here, preset, args.publish, table.results(), seconds, people.without_real)
 
 
 def find_source(named: str | None) -> tuple[str | None, str]:

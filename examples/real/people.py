@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from itertools import zip_longest
@@ -36,20 +37,25 @@ class People:
         self.drawn = {name: steps.samples_file(row, SEED) for name, row in sources.items()}
         self.files = {REAL: commands.data / "test.txt", **self.drawn}
         self.report = work.dest / "report"
-        self.chosen = self.report / "samples"
 
     def play(self) -> None:
         """Choose samples, write the tunes and ``samples.md``, and make the page."""
-        self.chosen.mkdir(parents=True, exist_ok=True)
+        (self.report / "samples").mkdir(parents=True, exist_ok=True)
         for name, path in self.files.items():
             write(self._chosen(name), choose(path, self.number, self.commands.data_seed))
             if self.commands.task.kind == "music":
                 self.work.run(self._tunes(name))
-        write(self.report / "samples.md", self._side_by_side())
+        write(self.report / "samples.md", self._side_by_side(list(self.files)))
         self.work.run(self._page())
 
-    def _chosen(self, name: str) -> Path:
-        return self.chosen / f"{_slug(name)}.txt"
+    def without_real(self, report: Path) -> None:
+        """Take the real data out of a copy of the report: they are not ours to publish."""
+        self._chosen(REAL, report).unlink()
+        shutil.rmtree(report / "tunes" / REAL, ignore_errors=True)
+        write(report / "samples.md", self._side_by_side(list(self.drawn)))
+
+    def _chosen(self, name: str, report: Path | None = None) -> Path:
+        return (report or self.report) / "samples" / f"{_slug(name)}.txt"
 
     def _tunes(self, name: str) -> Step:
         folder = self.report / "tunes" / _slug(name)
@@ -65,21 +71,21 @@ class People:
         outputs = page, page.with_suffix(".key.json")
         return Step("turing-test", "page for raters", command, outputs, clear=True)
 
-    def _side_by_side(self) -> str:
-        """Return ``samples.md``."""
+    def _side_by_side(self, names: list[str]) -> str:
+        """Return ``samples.md`` with the columns *names*."""
         task = self.commands.task
         columns = [
             [self._cell(name, number, line) for number, line in enumerate(_lines(path), start=1)]
-            for name in self.files
+            for name in names
             for path in [self._chosen(name)]
         ]
         rows = list(zip_longest(*columns, fillvalue=""))
-        names = ", ".join(self.drawn)
-        table = tabulate(rows, list(self.files), tablefmt="pipe", disable_numparse=True)
+        table = tabulate(rows, names, tablefmt="pipe", disable_numparse=True)
+        real = f"{REAL} from the test split, the others " if REAL in names else ""
         return (
-            f"# {task.noun.capitalize()}: real ones, and samples of {names}\n\n"
-            f"Lines chosen at random, with data-seed {self.commands.data_seed}: {REAL} from the "
-            f"test split, the others from the samples of seed {SEED}. None was picked by hand.\n\n"
+            f"# {task.noun.capitalize()}: {', '.join(names)}\n\n"
+            f"Lines chosen at random, with data-seed {self.commands.data_seed}: {real}from the "
+            f"samples of seed {SEED}. None was picked by hand.\n\n"
             f"{table}\n"
         )
 
