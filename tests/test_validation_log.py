@@ -1,4 +1,4 @@
-"""With --oracle, the validation of a plain language model logs what that of a game does."""
+"""The validation of a plain language model logs what that of a game does, as far as it can."""
 
 import json
 
@@ -71,10 +71,17 @@ def test_the_training_is_the_same_without_it(trained, pretrained):
     assert differences(with_it["last_optimizer_state"], without["last_optimizer_state"]) == []
 
 
-def test_without_an_oracle_nothing_is_added(pretrained):
+def test_without_an_oracle_no_samples_are_drawn(trained, pretrained):
     logged = pretrained.result.logged("valid")
-    assert logged
-    assert not {"nll", "nll_oracle", "entropy"} & set(logged[-1])
+    _, records = trained
+    assert float(logged[-1]["nll"]) == records[-1]["nll"]
+    assert not {"nll_oracle", "entropy"} & set(logged[-1])
+
+
+def test_no_nll_where_a_row_is_no_sequence(data, tmp_path):
+    options = ["--sample-break-mode", "none", "--max-epoch", 1]
+    logged = fork("train", tmp_path, mle(data, tmp_path, *options)).check().logged("valid")
+    assert logged and "nll" not in logged[-1]
 
 
 def test_scheduled_sampling_too(data, tmp_path):

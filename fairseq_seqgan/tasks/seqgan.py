@@ -306,8 +306,7 @@ class SeqGANTask(LanguageModelingTask):
         """Score held-out text; with a validation's first batch, also samples of G."""
         loss, size, log = super().valid_step(sample, model, criterion)
         if self.game is None:
-            if self.oracle is not None:
-                self._log_language_model(model, sample)
+            self._log_language_model(model, sample)
         elif self._measure_next:
             self._measure_next = False
             num = self.args.num_eval_samples
@@ -326,7 +325,8 @@ class SeqGANTask(LanguageModelingTask):
     def _log_language_model(self, model: BaseFairseqModel, sample: dict[str, Any]) -> None:
         """Log of a plain language model, whatever its criterion, what a game's validation logs."""
         policy = self.policy(model)
-        log_heldout(policy, sample["target"])
+        if str(self.args.sample_break_mode) == "eos":  # otherwise a row is no sequence
+            log_heldout(policy, sample["target"])
         if self._measure_next:
             self._measure_next = False
             generator = make_generator("validation", self.args.seed, 0)
