@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> None:
     # fairseq sets the root logger so that matplotlib would tell of every font on this machine.
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     # Imported late: matplotlib and scipy take seconds, and --help should not.
-    from ..reporting import curves, data, frontier, rows, runs, series, text
+    from ..reporting import curves, data, equal, frontier, rows, runs, series, text
 
     if args.num_samples is not None:
         checks.positive(num_samples=args.num_samples)
@@ -58,8 +58,10 @@ def run(args: argparse.Namespace) -> None:
     table = rows.make_rows(collection, args.against)
     against = rows.find(table, args.against)
     lines = series.make_curves(table, args.curve_axis)
-    report = json.dumps(data.as_json(collection, table, against), indent=2, allow_nan=False)
-    written = text.markdown(collection, table, against, args.against)
+    compared = equal.compare(table, against) if collection.oracle else []
+    found = data.as_json(collection, table, against, compared)
+    report = json.dumps(found, indent=2, allow_nan=False)
+    written = text.markdown(collection, table, against, args.against, compared)
     files = {
         "report.md": written.encode(),
         "report.json": f"{report}\n".encode(),

@@ -1,6 +1,6 @@
-"""Whether two sets of numbers have different means: Welch's t-test, scipy's.
+"""Whether two sets of numbers have different means: Welch's t-test and the paired one, scipy's.
 
-Conventions: numbers are independent draws of two populations of unequal variance; p is two-sided.
+Conventions: p is two-sided. Welch's: independent draws of two populations of unequal variance.
 """
 
 from __future__ import annotations
@@ -40,3 +40,29 @@ def welch(
         return None
     found = stats.ttest_ind(*pair, equal_var=False)
     return Welch(float(found.statistic), float(found.df), float(found.pvalue))
+
+
+class Paired(NamedTuple):
+    """A t-test of whether the mean of differences is 0."""
+
+    t: float  # positive: the mean difference is above 0
+    df: int  # degrees of freedom, n - 1
+    p: float  # probability of a |t| as large if the mean difference were 0
+
+
+def paired(differences: Sequence[float]) -> Paired | None:
+    """Test whether the mean of *differences* (n,) between pairs, such as equal seeds, is 0.
+
+    Returns:
+        None where the test is not defined: fewer than two, or no spread at all.
+
+    Raises:
+        InputError: a number is NaN or infinite.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError("a t-test needs finite numbers")
+    if len(values) < 2 or np.ptp(values) == 0:
+        return None
+    found = stats.ttest_1samp(values, 0.0)
+    return Paired(float(found.statistic), int(found.df), float(found.pvalue))

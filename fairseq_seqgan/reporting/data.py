@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..metrics.significance import Welch
+from ..metrics.significance import Paired, Welch
+from .equal import Comparison
 from .rows import AUTHORS_ORACLE, Row
 from .runs import Collection
 
 _DIGITS = 10  # of every number: the last bits of a float are the processor's business
 
 
-def as_json(collection: Collection, rows: list[Row], reference: Row | None) -> dict[str, Any]:
+def as_json(
+    collection: Collection, rows: list[Row], reference: Row | None, compared: list[Comparison]
+) -> dict[str, Any]:
     """Return the report as a JSON object; NLLs and entropies in nats per token, shares in 0 ... 1.
 
     A number that does not exist (a standard deviation or a test of a single seed) is null.
@@ -24,6 +27,7 @@ def as_json(collection: Collection, rows: list[Row], reference: Row | None) -> d
         "vocab_size": collection.vocab_size,
         "tested_against": None if reference is None else reference.system.name,
         "rows": [_row(row) for row in rows],
+        **({"equal_heldout_nll": [_comparison(c) for c in compared]} if compared else {}),
         "incomplete": [{"run": name, "reason": why} for name, why in collection.incomplete],
         "missing_logs": collection.missing_logs,
     }
@@ -53,7 +57,18 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _test(test: Welch | None) -> dict[str, float | None] | None:
+def _comparison(compared: Comparison) -> dict[str, Any]:
+    return {
+        "against": compared.name,
+        "label": compared.label,
+        "seeds": list(compared.seeds),
+        "nll_above_start": [_round(value) for value in compared.prices],
+        "nll_oracle_difference": [_round(value) for value in compared.differences],
+        "paired_over_seeds": _test(compared.test),
+    }
+
+
+def _test(test: Welch | Paired | None) -> dict[str, float | None] | None:
     return None if test is None else {k: _round(v) for k, v in test._asdict().items()}
 
 

@@ -57,39 +57,51 @@ def make_curves(rows: list[Row], axis: str) -> Curves:
         runs = [run for run in row.runs if run.curve]
         if not runs or find(rows, row.system.name) is not row:
             continue
-        if _phase(runs[0]) == PRETRAINING:
+        if phase(runs[0]) == PRETRAINING:
             points = [[(r["epoch"], r) for r in run.curve] for run in runs]
             found.pretraining.append(_join(row, points, found.metrics))
             continue
-        points = []
-        for run in runs:
-            start = _start(run, rows)
-            ends |= {start["epoch"]} if start else set()
-            points.append(([(0.0, start)] if start else []) + _fine_tuning(run, axis))
+        ends |= {begin["epoch"] for run in runs if (begin := start(run, rows))}
+        points = [fine_tuned(run, rows, axis) for run in runs]
         found.fine_tuning.append(_join(row, points, found.metrics))
     found.ends = sorted(ends)
     return found
 
 
-def _phase(run: Run) -> str:
-    phase = run.about["training"].get("phase")
-    if phase not in (PRETRAINING, FINE_TUNING):
-        raise _malformed(run, f"phase is {phase!r}, not '{PRETRAINING}' or '{FINE_TUNING}'")
-    return phase
+def phase(run: Run) -> str:
+    """Return whether *run*, which has a curve, is pre-training or fine-tuning.
+
+    Raises:
+        InputError: its ``training`` says neither.
+    """
+    found = run.about["training"].get("phase")
+    if found not in (PRETRAINING, FINE_TUNING):
+        raise _malformed(run, f"phase is {found!r}, not '{PRETRAINING}' or '{FINE_TUNING}'")
+    return found
 
 
-def _start(run: Run, rows: list[Row]) -> Record | None:
+def fine_tuned(run: Run, rows: list[Row], axis: str) -> list[tuple[float, Record]]:
+    """Return the validations of a fine-tuning with their place on *axis*, its start at 0.
+
+    Raises:
+        InputError: the run's ``training`` is malformed.
+    """
+    begin = start(run, rows)
+    return ([(0.0, begin)] if begin else []) + _fine_tuning(run, axis)
+
+
+def start(run: Run, rows: list[Row]) -> Record | None:
     """Return the validation of the checkpoint that *run* started from, if it is in the report."""
-    start = run.about["training"].get("start")
-    if start is None:
+    named = run.about["training"].get("start")
+    if named is None:
         return None
-    if not isinstance(start, dict) or start.get("selection") not in SELECTIONS:
-        raise _malformed(run, f"start is {start!r}, not a system and its selection")
-    row = find(rows, start.get("system"))
+    if not isinstance(named, dict) or named.get("selection") not in SELECTIONS:
+        raise _malformed(run, f"start is {named!r}, not a system and its selection")
+    row = find(rows, named.get("system"))
     same = [r for r in row.runs if r.about["seed"] == run.about["seed"] and r.curve] if row else []
     if not same:
         return None
-    return {LAST: same[0].curve[-1], BEST: best(same[0].curve)}[start["selection"]]
+    return {LAST: same[0].curve[-1], BEST: best(same[0].curve)}[named["selection"]]
 
 
 def _fine_tuning(run: Run, axis: str) -> list[tuple[float, Record]]:

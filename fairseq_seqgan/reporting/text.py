@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
 from tabulate import tabulate
 
-from ..metrics.significance import Welch
+from ..metrics.significance import Paired, Welch
 from . import columns
+from .equal import Comparison
 from .rows import AUTHORS_ORACLE, Row, Summary
 from .runs import BEST, Collection
 
 NONE = "–"
 
 
-def markdown(collection: Collection, rows: list[Row], reference: Row | None, name: str) -> str:
+def markdown(
+    collection: Collection,
+    rows: list[Row],
+    reference: Row | None,
+    name: str,
+    compared: list[Comparison],
+) -> str:
     """Return the report; equal input gives equal text.
 
     Args:
         reference: the row that the t-tests are against, called *name*; None: there is none.
+        compared: *reference* and the others at equal held-out NLL.
     """
     parts = ["# Report", _about(collection), "## Results", results(rows), _notes(rows)]
     parts += [f"## Welch's t-tests against {reference.label if reference else name}"]
@@ -26,6 +35,9 @@ def markdown(collection: Collection, rows: list[Row], reference: Row | None, nam
         )
     else:
         parts += [tests(rows, reference), _test_notes(rows, reference)]
+    if compared:
+        parts += [f"## {reference.label} at equal held-out NLL", equal(compared, reference)]
+        parts.append(_equal_notes(reference))
     parts += ["## What is missing", _missing(collection), "## How it was made", _made(collection)]
     return "\n\n".join(parts) + "\n"
 
@@ -67,6 +79,38 @@ def tests(rows: list[Row], reference: Row) -> str:
         lines.append([row.label, _checkpoint(row), f"{difference:+.{shown.decimals}f}", *tested])
     align = ["left"] * 2 + ["right"] * 5
     return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def equal(compared: list[Comparison], reference: Row) -> str:
+    """Return the table of the comparisons at equal held-out NLL."""
+    headers = [
+        "against", "seeds", "held-out NLL above the start's",
+        f"{reference.label}'s NLL_oracle less the other's", "paired over seeds: t (df)", "p",
+    ]  # fmt: skip
+    lines = [
+        [
+            found.label,
+            str(len(found.seeds)),
+            _spread(found.prices, "+.3f"),
+            _spread(found.differences, "+.3f"),
+            *_test(found.test),
+        ]
+        for found in compared
+    ]
+    align = ["left"] + ["right"] * 5
+    return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def _equal_notes(reference: Row) -> str:
+    return (
+        "How far a training went from its start is a matter of its learning rate and of when it "
+        f"stopped. Here {reference.label} and another one of the same seed are compared at the "
+        "highest held-out NLL that both have reached, between validations by linear "
+        f"interpolation; below 0, {reference.label}'s samples are the likelier ones at the same "
+        "price. Lower temperatures, which cost no training, are compared on the test split and "
+        "the samples of the table, the trainings on those of validation. The test is a paired "
+        "t-test (`scipy.stats.ttest_1samp`) of the seeds' differences."
+    )
 
 
 def _about(collection: Collection) -> str:
@@ -193,11 +237,17 @@ def _show(name: str, summary: Summary | None) -> str:
     return text if summary.sd is None else f"{text} ± {scale * summary.sd:.{decimals}f}"
 
 
+def _spread(values: tuple[float, ...], form: str) -> str:
+    """Return the mean, and the standard deviation of several."""
+    mean = f"{np.mean(values):{form}}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.3f}"
+
+
 def _number(value: float | None, decimals: int) -> str:
     return NONE if value is None else f"{value:.{decimals}f}"
 
 
-def _test(test: Welch | None) -> tuple[str, str]:
+def _test(test: Welch | Paired | None) -> tuple[str, str]:
     if test is None:
         return NONE, NONE
     p = f"{test.p:.2g}" if test.p >= 1e-300 else "< 1e-300"

@@ -1,0 +1,125 @@
+"""At equal held-out NLL: what a system gains over another when both have paid the same for it.
+
+A training that follows MLE moves away from its start: NLL_oracle falls, and the held-out NLL rises.
+How far it has gone is a matter of the learning rate and of when it was stopped. So two trainings
+are compared where their held-out NLLs are equal: at the highest one that both have reached, between
+two validations by linear interpolation. MLE at lower temperatures is such a path too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ..metrics.significance import Paired, paired
+from . import series
+from .rows import Row, find
+from .runs import LAST, System
+
+Path = list[tuple[float, float]]  # (held-out NLL, NLL_oracle), nats per token, from the start on
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The reference against another system, over the seeds where both moved away from the start."""
+
+    label: str  # of the other system
+    name: str
+    seeds: tuple[int, ...]
+    prices: tuple[float, ...]  # by seed: by how much the held-out NLL is above the start's
+    differences: tuple[float, ...]  # by seed: the reference's NLL_oracle less the other's
+    test: Paired | None  # of the differences; None of a single seed
+
+
+def compare(rows: list[Row], reference: Row | None) -> list[Comparison]:
+    """Return the comparisons of *reference* with every other fine-tuned system and the sweep.
+
+    Empty where there is no oracle, no reference, or no log of one of them.
+
+    Raises:
+        InputError: a run's ``training`` is malformed; the message names it.
+    """
+    if reference is None:
+        return []
+    ours = _trained(reference, rows)
+    found = []
+    for row in rows:
+        if row is not reference and find(rows, row.system.name) is row:
+            found.append(_compare(row.label, row.system.name, ours, _trained(row, rows)))
+    start = _start(reference, rows)
+    if start is not None:
+        label, name = f"{start.label} at lower temperatures", f"{start.system.name}_temperatures"
+        # The sweep is measured on the test split and many samples, so the reference's end is too.
+        found.append(_compare(label, name, _path([start, reference]), _swept(start, rows)))
+    return [comparison for comparison in found if comparison.seeds]
+
+
+def _compare(label: str, name: str, ours: dict[int, Path], theirs: dict[int, Path]) -> Comparison:
+    seeds, prices, differences = [], [], []
+    for seed in sorted(ours.keys() & theirs.keys()):
+        pair = ours[seed], theirs[seed]
+        level = min(max(nll for nll, _ in path) for path in pair)
+        start = max(path[0][0] for path in pair)
+        if level > start:
+            first, second = (at(path, level) for path in pair)
+            seeds.append(seed)
+            prices.append(level - start)
+            differences.append(first - second)
+    return Comparison(
+        label, name, tuple(seeds), tuple(prices), tuple(differences), paired(differences)
+    )
+
+
+def at(path: Path, level: float) -> float:
+    """Return the NLL_oracle where *path* first reaches the held-out NLL *level*, which it does."""
+    for (nll, value), (next_nll, next_value) in pairwise(path):
+        if nll <= level <= next_nll and nll < next_nll:
+            return value + (next_value - value) * (level - nll) / (next_nll - nll)
+    raise ValueError(f"the path does not reach {level}")
+
+
+def _trained(row: Row, rows: list[Row]) -> dict[int, Path]:
+    """Return by seed the path of a fine-tuning whose start is in the report."""
+    found = {}
+    for run in row.runs:
+        if run.curve and series.phase(run) == series.FINE_TUNING and series.start(run, rows):
+            points = series.fine_tuned(run, rows, series.UPDATES)
+            path = [
+                (record["nll"], record["nll_oracle"])
+                for _, record in points
+                if "nll" in record and "nll_oracle" in record
+            ]
+            if len(path) == len(points) > 1:
+                found[run.about["seed"]] = path
+    return found
+
+
+def _start(reference: Row, rows: list[Row]) -> Row | None:
+    """Return the row of the checkpoint that *reference* started from."""
+    start = reference.runs[0].about.get("training", {}).get("start")
+    if not isinstance(start, dict):
+        return None
+    wanted = System(str(start.get("system")), str(start.get("selection", LAST)), 1.0)
+    return next((row for row in rows if row.system == wanted), None)
+
+
+def _swept(start: Row, rows: list[Row]) -> dict[int, Path]:
+    """Return by seed the path from *start* through its lower temperatures."""
+    same = [
+        row
+        for row in rows
+        if row.system._replace(temperature=1.0) == start.system and row.system.temperature <= 1
+    ]
+    return _path(sorted(same, key=lambda row: -row.system.temperature))
+
+
+def _path(rows: list[Row]) -> dict[int, Path]:
+    """Return by seed the path through *rows* as they are in the table; of seeds that all have."""
+    if len(rows) < 2 or not all({"nll", "nll_oracle"} <= row.metrics.keys() for row in rows):
+        return {}
+    paths: dict[int, Path] = {}
+    for row in rows:
+        values = zip(*(row.metrics[name].values for name in ("nll", "nll_oracle")), strict=True)
+        for seed, value in zip(row.seeds, values, strict=True):
+            paths.setdefault(seed, []).append(value)
+    return {seed: path for seed, path in paths.items() if len(path) == len(rows)}
