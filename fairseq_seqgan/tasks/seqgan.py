@@ -185,15 +185,23 @@ class SeqGANTask(LanguageModelingTask):
         return True
 
     def _sequences(self, dataset: MonolingualDataset, most: int | None = None) -> Tensor:
-        """Return sentences of *dataset* (n, T) int32, as the policy would draw them.
+        """Return sentences of *dataset* (n, T) int32, as the policy might draw them.
 
-        No more than *most*, chosen with the seed; those longer than T are left out.
+        No more than *most*, chosen with the seed. Those longer than T are left out, and those with
+        a symbol that is never drawn, such as an unknown word: D would tell real ones by it.
         """
         index = np.arange(len(dataset))
         if most is not None and most < len(dataset):
             index = np.random.default_rng(self.args.seed).permutation(len(dataset))[:most]
         rows = [dataset[int(i)]["target"][: self.args.fixed_length or None] for i in index]
-        rows = [row for row in rows if len(row) <= self._length]
+        banned = torch.tensor(banned_symbols(self.dictionary, bool(self.args.fixed_length)))
+        known = [row for row in rows if not torch.isin(row, banned).any()]
+        if len(known) < len(rows):
+            logger.info(
+                "%d of %d real sequences hold a symbol that is never drawn, such as an unknown "
+                "word: they are not shown to D", len(rows) - len(known), len(rows),
+            )  # fmt: skip
+        rows = [row for row in known if len(row) <= self._length]
         sequences = torch.full((len(rows), self._length), self.dictionary.pad(), dtype=torch.int32)
         for sequence, row in zip(sequences, rows, strict=True):
             sequence[: len(row)] = row
@@ -235,9 +243,12 @@ class SeqGANTask(LanguageModelingTask):
             )
         self._policies.clear()  # they were made before T was known
         positives = self._sequences(dataset)
-        checks.known_symbols(
-            positives, self.dictionary, f"{self.args.data}/{self.args.train_subset}.bin"
-        )
+        source = f"{self.args.data}/{self.args.train_subset}.bin"
+        if not len(positives):
+            raise InputError(
+                f"{source}: all sequences hold an unknown word: none is left to show to D"
+            )
+        checks.known_symbols(positives, self.dictionary, source)
         self.game = Game(
             args,
             positives,
@@ -340,7 +351,8 @@ class SeqGANTask(LanguageModelingTask):
         if self._heldout is None:
             subset = self.args.valid_subset.split(",")[0]
             self._heldout = self._sequences(self.datasets[subset], num)
-        return {"d_auc_train": self.game.pool.positives[:num], "d_auc_heldout": self._heldout}
+        found = {"d_auc_train": self.game.pool.positives[:num], "d_auc_heldout": self._heldout}
+        return {name: sequences for name, sequences in found.items() if len(sequences)}
 
     # ---- sampling -------------------------------------------------------------------------
 
