@@ -145,6 +145,7 @@ def test_stock_evaluation_is_ours(data, played, tmp_path):
         "--reward random",
         "--baseline mean",
         "--rollout-lag 0.5",
+        "--rollout-stride 3",
         "--update-freq 2",
         "--reward bleu --bleu-order 2 --bleu-smoothing add-k --bleu-references 1",
         "--reward constant --d-steps 0 --pretrain-d-steps 0 --rounds 20",

@@ -178,10 +178,14 @@ def test_scoring_without_tables_is_cut_into_chunks(net, monkeypatch):
     torch.testing.assert_close(net.score(rows), net(rows).softmax(dim=1)[:, 1])
 
 
+@pytest.mark.parametrize("stride", [1, 3])
 @pytest.mark.parametrize("table", [True, False])
 @pytest.mark.parametrize("kernels", [KERNELS, [(3, 2), (9, 3)]])
-def test_scoring_completions_equals_scoring_them_one_by_one(monkeypatch, table, kernels):
-    """What prefixes share is looked at once: sequences of any length, in groups, in any order."""
+def test_scoring_completions_equals_scoring_them_one_by_one(monkeypatch, table, kernels, stride):
+    """What prefixes share is looked at once: sequences of any length, in groups, in any order.
+
+    With a stride, most steps have no completions.
+    """
     torch.manual_seed(2)
     net = CNNHighway(SIZE, PAD, 6, kernels, dropout=0.5, l2=0.2).eval()
     if not table:
@@ -191,6 +195,8 @@ def test_scoring_completions_equals_scoring_them_one_by_one(monkeypatch, table, 
     lengths = torch.tensor([7, 7, 1, 3, 7, 2, 6, 7, 5])
     drawn[torch.arange(7) >= lengths.unsqueeze(1)] = PAD
     sequence, step = (torch.arange(7) < lengths.unsqueeze(1) - 1).nonzero(as_tuple=True)
+    valued = (step + 1) % stride == 0
+    sequence, step = sequence[valued], step[valued]
     order = torch.randperm(len(step))
     sequence, step = sequence[order], step[order]
     completions = tokens(len(step) * 4, 7, seed=3).view(-1, 4, 7)

@@ -102,6 +102,8 @@ class Responses:
                 newest = self(tokens[:, begin : t + 1])
                 seen = newest if seen is None else torch.maximum(seen, newest)
             chosen = (step == t).nonzero().squeeze(1)
+            if not len(chosen):  # a stride leaves this step out
+                continue
             rest = completions[chosen, :, max(0, begin + 1) :]
             found = self(rest.flatten(0, 1)).view(len(chosen), rest.size(1), -1)
             if seen is not None:
