@@ -43,7 +43,7 @@ def speed_table(figures: list[dict]) -> str:
         if "ratio" in f
     ]
     headers = ["figure", "ours (s)", "plain (s)", "plain / ours", "share of ceiling"]
-    lines = [table(rows, headers), ""]
+    lines = [table(rows, headers), ""] if rows else []
     for f in figures:
         if "ours_mb" in f:
             lines.append(f"* `{f['name']}`, {f['what']}: {f['ours_mb']:,.0f} MB above the process.")
