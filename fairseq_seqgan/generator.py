@@ -5,16 +5,17 @@ Shapes: B sentences in a batch, T steps at most.
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
-from fairseq.data import FairseqDataset
+from fairseq.data import Dictionary, FairseqDataset
 from fairseq.data.iterators import EpochBatchIterator
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from .errors import InputError
-from .policy import Policy
+from .policy import Policy, banned_symbols
 from .rollout import sample
 from .sampling import make_generator
 
@@ -74,6 +75,24 @@ def prompt_iterator(
         shard_id=shard_id,
         disable_shuffling=True,
     )
+
+
+def search_options(
+    args: Any, dictionary: Dictionary, fixed_length: int
+) -> tuple[Any, tuple[str, ...]]:
+    """Return fairseq's options *args* for a search that finds what the policy might draw.
+
+    With them the words that fairseq's search has to suppress; unk is not one of them, because
+    fairseq refuses it there.
+    """
+    unk = dictionary.unk()
+    banned = [i for i in banned_symbols(dictionary, fixed_length=False) if i != unk]
+    args = copy.copy(args)
+    args.unkpen = 1e4
+    if fixed_length:
+        args.min_len = args.max_len_b = fixed_length
+        args.max_len_a = 0
+    return args, tuple(dictionary[i] for i in banned)
 
 
 class SequenceSampler:

@@ -115,6 +115,21 @@ class Oracle(nn.Module):
         arrays, start_token = oracle_file.read(path)
         return cls(arrays, start_token, source=str(path))
 
+    @classmethod
+    def load_for(cls, path: str | Path, symbols: int) -> Oracle:
+        """Read an oracle whose token i is the id i + 4 of a dictionary of so many *symbols*.
+
+        Raises:
+            InputError: it cannot be read, or its vocabulary is not as large as the dictionary's.
+        """
+        oracle = cls.load(path)
+        words = symbols - OFFSET
+        if oracle.vocab_size != words:
+            raise InputError(
+                f"{path}: an oracle of {oracle.vocab_size} words, the data's dictionary has {words}"
+            )
+        return oracle
+
     def save(self, path: str | Path) -> None:
         """Write the parameters as ``.npz`` (no pickle); equal oracles give equal bytes.
 

@@ -38,6 +38,25 @@ def script(name: str, logs: Path, *args: object, cwd: Path) -> Result:
     return Running(process, out, err).wait()
 
 
+def refuses_raw_file(name: str, content: bytes | None, message: str, folder: Path) -> None:
+    """Check that preprocess/*name*.py refuses a raw file with one line, and leaves nothing.
+
+    Args:
+        content: of the raw file; None: there is none.
+        message: how the line begins, after "error: ".
+        folder: an empty one to work in.
+    """
+    work = folder / "work"
+    work.mkdir()
+    if content is not None:
+        (work / "raw.txt").write_bytes(content)
+    result = script(name, folder / "logs", "--source", "raw.txt", "--dest", "d", cwd=work)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.splitlines()[-1].startswith(f"error: {message}")
+    assert "Traceback" not in result.stderr
+    assert [path.name for path in work.iterdir() if path.name != "raw.txt"] == []
+
+
 def _main(argv: list[str], out: Path, err: Path, cwd: Path) -> None:
     for path, stream in ((out, 1), (err, 2)):
         os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)

@@ -4,7 +4,7 @@ import random
 
 import pytest
 import sentencepiece
-from raw_data import FILES, SPLITS, binarized, dropped, read, script, stats
+from raw_data import FILES, SPLITS, binarized, dropped, read, refuses_raw_file, script, stats
 
 from fairseq_seqgan.errors import InputError
 from preprocess import obama, speeches
@@ -310,16 +310,7 @@ def test_limit_that_leaves_nothing(tmp_path):
     ],
 )
 def test_bad_file_is_one_line_and_leaves_nothing(content, message, tmp_path):
-    work = tmp_path / "work"
-    work.mkdir()
-    if content is not None:
-        (work / "raw.txt").write_bytes(content)
-    options = ["--source", "raw.txt", "--dest", "d"]
-    result = script("obama", tmp_path / "logs", *options, cwd=work)
-    assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr.splitlines()[-1].startswith(f"error: {message}")
-    assert "Traceback" not in result.stderr
-    assert [path.name for path in work.iterdir() if path.name != "raw.txt"] == []
+    refuses_raw_file("obama", content, message, tmp_path)
 
 
 # --- the real data

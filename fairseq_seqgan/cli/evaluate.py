@@ -26,7 +26,7 @@ import torch
 
 from .. import checks
 from ..errors import InputError
-from ..oracle import from_fairseq
+from ..oracle import Oracle, from_fairseq
 from . import inputs, model_scores, outputs
 from .evaluation import Evaluation
 from .sample_scores import (
@@ -178,7 +178,7 @@ def evaluate(args: argparse.Namespace) -> Evaluation:
     keys, heldout_keys = read_keys(corpus) if args.music else ([], [])
     oracle = length = None
     if args.oracle:
-        oracle = inputs.load_oracle(args.oracle, corpus.dictionary)
+        oracle = Oracle.load_for(args.oracle, len(corpus.dictionary))
         length = corpus.oracle_length()
         corpus.require_length(length)
     policy = model_scores.make_policy(args, corpus, length) if args.model else None

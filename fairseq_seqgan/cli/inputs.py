@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 
 from .. import checks
 from ..errors import InputError
-from ..oracle import OFFSET, Oracle
+from ..oracle import OFFSET
 
 _HYPOTHESIS = re.compile(r"H-(\d+)\t")
 
@@ -210,21 +210,6 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
         )
     eos = dictionary.eos()
     return [s[:-1] if s and s[-1] == eos else s for s in sequences]
-
-
-def load_oracle(path: Path, dictionary: Dictionary) -> Oracle:
-    """Return the oracle in *path*, whose token i is the dictionary's id i + 4.
-
-    Raises:
-        InputError: it cannot be read, or its vocabulary is not as large as the dictionary's.
-    """
-    oracle = Oracle.load(path)
-    words = len(dictionary) - OFFSET
-    if oracle.vocab_size != words:
-        raise InputError(
-            f"{path}: an oracle of {oracle.vocab_size} words, the data's dictionary has {words}"
-        )
-    return oracle
 
 
 def load_language_model(

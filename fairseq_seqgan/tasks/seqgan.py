@@ -7,13 +7,10 @@ what each one is.
 Shapes: n sequences, T tokens.
 """
 
-import copy
 import logging
 from argparse import ArgumentParser
 from typing import Any
 
-import numpy as np
-import torch
 from fairseq.criterions import FairseqCriterion
 from fairseq.data import Dictionary, FairseqDataset, MonolingualDataset
 from fairseq.data.iterators import EpochBatchIterator
@@ -27,11 +24,12 @@ from .. import checks, compat, distributed
 from ..criterions.seqgan import SeqGANCriterion
 from ..errors import InputError
 from ..game import Game
-from ..generator import Prompts, SequenceSampler, prompt_iterator
+from ..generator import Prompts, SequenceSampler, prompt_iterator, search_options
 from ..optim import DISCRIMINATOR, GENERATOR, drop_gradients
 from ..options import SeqGANConfig, check_options
-from ..oracle import OFFSET, Oracle
-from ..policy import Policy, banned_symbols
+from ..oracle import Oracle
+from ..policy import Policy
+from ..real import real_sequences
 from ..rewards import build_reward
 from ..sampling import make_generator
 from ..schedule import Phase
@@ -97,19 +95,12 @@ class SeqGANTask(LanguageModelingTask):
             check_options(self.args)
             self.criterion = criterion
         if self.args.oracle:
-            self.oracle = self._load_oracle(self.args.oracle)
+            self.oracle = Oracle.load_for(self.args.oracle, len(self.dictionary))
+            if not self.args.fixed_length:
+                raise InputError(
+                    "--oracle needs --fixed-length: an oracle knows no end of sequence"
+                )
         return criterion
-
-    def _load_oracle(self, path: str) -> Oracle:
-        oracle = Oracle.load(path)
-        if oracle.vocab_size + OFFSET != len(self.dictionary):
-            raise InputError(
-                f"{path}: an oracle of {oracle.vocab_size} words, the data's dictionary has "
-                f"{len(self.dictionary) - OFFSET}"
-            )
-        if not self.args.fixed_length:
-            raise InputError("--oracle needs --fixed-length: an oracle knows no end of sequence")
-        return oracle
 
     def policy(self, model: BaseFairseqModel) -> Policy:
         """Return *model* as the policy that this task samples and scores."""
@@ -185,27 +176,15 @@ class SeqGANTask(LanguageModelingTask):
         return True
 
     def _sequences(self, dataset: MonolingualDataset, most: int | None = None) -> Tensor:
-        """Return sentences of *dataset* (n, T) int32, as the policy might draw them.
-
-        No more than *most*, chosen with the seed. Those longer than T are left out, and those with
-        a symbol that is never drawn, such as an unknown word: D would tell real ones by it.
-        """
-        index = np.arange(len(dataset))
-        if most is not None and most < len(dataset):
-            index = np.random.default_rng(self.args.seed).permutation(len(dataset))[:most]
-        rows = [dataset[int(i)]["target"][: self.args.fixed_length or None] for i in index]
-        banned = torch.tensor(banned_symbols(self.dictionary, bool(self.args.fixed_length)))
-        known = [row for row in rows if not torch.isin(row, banned).any()]
-        if len(known) < len(rows):
-            logger.info(
-                "%d of %d real sequences hold a symbol that is never drawn, such as an unknown "
-                "word: they are not shown to D", len(rows) - len(known), len(rows),
-            )  # fmt: skip
-        rows = [row for row in known if len(row) <= self._length]
-        sequences = torch.full((len(rows), self._length), self.dictionary.pad(), dtype=torch.int32)
-        for sequence, row in zip(sequences, rows, strict=True):
-            sequence[: len(row)] = row
-        return sequences
+        """Return the sentences of *dataset* (n, T) that D may see, no more than *most*."""
+        return real_sequences(
+            dataset,
+            self.dictionary,
+            length=self._length,
+            fixed=bool(self.args.fixed_length),
+            seed=self.args.seed,
+            most=most,
+        )
 
     def get_batch_iterator(
         self,
@@ -370,14 +349,8 @@ class SeqGANTask(LanguageModelingTask):
             )
             return SequenceSampler(policy, args.nbest, self.args.seed, distributed.rank())
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
-        unk = self.dictionary.unk()
-        banned = [i for i in banned_symbols(self.dictionary, fixed_length=False) if i != unk]
-        extra["tokens_to_suppress"] = tuple(self.dictionary[i] for i in banned)
-        args = copy.copy(args)
-        args.unkpen = 1e4  # fairseq refuses unk among the suppressed symbols
-        if self.args.fixed_length:
-            args.min_len = args.max_len_b = self.args.fixed_length
-            args.max_len_a = 0
+        args, suppressed = search_options(args, self.dictionary, self.args.fixed_length)
+        extra["tokens_to_suppress"] = suppressed
         return super().build_generator(models, args, extra_gen_cls_kwargs=extra, **kwargs)
 
     def inference_step(
