@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from trainings import data, played, pretrained, text
+from turing_pages import browser, poem_page, tune_page
 
-__all__ = ["data", "played", "pretrained", "text"]
+__all__ = ["browser", "data", "played", "poem_page", "pretrained", "text", "tune_page"]
 
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
 
