@@ -189,6 +189,45 @@ def test_publish(straight, tmp_path):
     assert (tmp_path / "results" / "recipe.yaml").read_text() == recipe.read_text()
 
 
+# --- seeds side by side
+
+
+@pytest.mark.slow
+def test_side_by_side_changes_no_result(tmp_path):
+    """Ended while two seeds train, with both trainings, and resumed; then one seed at a time."""
+    recipe = write(tmp_path / "tiny.yaml", tiny(["mle"]))
+    dest = tmp_path / "both"
+    process = start(recipe, "--dest", dest, "--seeds", 2, "--jobs", 2)
+    waiting = {"train-mle-seed1: epoch 2 ", "train-mle-seed2: epoch 2 "}
+    for line in process.stdout:
+        waiting -= {words for words in waiting if words in line}
+        if not waiting:
+            process.terminate()
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "goes on from here" in err
+    folder = os.open(dest, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free: no training lives on
+    os.close(folder)
+
+    finish(start(recipe, "--dest", dest, "--seeds", 2, "--jobs", 2))
+    finish(start(recipe, "--dest", tmp_path / "one", "--seeds", 2))
+    assert rows(dest) == rows(tmp_path / "one")
+    assert rows(dest)[0]["seeds"] == [1, 2]
+
+
+@pytest.mark.slow
+def test_one_failure_ends_all(tmp_path):
+    """The error is that of the seed that failed; the other one's training does not go on."""
+    recipe = tiny(["mle"])
+    recipe["options"]["mle"] |= {"max-epoch": 100_000}
+    path, dest = write(tmp_path / "tiny.yaml", recipe), tmp_path / "out"
+    kill_at(start(path, "--dest", dest), "epoch 1 ")
+    obstacle = dest / "trainings" / "mle-seed2" / "checkpoint_last.pt"
+    obstacle.mkdir(parents=True)
+    assert str(obstacle) in refused(path, "--dest", dest, "--seeds", 2, "--jobs", 2)
+
+
 # --- all systems
 
 
@@ -344,6 +383,7 @@ def test_refuses_what_is_not_there(tmp_path):
     assert "nothing" in refused("nothing", "--dest", out)
     path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
     assert "--seeds is 0" in refused(path, "--dest", out, "--seeds", 0)
+    assert "--jobs is 0" in refused(path, "--dest", out, "--jobs", 0)
     assert "ORACLE=nowhere: no such file" in refused(path, "--dest", out, ORACLE="nowhere")
     assert not out.exists()
 

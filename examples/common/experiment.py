@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from .commands import Commands
@@ -26,6 +27,11 @@ def get_parser(here: Path, description: str, epilog: str | None = None) -> argpa
         "--seeds", type=int, metavar="N", help="train with the seeds 1 ... N; default: the preset's"
     )
     parser.add_argument(
+        "--jobs", type=int, default=1, metavar="N",
+        help="seeds that are trained side by side, each on the preset's number of threads; default "
+        "1. It changes no result",
+    )  # fmt: skip
+    parser.add_argument(
         "--publish", type=Path, nargs="?", metavar="FOLDER", const=Path(),
         help="afterwards copy the report and every run.json, but no checkpoint, to FOLDER; default "
         "results/PRESET beside this script",
@@ -43,8 +49,10 @@ def count_seeds(args: argparse.Namespace, recipe: Recipe) -> int:
     """Return how many seeds are trained with.
 
     Raises:
-        ExperimentError: ``--seeds`` is below 1.
+        ExperimentError: ``--seeds`` or ``--jobs`` is below 1.
     """
+    if args.jobs < 1:
+        raise ExperimentError(f"--jobs is {args.jobs}: at least 1 is needed")
     seeds = recipe["experiment"]["seeds"] if args.seeds is None else args.seeds
     if seeds < 1:
         raise ExperimentError(f"--seeds is {seeds}: at least 1 is needed")
@@ -66,24 +74,37 @@ def open_workspace(dest: Path, preset: Path, recipe: Recipe, **identity: object)
     return work
 
 
-def play(work: Workspace, commands: Commands, seeds: int) -> Steps:
-    """Run all steps that are not done: the data, one system after the other, and the report."""
-    steps, systems = Steps(work, commands), list(commands.systems.values())
+def play(work: Workspace, commands: Commands, seeds: int, jobs: int) -> Steps:
+    """Run all steps that are not done: the data, the seeds, *jobs* at a time, and the report."""
+    steps, work.named_lines = Steps(work, commands), jobs > 1
     work.run(steps.data())
-    rows = variants(systems)
-    for seed in range(1, seeds + 1):
-        for system in systems:
-            own = [variant for variant in rows if variant.system is system]
-            if system.options is not None:
-                work.run(steps.train(system, own, seed))
-            for variant in own:
-                for step in steps.measure(variant, seed):
-                    work.run(step)
-                steps.finish(variant, seed)
+    with ThreadPoolExecutor(jobs) as pool:
+        played = [pool.submit(play_seed, steps, seed) for seed in range(1, seeds + 1)]
+        try:
+            for future in as_completed(played):
+                future.result()
+        except BaseException:
+            work.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     report = work.dest / "report"
     command, written = commands.report(steps.runs, report), report / "report.md"
     work.run(Step("report", "report", command, (written,), always=True))
     return steps
+
+
+def play_seed(steps: Steps, seed: int) -> None:
+    """Run what is not done of one seed: one system after the other, trained and measured."""
+    systems = list(steps.commands.systems.values())
+    rows = variants(systems)
+    for system in systems:
+        own = [variant for variant in rows if variant.system is system]
+        if system.options is not None:
+            steps.work.run(steps.train(system, own, seed))
+        for variant in own:
+            for step in steps.measure(variant, seed):
+                steps.work.run(step)
+            steps.finish(variant, seed)
 
 
 def end(

@@ -2,7 +2,7 @@
 
 A JSON file holds what the experiment is (its seed, its recipe) and the seconds of every finished
 step. An experiment that was interrupted goes on where it stopped; one that is something else is
-refused.
+refused. Steps may run side by side, in threads of this process.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ import json
 import os
 import shlex
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from .console import ExperimentError
 from .files import write_json
@@ -93,10 +94,25 @@ class Workspace:
             )
         self.logs.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(dest)
+        self._guard = threading.RLock()  # of the state and of what follows
+        self._running: set[subprocess.Popen] = set()
+        self._stopped = False
+        self.named_lines = False  # lines say which step they are about, which may be one of several
         self._save()
 
     def _save(self) -> None:
         write_json(self.path, self.state)
+
+    def stop(self) -> None:
+        """End the commands that are running, and let no other one begin."""
+        with self._guard:
+            self._stopped = True
+            for process in self._running:
+                process.terminate()
+
+    def _say(self, step: Step, text: str) -> None:
+        name = f"{step.name}: " if self.named_lines else ""
+        print(f"   {name}{text}", flush=True)
 
     def log(self, name: str) -> Path:
         """Return the log file of the step *name*."""
@@ -118,8 +134,9 @@ class Workspace:
             return False
         variables = [f"{name}={value}" for name, value in self.environment.items()]
         print(f"== {step.title}\n$ {shlex.join([*variables, *step.command])}", flush=True)
-        self.state["attempts"][step.name] = self.state["attempts"].get(step.name, 0) + 1
-        self._save()
+        with self._guard:
+            self.state["attempts"][step.name] = self.state["attempts"].get(step.name, 0) + 1
+            self._save()
         start = time.monotonic()
         if step.prepare():
             self._run_command(step, start)
@@ -130,31 +147,33 @@ class Workspace:
                     f"{step.title}: left no {path}; its log: {self.log(step.name)}"
                 )
         seconds = time.monotonic() - start
-        print(f"   done in {seconds:.0f} s", flush=True)
+        self._say(step, f"done in {seconds:.0f} s")
         # A training that was interrupted and resumed has taken longer than its last part:
         # `attempts` tells.
-        self.state["seconds"][step.name] = round(seconds, 1)
-        self._save()
+        with self._guard:
+            self.state["seconds"][step.name] = round(seconds, 1)
+            self._save()
         return True
 
     def _run_command(self, step: Step, start: float) -> None:
         log_path = self.log(step.name)
         # The command holds the lock as well: should this process be killed and the command live
         # on, no second one begins to write to the same checkpoints.
-        with log_path.open("ab") as log, subprocess.Popen(
-            step.command, env=self._environment(), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=log, pass_fds=(self._lock,),
-        ) as process:  # fmt: skip
+        with log_path.open("ab") as log, self._start(step, log) as process:
             try:
                 for line in process.stdout:
                     log.write(line)
                     log.flush()
                     shown = step.follow(line.decode("utf-8", "replace"))
                     if shown:
-                        print(f"   {shown}   {time.monotonic() - start:.0f} s", flush=True)
+                        self._say(step, f"{shown}   {time.monotonic() - start:.0f} s")
+                process.wait()
             except BaseException:
                 process.terminate()
                 raise
+            finally:
+                with self._guard:
+                    self._running.discard(process)
         if process.returncode:
             lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
             if step.clear and lines and lines[-1].startswith("error: "):
@@ -163,6 +182,17 @@ class Workspace:
                 f"{step.title}: the command failed with status {process.returncode}; its log "
                 f"{log_path} ends with\n" + "\n".join(f"  | {line[:WIDTH]}" for line in lines)
             )
+
+    def _start(self, step: Step, log: BinaryIO) -> subprocess.Popen:
+        with self._guard:
+            if self._stopped:
+                raise ExperimentError(f"{step.title}: not begun, because another step ended all")
+            process = subprocess.Popen(
+                step.command, env=self._environment(), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=log, pass_fds=(self._lock,),
+            )  # fmt: skip
+            self._running.add(process)
+            return process
 
     def _environment(self) -> dict[str, str]:
         """Return this process's environment with the recipe's variables.

@@ -62,7 +62,7 @@ def run(task: Task, args: argparse.Namespace) -> None:
     work = experiment.open_workspace(args.dest, preset, recipe, task=task.name, source=identity)
     by_name = {system.name: system for system in systems}
     commands = Commands(task, recipe, by_name, work.dest, source)
-    steps = experiment.play(work, commands, seeds)
+    steps = experiment.play(work, commands, seeds, args.jobs)
     table = Table(task, by_name, read_rows(steps.runs))
     text = table.markdown(recipe["experiment"].get("differs", []))
     write(work.dest / "report" / "table.md", text)

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     oracle = "a fresh one" if params is None else hashlib.sha256(params.read_bytes()).hexdigest()
     work = experiment.open_workspace(args.dest, preset, recipe, oracle=oracle)
     commands = Commands(recipe, {system.name: system for system in systems}, work.dest, params)
-    experiment.play(work, commands, seeds)
+    experiment.play(work, commands, seeds, args.jobs)
     parts = (work.dest / "report" / "report.md").read_text(encoding="utf-8").split("\n\n")
     results = parts[parts.index("## Results") + 1]
     experiment.end(work, HERE, preset, args.publish, results, time.monotonic() - begin)
