@@ -116,8 +116,15 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
         return
     if not root.optimizer.get("discriminator_lr", 0.0) >= 0:
         raise InputError(f"--discriminator-lr is {root.optimizer.discriminator_lr}: below 0")
+    decay = root.optimizer.get("discriminator_weight_decay")
+    if decay is not None and not decay >= 0:
+        raise InputError(f"--discriminator-weight-decay is {decay}: below 0")
     if not (root.dataset.batch_size or root.dataset.max_tokens):
         raise InputError("--batch-size: at least 1 sequence is needed in a G step")
+    if str(root.task.pretrain_d_keep) == "best" and (root.common.fp16 or root.common.bf16):
+        raise InputError(
+            "--pretrain-d-keep best: not with fp16 or bf16, whose optimizer has weights of its own"
+        )
     if len(root.optimization.update_freq) > 1:
         raise InputError("--update-freq: adversarial training takes one value for all epochs")
     common = root.common

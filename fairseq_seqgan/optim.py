@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from fairseq import utils
@@ -34,6 +34,9 @@ class SeqGANAdamConfig(FairseqAdamConfig):
         default=0.0,
         metadata={"help": "clip D's gradient to this norm (--clip-norm is G's); 0: do not clip"},
     )
+    discriminator_weight_decay: Optional[float] = field(  # noqa: UP045  (fairseq reads no `| None`)
+        default=None, metadata={"help": "D's decoupled weight decay; default: --weight-decay"}
+    )
 
 
 @register_optimizer("seqgan_adam", dataclass=SeqGANAdamConfig)
@@ -47,14 +50,16 @@ class SeqGANAdam(FairseqOptimizer):
         super().__init__(cfg)
         params = list(params)
         self._base_lr = float(cfg.lr[0] if isinstance(cfg.lr, Collection) else cfg.lr)
+        decay = cfg.discriminator_weight_decay
         groups = [
             {
                 "params": [p for p in params if net_of(p) == net],
                 "lr": lr,
+                "weight_decay": decay,
             }
-            for net, lr in (
-                (GENERATOR, self._base_lr),
-                (DISCRIMINATOR, cfg.discriminator_lr),
+            for net, lr, decay in (
+                (GENERATOR, self._base_lr, cfg.weight_decay),
+                (DISCRIMINATOR, cfg.discriminator_lr, cfg.weight_decay if decay is None else decay),
             )
         ]
         betas = cfg.adam_betas
@@ -67,7 +72,6 @@ class SeqGANAdam(FairseqOptimizer):
             groups,
             betas=tuple(betas),
             eps=cfg.adam_eps,
-            weight_decay=cfg.weight_decay,
             fused=True,
         )
 

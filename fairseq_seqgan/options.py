@@ -10,7 +10,7 @@ from omegaconf import II
 from . import checks
 from .errors import InputError
 from .metrics.bleu import SMOOTHING
-from .rewards import BASELINES, REWARDS
+from .rewards import BASELINES, DISCRIMINATOR_REWARDS, REWARDS
 from .schedule import Schedule
 
 
@@ -29,6 +29,13 @@ class SeqGANConfig(LanguageModelingConfig):
     k: int = field(default=3, metadata={"help": "passes of D over each pool"})
     pretrain_d_steps: int = field(
         default=50, metadata={"help": "pools on which D is trained before the first round"}
+    )
+    pretrain_d_keep: ChoiceEnum(["last", "best"]) = field(
+        default="last",
+        metadata={
+            "help": "'best': the game starts with D as it was after the pool with the highest AUC "
+            "on held-out sequences; 'last' (the paper): as its pre-training ends"
+        },
     )
     negative_pool_size: int = field(
         default=0, metadata={"help": "negatives in a pool; 0: as many as training sequences"}
@@ -63,7 +70,11 @@ class SeqGANConfig(LanguageModelingConfig):
         default=1.0, metadata={"help": "of the policy: logits are divided by it"}
     )
     reward: ChoiceEnum(list(REWARDS)) = field(
-        default="discriminator", metadata={"help": "what a finished sequence is worth"}
+        default="discriminator",
+        metadata={
+            "help": "what a finished sequence is worth: P(real) by D (the paper), D's log-odds "
+            "(logit), its BLEU, or the controls constant and random"
+        },
     )
     baseline: ChoiceEnum(list(BASELINES)) = field(
         default="none",
@@ -121,9 +132,9 @@ def check_options(args: SeqGANConfig) -> None:
         bleu_order=args.bleu_order,
     )
     schedule = make_schedule(args, batches=1)
-    if str(args.reward) == "discriminator" and not schedule.trains_discriminator:
+    if str(args.reward) in DISCRIMINATOR_REWARDS and not schedule.trains_discriminator:
         raise InputError(
-            "--reward discriminator with --pretrain-d-steps 0 and --d-steps 0: the reward would "
+            f"--reward {args.reward} with --pretrain-d-steps 0 and --d-steps 0: the reward would "
             "come from a discriminator that nothing trains"
         )
     if not 0 < args.bleu_references <= 1:

@@ -2,7 +2,8 @@
 
 Every reward is called with tokens (R, T) int64, padded at the end, and returns float32 (R,).
 
-``discriminator`` is the paper's and ``bleu`` its baseline PG-BLEU. ``constant`` and ``random`` are
+``discriminator`` is the paper's, ``logit`` the same verdict as log-odds, and ``bleu`` the paper's
+baseline PG-BLEU. ``constant`` and ``random`` are
 controls that know nothing of the data: a result that they reach as well says nothing about D.
 """
 
@@ -26,7 +27,8 @@ from .sampling import make_generator
 if TYPE_CHECKING:
     from .options import SeqGANConfig  # which takes the names of the rewards from here
 
-REWARDS = ("discriminator", "bleu", "constant", "random")
+DISCRIMINATOR_REWARDS = ("discriminator", "logit")  # they ask D
+REWARDS = (*DISCRIMINATOR_REWARDS, "bleu", "constant", "random")
 BASELINES = ("none", "mean")
 
 
@@ -46,21 +48,27 @@ class Reward(ABC):
 
 
 class DiscriminatorReward(Reward):
-    """D(Y), the probability that Y is real, with D in eval mode (Eq. 4)."""
+    """D(Y), the probability that Y is real, with D in eval mode (Eq. 4).
+
+    With *log_odds*, log D(Y) - log(1 - D(Y)) in nats: for the best possible D it is the log-ratio
+    of data to policy, whose policy gradient descends the reverse KL divergence.
+    """
 
     reads_tokens = True
 
-    def __init__(self, discriminator: CNNHighway) -> None:
-        self.discriminator = discriminator
+    def __init__(self, discriminator: CNNHighway, log_odds: bool = False) -> None:
+        self.discriminator, self.log_odds = discriminator, log_odds
 
     def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
         with evaluating(self.discriminator):
-            return self.discriminator.score(tokens)
+            return self.discriminator.score(tokens, log_odds=self.log_odds)
 
     def of_completions(self, played: Rollouts, generator: torch.Generator) -> Tensor:
         """Return the rewards (P, N) of ``played.completions``."""
         with evaluating(self.discriminator):
-            return self.discriminator.score_completions(played.samples.tokens, *played[1:4])
+            return self.discriminator.score_completions(
+                played.samples.tokens, *played[1:4], log_odds=self.log_odds
+            )
 
 
 class BleuReward(Reward):
@@ -143,8 +151,8 @@ def build_reward(
         InputError: there is no such reward.
     """
     name = str(args.reward)
-    if name == "discriminator":
-        return DiscriminatorReward(discriminator)
+    if name in DISCRIMINATOR_REWARDS:
+        return DiscriminatorReward(discriminator, log_odds=name == "logit")
     if name == "bleu":
         return BleuReward(
             positives,

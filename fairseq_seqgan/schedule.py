@@ -105,6 +105,11 @@ class Schedule:
         """Updates in fairseq's epoch number *epoch*, which starts at 1."""
         return self.pool_updates if epoch <= self.pretrain_d_steps else self.round_updates
 
+    def ends_pretrain_pool(self, step: Step) -> bool:
+        """Whether *step* is the last one on a pool of D's pre-training."""
+        last = (self.k - 1, self.batches - 1)
+        return step.phase is Phase.PRETRAIN and (step.epoch, step.position) == last
+
     def __call__(self, update: int) -> Step:
         """Return the step that *update* (from 0) is.
 

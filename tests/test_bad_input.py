@@ -112,6 +112,15 @@ OPTIONS = [
     (None, "--rounds 0", ["--rounds is 0"]),
     (None, "--batch-size 0", ["--batch-size"]),
     (None, "--discriminator-lr=-1", ["--discriminator-lr is -1"]),
+    (None, "--discriminator-weight-decay=-1", ["--discriminator-weight-decay is -1"]),
+    (None, "--d-label-smoothing 1", ["--d-label-smoothing is 1.0: it must be in [0, 1)"]),
+    (None, "--pretrain-d-keep first", ["--pretrain-d-keep: invalid choice: 'first'"]),
+    (None, "--pretrain-d-keep best --disable-validation", ["--pretrain-d-keep best", "held-out"]),
+    (
+        None,
+        "--pretrain-d-keep best --fp16 --fp16-no-flatten-grads",
+        ["--pretrain-d-keep best: not with fp16"],
+    ),
     (None, "--update-freq 1,2", ["--update-freq"]),
     (None, "--d-kernel-widths 1,x,3", ["--d-kernel-widths '1,x,3'"]),
     (None, "--d-kernel-counts 8,8", ["--d-kernel-widths has 3 numbers and --d-kernel-counts 2"]),
@@ -124,6 +133,11 @@ OPTIONS = [
         None,
         "--pretrain-d-steps 0 --d-steps 0",
         ["--reward discriminator with --pretrain-d-steps 0 and --d-steps 0", "nothing trains"],
+    ),
+    (
+        None,
+        "--reward logit --pretrain-d-steps 0 --d-steps 0",
+        ["--reward logit with --pretrain-d-steps 0 and --d-steps 0", "nothing trains"],
     ),
     (None, "--fp16", ["--fp16-no-flatten-grads"]),
 ]

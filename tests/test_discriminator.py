@@ -207,6 +207,8 @@ def test_scoring_completions_equals_scoring_them_one_by_one(monkeypatch, table, 
     scores = net.score_completions(drawn, completions, sequence, step)
     expected = net(completions.flatten(0, 1)).softmax(dim=1)[:, 1].view(-1, 4)
     torch.testing.assert_close(scores, expected)
+    odds = net.score_completions(drawn, completions, sequence, step, log_odds=True)
+    torch.testing.assert_close(odds, torch.logit(expected))
 
 
 def trained_at_the_papers_sizes(**options):

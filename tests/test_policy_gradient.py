@@ -24,12 +24,14 @@ WORTH = torch.tensor([0.9, 0.1, 0.4, 0.7, 0.0, 1.0, 0.3, 0.2])
 class Table(nn.Module):
     """A discriminator that looks the score of a sequence up."""
 
-    def score(self, tokens):
+    def score(self, tokens, *, log_odds):
+        assert not log_odds
         bits = tokens - 4
         return WORTH[bits[:, 0] * 4 + bits[:, 1] * 2 + bits[:, 2]]
 
-    def score_completions(self, tokens, completions, sequence, step):
-        return self.score(completions.flatten(0, 1)).view(completions.shape[:2])
+    def score_completions(self, tokens, completions, sequence, step, *, log_odds):
+        scores = self.score(completions.flatten(0, 1), log_odds=log_odds)
+        return scores.view(completions.shape[:2])
 
 
 @pytest.fixture(scope="module")

@@ -34,13 +34,14 @@ def build(net):
 
 @pytest.mark.parametrize("name", REWARDS)
 def test_one_signature_for_all(build, name):
-    """Tokens (R, T) in, float32 (R,) in [0, 1] out; the same generator gives the same."""
+    """Tokens (R, T) in, float32 (R,) out, in [0, 1] but for log-odds; the same generator gives
+    the same."""
     reward = build(name)
     rows = torch.randint(4, 24, (50, 7), generator=make_generator(1))
     first, again = (reward(rows, make_generator(2)) for _ in range(2))
     assert first.shape == (50,)
     assert first.dtype == torch.float32
-    assert ((first >= 0) & (first <= 1)).all()
+    assert name == "logit" or ((first >= 0) & (first <= 1)).all()
     assert torch.equal(first, again)
 
 
@@ -50,6 +51,19 @@ def test_discriminator_is_scored_without_dropout(net, build):
     reward = build("discriminator")(rows, make_generator(1))
     assert net.training
     torch.testing.assert_close(reward, net.eval()(rows).softmax(dim=1)[:, 1])
+
+
+def test_logit_is_the_log_odds(net, build):
+    """Of P(real), without dropout; where the probability is 1 to the last bit, it still tells."""
+    rows = torch.randint(4, 24, (20, 7), generator=make_generator(1))
+    probability, odds = (
+        build(name)(rows, make_generator(1)) for name in ("discriminator", "logit")
+    )
+    torch.testing.assert_close(odds, torch.logit(probability))
+    with torch.no_grad():
+        net.output.bias += torch.tensor([-30.0, 30.0])
+    assert build("discriminator")(rows, make_generator(1)).unique().tolist() == [1.0]
+    torch.testing.assert_close(build("logit")(rows, make_generator(1)), odds + 60)
 
 
 def test_controls_know_nothing_of_the_tokens(build):

@@ -7,7 +7,7 @@ Shapes: B sequences of G, R of D, T tokens.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch.nn.functional as F
@@ -38,7 +38,15 @@ VALIDATION = (
 
 @dataclass
 class SeqGANCriterionConfig(CNNHighwayConfig):
-    """Options of the criterion: those of D, which it owns."""
+    """Options of the criterion: those of D, which it owns, and of D's loss."""
+
+    d_label_smoothing: float = field(
+        default=0.0,
+        metadata={
+            "help": "share of each label that is spread over both classes in D's cross-entropy; 0 "
+            "(the paper): labels are certain"
+        },
+    )
 
 
 @register_criterion("seqgan", dataclass=SeqGANCriterionConfig)
@@ -57,7 +65,11 @@ class SeqGANCriterion(FairseqCriterion):
         super().__init__(task)
         if not hasattr(task, "policy"):
             raise InputError("--criterion seqgan needs --task seqgan")
-        self.make_policy = task.policy
+        if not 0 <= cfg.d_label_smoothing < 1:
+            raise InputError(
+                f"--d-label-smoothing is {cfg.d_label_smoothing}: it must be in [0, 1)"
+            )
+        self.make_policy, self.label_smoothing = task.policy, cfg.d_label_smoothing
         self.discriminator = CNNHighway.build_model(cfg, task)
         for parameter in self.discriminator.parameters():
             parameter.param_group = DISCRIMINATOR
@@ -113,7 +125,8 @@ class SeqGANCriterion(FairseqCriterion):
             return loss, 0, {"ntokens": 0, "nsentences": 0}
         logits = self.discriminator(tokens).float()
         # Times R, because the trainer divides by the number of sequences.
-        loss = F.cross_entropy(logits, labels) + self.discriminator.penalty()
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        loss = loss + self.discriminator.penalty()
         loss = loss * len(tokens)
         right = (logits.argmax(dim=1) == labels).sum()
         log = {

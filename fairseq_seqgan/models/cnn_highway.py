@@ -200,8 +200,10 @@ class CNNHighway(BaseFairseqModel):
         return self.l2 * 0.5 * squares
 
     @torch.no_grad()
-    def score(self, tokens: Tensor, batch_size: int = 512) -> Tensor:
+    def score(self, tokens: Tensor, batch_size: int = 512, *, log_odds: bool = False) -> Tensor:
         """Return D(Y), the probability of real, for *tokens* (R, T), as float32 (R,).
+
+        With *log_odds*, log D(Y) - log(1 - D(Y)) in nats instead, which does not saturate.
 
         The caller chooses the mode: a reward is scored in eval mode. On a CPU many sequences are
         scored by table look-up, which differs from :meth:`forward` by rounding only, and in
@@ -209,16 +211,22 @@ class CNNHighway(BaseFairseqModel):
         """
         if not self._looks_up(tokens):
             logits = [self(part) for part in tokens.split(batch_size)]
-            return torch.cat(logits).float().softmax(dim=1)[:, REAL]
+            return _read(torch.cat(logits).float(), log_odds)
         features = tokens.new_empty(len(tokens), self.output.in_features, dtype=torch.float32)
         for layer, found in self._by_layer(features):
             respond = windows.Responses(layer, self.embed.weight, tokens.numel(), self.pad)
             found.copy_(respond(tokens))
-        return self._judge(features, batch_size)
+        return self._judge(features, batch_size, log_odds)
 
     @torch.no_grad()
     def score_completions(
-        self, tokens: Tensor, completions: Tensor, sequence: Tensor, step: Tensor
+        self,
+        tokens: Tensor,
+        completions: Tensor,
+        sequence: Tensor,
+        step: Tensor,
+        *,
+        log_odds: bool = False,
     ) -> Tensor:
         """Return what :meth:`score` returns for *completions* (P, N, T), as (P, N).
 
@@ -228,7 +236,8 @@ class CNNHighway(BaseFairseqModel):
         """
         prefixes, rollouts, length = completions.shape
         if not self._looks_up(tokens) or not prefixes:
-            return self.score(completions.flatten(0, 1)).view(prefixes, rollouts)
+            scores = self.score(completions.flatten(0, 1), log_odds=log_odds)
+            return scores.view(prefixes, rollouts)
         scores = torch.empty(prefixes, rollouts)
         several = max(1, _SCORED_ROWS // (rollouts * length))
         for part in (sequence // several).unique():
@@ -238,7 +247,8 @@ class CNNHighway(BaseFairseqModel):
             for layer, found in self._by_layer(features):
                 respond = windows.Responses(layer, self.embed.weight, whole.numel(), self.pad)
                 respond.continued(tokens, whole, sequence[chosen], step[chosen], found)
-            scores[chosen] = self._judge(features.flatten(0, 1), 512).view(-1, rollouts)
+            found = self._judge(features.flatten(0, 1), 512, log_odds)
+            scores[chosen] = found.view(-1, rollouts)
         return scores
 
     def _looks_up(self, tokens: Tensor) -> bool:
@@ -249,10 +259,10 @@ class CNNHighway(BaseFairseqModel):
         counts = [layer.out_channels for layer in self.convolutions]
         yield from zip(self.convolutions, features.split(counts, dim=-1), strict=True)
 
-    def _judge(self, features: Tensor, batch_size: int) -> Tensor:
+    def _judge(self, features: Tensor, batch_size: int, log_odds: bool) -> Tensor:
         """Return the scores (R,) of *features* (R, F), which are overwritten."""
         logits = self._classify_in_place(features.relu_(), batch_size)
-        return torch.cat(logits).softmax(dim=1)[:, REAL]
+        return _read(torch.cat(logits), log_odds)
 
     def _classify_in_place(self, features: Tensor, batch_size: int) -> list[Tensor]:
         """Do what :meth:`_classify` does, for chunks of *features* (R, F), in memory used again."""
@@ -268,3 +278,8 @@ class CNNHighway(BaseFairseqModel):
             mixed.sub_(x).mul_(gate).add_(x)  # gate × transform + (1 - gate) × x
             parts.append(self.output(self.dropout(mixed)))
         return parts
+
+
+def _read(logits: Tensor, log_odds: bool) -> Tensor:
+    """Return the probability of real (R,), or its log-odds, of *logits* (R, 2)."""
+    return logits[:, REAL] - logits[:, FAKE] if log_odds else logits.softmax(dim=1)[:, REAL]

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from .. import checks, compat, distributed
 from ..criterions.seqgan import SeqGANCriterion
+from ..early_stopping import EarlyStopping
 from ..errors import InputError
 from ..game import Game
 from ..generator import Prompts, SequenceSampler, prompt_iterator, search_options
@@ -59,6 +60,7 @@ class SeqGANTask(LanguageModelingTask):
         self.oracle: Oracle | None = None
         self.epoch = 1  # fairseq's, of the training
         self._longest = 0  # most tokens before eos in the training data
+        self.early_stopping: EarlyStopping | None = None  # of D's pre-training, if asked for
         self._policies: dict[BaseFairseqModel, Policy] = {}
         self._heldout: Tensor | None = None
         self._measure_next = False
@@ -235,11 +237,23 @@ class SeqGANTask(LanguageModelingTask):
             self.policy,
             max_sentences or max(1, max_tokens // self._length),
         )
+        if str(args.pretrain_d_keep) == "best":
+            self._stop_early()
         schedule = self.game.schedule
         root = compat.root_config(args)
         if root is not None:
             compat.end_training_at(root, schedule.epochs, schedule.total_updates)
         logger.info("%s: %d updates in all", schedule, schedule.total_updates)
+
+    def _stop_early(self) -> None:
+        """Make ready to find the pool of D's pre-training after which D is best."""
+        subset = self.args.valid_subset.split(",")[0]
+        if subset not in self.datasets:
+            raise InputError("--pretrain-d-keep best needs the held-out data of --valid-subset")
+        heldout = self._sequences(self.datasets[subset], self.args.num_eval_samples)
+        if not len(heldout):
+            raise InputError(f"--pretrain-d-keep best: split '{subset}' has no sequence for D")
+        self.early_stopping = EarlyStopping(self.criterion.discriminator, heldout, self.args.seed)
 
     def begin_epoch(self, epoch: int, model: BaseFairseqModel) -> None:
         """Remember what epoch it is, for the criterion."""
@@ -269,20 +283,32 @@ class SeqGANTask(LanguageModelingTask):
         if self.game is None:
             super().optimizer_step(optimizer, model, update_num)
             return
-        playing = self.game.schedule(update_num).phase is Phase.GENERATOR
+        step = self.game.schedule(update_num)
+        playing = step.phase is Phase.GENERATOR
         drop_gradients(optimizer, GENERATOR if playing else DISCRIMINATOR)
         super().optimizer_step(optimizer, model, update_num)
         if playing:
             self.game.follow(model)
+        elif self.early_stopping is not None and self.game.schedule.ends_pretrain_pool(step):
+            self.early_stopping.after_pool(step.pool, self.policy(model), optimizer)
+            if step.pool == self.game.schedule.pretrain_d_steps:
+                self.early_stopping.restore(optimizer)
 
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
-        return {type(self).__name__: self.game.state_dict()} if self.game is not None else {}
+        if self.game is None:
+            return {}
+        state = self.game.state_dict()
+        if self.early_stopping is not None:
+            state["early_stopping"] = self.early_stopping.state_dict()
+        return {type(self).__name__: state}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""
         if self.game is not None:
             self.game.load_state_dict(state)
+            if self.early_stopping is not None and "early_stopping" in state:
+                self.early_stopping.load_state_dict(state["early_stopping"])
 
     # ---- validation -----------------------------------------------------------------------
 
