@@ -61,6 +61,24 @@ def test_against_a_control_by_hand(tmp_path):
     assert found["paired_over_seeds"]["p"] == pytest.approx(expected.pvalue)
 
 
+def test_against_its_own_control(tmp_path):
+    """Whatever the report's reference is, and with the numbers that the reference would have."""
+    shutil.copytree(make_runs.RUNS, tmp_path / "runs")
+    expected = comparisons(tmp_path / "runs", tmp_path / "without")["constant_reward"]
+    written = (tmp_path / "without" / "report.md").read_text()
+    assert "its own control" not in written
+    for path in (tmp_path / "runs").glob("seqgan-seed*/run.json"):
+        about = json.loads(path.read_text())
+        path.write_text(json.dumps(about | {"control": "constant_reward"}))
+    arguments = ["report", str(tmp_path / "runs"), "--output", str(tmp_path / "with")]
+    assert main([*arguments, "--against", "mle_continued"]) == 0
+    (found,) = json.loads((tmp_path / "with" / "report.json").read_text())["against_own_control"]
+    assert found == {"system": "seqgan", **expected}
+    section = (tmp_path / "with" / "report.md").read_text().split("own control\n")[1]
+    line = next(line for line in section.splitlines() if line.startswith("| SeqGAN"))
+    assert [cell.strip() for cell in line.split("|")][2:4] == ["constant reward", "2"]
+
+
 def test_against_temperatures_on_test_data(tmp_path):
     """The reference's last row against the line from MLE's through its lower temperatures."""
     found = comparisons(make_runs.RUNS, tmp_path / "out")["mle_temperatures"]

@@ -365,6 +365,7 @@ def test_figure3_has_the_papers_strategies():
             },
             "builds on 'y'",
         ),
+        ({"systems": {"x": TRAINED | {"control": "y"}}}, "systems: x: control 'y' is none"),
         ({"experiment": {"seeds": "many", "data-seed": 1}}, "seeds must be a whole number"),
         ({"samples": {}}, "num-samples must be a whole number"),
         ({"extra": {}}, "there is no section 'extra'"),

@@ -27,6 +27,8 @@ def identity(commands: Commands, variant: Variant, seed: int) -> dict[str, Any]:
     }
     if variant.plain and system.options is not None:
         found["training"] = _training(commands, system)
+    if variant.plain and system.control is not None:
+        found["control"] = system.control
     return found
 
 

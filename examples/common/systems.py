@@ -14,7 +14,7 @@ CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
 SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
 KINDS = ("baseline", "system", "control")  # an experiment adds its own, which no command draws
 _KEYS = {
-    "label", "kind", "random", "train", "from", "updates-of", "checkpoints", "sweep",
+    "label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints", "sweep",
 }  # fmt: skip
 
 
@@ -37,6 +37,7 @@ class System:
     options: dict[str, Any] | None  # of fairseq-train, if it is trained
     start: Start | None
     updates_of: str | None  # the training whose updates of G are the number of its updates
+    control: str | None  # the system whose reward knows nothing and which is trained as this one
     checkpoints: tuple[str, ...]
     sweep: tuple[str, tuple[float, ...]] | None  # a checkpoint and the temperatures
 
@@ -89,6 +90,9 @@ def parse(path: Path, recipe: Recipe, own_kind: str) -> list[System]:
         except (TypeError, ValueError, AttributeError, KeyError) as error:
             reason = error.args[0] if error.args else type(error).__name__
             raise ExperimentError(f"{path}: systems: {name}: {reason}") from error
+    for name, system in systems.items():
+        if system.control is not None and system.control not in systems:
+            raise ExperimentError(f"{path}: systems: {name}: control '{system.control}' is none")
     return list(systems.values())
 
 
@@ -140,7 +144,7 @@ def _system(
             raise ValueError(f"checkpoint '{checkpoint}' is not one of {', '.join(CHECKPOINTS)}")
     return System(
         name, entry["label"], entry["kind"], entry.get("random"), options, start,
-        entry.get("updates-of"), checkpoints, sweep,
+        entry.get("updates-of"), entry.get("control"), checkpoints, sweep,
     )  # fmt: skip
 
 

@@ -59,9 +59,10 @@ def run(args: argparse.Namespace) -> None:
     against = rows.find(table, args.against)
     lines = series.make_curves(table, args.curve_axis)
     compared = equal.compare(table, against) if collection.oracle else []
-    found = data.as_json(collection, table, against, compared)
+    controlled = equal.compare_with_controls(table) if collection.oracle else []
+    found = data.as_json(collection, table, against, compared, controlled)
     report = json.dumps(found, indent=2, allow_nan=False)
-    written = text.markdown(collection, table, against, args.against, compared)
+    written = text.markdown(collection, table, against, args.against, compared, controlled)
     files = {
         "report.md": written.encode(),
         "report.json": f"{report}\n".encode(),

@@ -13,7 +13,11 @@ _DIGITS = 10  # of every number: the last bits of a float are the processor's bu
 
 
 def as_json(
-    collection: Collection, rows: list[Row], reference: Row | None, compared: list[Comparison]
+    collection: Collection,
+    rows: list[Row],
+    reference: Row | None,
+    compared: list[Comparison],
+    controlled: list[Comparison],
 ) -> dict[str, Any]:
     """Return the report as a JSON object; NLLs and entropies in nats per token, shares in 0 ... 1.
 
@@ -28,6 +32,7 @@ def as_json(
         "tested_against": None if reference is None else reference.system.name,
         "rows": [_row(row) for row in rows],
         **({"equal_heldout_nll": [_comparison(c) for c in compared]} if compared else {}),
+        **({"against_own_control": [_controlled(c) for c in controlled]} if controlled else {}),
         "incomplete": [{"run": name, "reason": why} for name, why in collection.incomplete],
         "missing_logs": collection.missing_logs,
     }
@@ -66,6 +71,10 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
         "nll_oracle_difference": [_round(value) for value in compared.differences],
         "paired_over_seeds": _test(compared.test),
     }
+
+
+def _controlled(compared: Comparison) -> dict[str, Any]:
+    return {"system": compared.system.system.name, **_comparison(compared)}
 
 
 def _test(test: Welch | Paired | None) -> dict[str, float | None] | None:

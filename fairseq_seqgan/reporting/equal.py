@@ -21,13 +21,14 @@ Path = list[tuple[float, float]]  # (held-out NLL, NLL_oracle), nats per token, 
 
 @dataclass(frozen=True)
 class Comparison:
-    """The reference against another system, over the seeds where both moved away from the start."""
+    """A system against another one, over the seeds where both moved away from the start."""
 
+    system: Row
     label: str  # of the other system
     name: str
     seeds: tuple[int, ...]
     prices: tuple[float, ...]  # by seed: by how much the held-out NLL is above the start's
-    differences: tuple[float, ...]  # by seed: the reference's NLL_oracle less the other's
+    differences: tuple[float, ...]  # by seed: the system's NLL_oracle less the other's
     test: Paired | None  # of the differences; None of a single seed
 
 
@@ -41,20 +42,43 @@ def compare(rows: list[Row], reference: Row | None) -> list[Comparison]:
     """
     if reference is None:
         return []
-    ours = _trained(reference, rows)
-    found = []
-    for row in rows:
-        if row is not reference and find(rows, row.system.name) is row:
-            found.append(_compare(row.label, row.system.name, ours, _trained(row, rows)))
+    found = [
+        _compare_trained(reference, row, rows)
+        for row in rows
+        if row is not reference and find(rows, row.system.name) is row
+    ]
     start = _start(reference, rows)
     if start is not None:
         label, name = f"{start.label} at lower temperatures", f"{start.system.name}_temperatures"
         # The sweep is measured on the test split and many samples, so the reference's end is too.
-        found.append(_compare(label, name, _path([start, reference]), _swept(start, rows)))
+        ours = _path([start, reference])
+        found.append(_compare(reference, label, name, ours, _swept(start, rows)))
     return [comparison for comparison in found if comparison.seeds]
 
 
-def _compare(label: str, name: str, ours: dict[int, Path], theirs: dict[int, Path]) -> Comparison:
+def compare_with_controls(rows: list[Row]) -> list[Comparison]:
+    """Return the comparison of every system whose runs name a control with that control.
+
+    Raises:
+        InputError: a run's ``training`` is malformed; the message names it.
+    """
+    found = []
+    for row in rows:
+        name = row.runs[0].about.get("control")
+        control = None if name is None else find(rows, name)
+        if control is not None and find(rows, row.system.name) is row:
+            found.append(_compare_trained(row, control, rows))
+    return [comparison for comparison in found if comparison.seeds]
+
+
+def _compare_trained(ours: Row, theirs: Row, rows: list[Row]) -> Comparison:
+    paths = (_trained(row, rows) for row in (ours, theirs))
+    return _compare(ours, theirs.label, theirs.system.name, *paths)
+
+
+def _compare(
+    row: Row, label: str, name: str, ours: dict[int, Path], theirs: dict[int, Path]
+) -> Comparison:
     seeds, prices, differences = [], [], []
     for seed in sorted(ours.keys() & theirs.keys()):
         pair = ours[seed], theirs[seed]
@@ -66,7 +90,7 @@ def _compare(label: str, name: str, ours: dict[int, Path], theirs: dict[int, Pat
             prices.append(level - start)
             differences.append(first - second)
     return Comparison(
-        label, name, tuple(seeds), tuple(prices), tuple(differences), paired(differences)
+        row, label, name, tuple(seeds), tuple(prices), tuple(differences), paired(differences)
     )
 
 

@@ -33,7 +33,8 @@ _NEEDED = {
 }  # fmt: skip
 _OPTIONAL = {
     "oracle": str, "data": str,
-    "temperature": (int, float), "position": int, "training": dict, "commands": list,
+    "temperature": (int, float), "position": int, "training": dict, "control": str,
+    "commands": list,
     "hardware": str, "date": str, "commit": str, "wall_seconds": (int, float), "attempts": int,
 }  # fmt: skip
 

@@ -20,12 +20,14 @@ def markdown(
     reference: Row | None,
     name: str,
     compared: list[Comparison],
+    controlled: list[Comparison],
 ) -> str:
     """Return the report; equal input gives equal text.
 
     Args:
         reference: the row that the t-tests are against, called *name*; None: there is none.
         compared: *reference* and the others at equal held-out NLL.
+        controlled: systems with a control of their own, against that one.
     """
     parts = ["# Report", _about(collection), "## Results", results(rows), _notes(rows)]
     parts += [f"## Welch's t-tests against {reference.label if reference else name}"]
@@ -38,6 +40,13 @@ def markdown(
     if compared:
         parts += [f"## {reference.label} at equal held-out NLL", equal(compared, reference)]
         parts.append(_equal_notes(reference))
+    if controlled:
+        parts += ["## Each system against its own control", against_controls(controlled)]
+        parts.append(
+            "The control has the system's start, learning rate and batch size, and a reward that "
+            "knows nothing of the data. Both are compared at the highest held-out NLL that both "
+            "have reached; below 0, the system's samples are the likelier ones at the same price."
+        )
     parts += ["## What is missing", _missing(collection), "## How it was made", _made(collection)]
     return "\n\n".join(parts) + "\n"
 
@@ -87,18 +96,30 @@ def equal(compared: list[Comparison], reference: Row) -> str:
         "against", "seeds", "held-out NLL above the start's",
         f"{reference.label}'s NLL_oracle less the other's", "paired over seeds: t (df)", "p",
     ]  # fmt: skip
-    lines = [
-        [
-            found.label,
-            str(len(found.seeds)),
-            _spread(found.prices, "+.3f"),
-            _spread(found.differences, "+.3f"),
-            *_test(found.test),
-        ]
-        for found in compared
-    ]
+    lines = [_compared(found) for found in compared]
     align = ["left"] + ["right"] * 5
     return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def against_controls(controlled: list[Comparison]) -> str:
+    """Return the table of the systems against their own controls."""
+    headers = [
+        "system", "control", "seeds", "held-out NLL above the start's",
+        "NLL_oracle less the control's", "paired over seeds: t (df)", "p",
+    ]  # fmt: skip
+    lines = [[found.system.label, *_compared(found)] for found in controlled]
+    align = ["left"] * 2 + ["right"] * 5
+    return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def _compared(found: Comparison) -> list[str]:
+    return [
+        found.label,
+        str(len(found.seeds)),
+        _spread(found.prices, "+.3f"),
+        _spread(found.differences, "+.3f"),
+        *_test(found.test),
+    ]
 
 
 def _equal_notes(reference: Row) -> str:
