@@ -73,10 +73,63 @@ def test_against_its_own_control(tmp_path):
     arguments = ["report", str(tmp_path / "runs"), "--output", str(tmp_path / "with")]
     assert main([*arguments, "--against", "mle_continued"]) == 0
     (found,) = json.loads((tmp_path / "with" / "report.json").read_text())["against_own_control"]
+    assert found.pop("d_auc_heldout_before_and_after") == []  # the stored logs have none
     assert found == {"system": "seqgan", **expected}
     section = (tmp_path / "with" / "report.md").read_text().split("own control\n")[1]
     line = next(line for line in section.splitlines() if line.startswith("| SeqGAN"))
     assert [cell.strip() for cell in line.split("|")][2:4] == ["constant reward", "2"]
+
+
+def rewrite(log: Path, change) -> None:
+    """Let *change* edit the validations in *log*, a list of dictionaries."""
+    lines = log.read_text().splitlines()
+    where = [i for i, line in enumerate(lines) if "| valid |" in line]
+    records = [json.loads(lines[i].split(" | ")[-1]) for i in where]
+    change(records)
+    for i, record in zip(where, records, strict=True):
+        lines[i] = " | ".join([*lines[i].split(" | ")[:-1], json.dumps(record)])
+    log.write_text("\n".join(lines) + "\n")
+
+
+def test_a_training_that_pays_nothing_is_taken_as_it_ended(tmp_path):
+    """Against what the other one has for nothing: its start."""
+    shutil.copytree(make_runs.RUNS, tmp_path / "runs")
+    start = validations("mle-seed1")[-1]
+
+    def fall(records):
+        for i, record in enumerate(records):
+            record["valid_nll"] = str(start[0] - 0.01 * i)
+            record["valid_nll_oracle"] = str(start[1] - 0.02 * i)
+        fall.end = start[1] - 0.02 * (len(records) - 1)
+
+    rewrite(tmp_path / "runs" / "seqgan-seed1" / "train.log", fall)
+    found = comparisons(tmp_path / "runs", tmp_path / "out")["constant_reward"]
+    assert found["seeds"] == [1, 2]
+    assert found["nll_above_start"][0] == pytest.approx(0, abs=1e-9)
+    assert found["nll_oracle_difference"][0] == pytest.approx(fall.end - start[1])
+
+
+def test_d_before_and_after_the_game(tmp_path):
+    """The last validation of its pre-training, and the last of all."""
+    shutil.copytree(make_runs.RUNS, tmp_path / "runs")
+
+    def add_aucs(records):
+        for i, record in enumerate(records):
+            record["valid_d_auc_heldout"] = str(0.5 + 0.01 * i)
+
+    for path in (tmp_path / "runs").glob("seqgan-seed*/run.json"):
+        about = json.loads(path.read_text())
+        path.write_text(json.dumps(about | {"control": "constant_reward"}))
+        rewrite(path.with_name("train.log"), add_aucs)
+    assert main(["report", str(tmp_path / "runs"), "--output", str(tmp_path / "out")]) == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    (found,) = report["against_own_control"]
+    last = 0.5 + 0.01 * (make_runs.PRETRAIN + make_runs.ROUNDS - 1)
+    before = 0.5 + 0.01 * (make_runs.PRETRAIN - 1)
+    for pair in found["d_auc_heldout_before_and_after"]:
+        assert pair == pytest.approx([before, last])
+    text = (tmp_path / "out" / "report.md").read_text().split("own control\n")[1]
+    assert f"{before:.3f} ± 0.000 | " in text and f"{last:.3f} ± 0.000 |" in text
 
 
 def test_against_temperatures_on_test_data(tmp_path):

@@ -74,7 +74,9 @@ def _comparison(compared: Comparison) -> dict[str, Any]:
 
 
 def _controlled(compared: Comparison) -> dict[str, Any]:
-    return {"system": compared.system.system.name, **_comparison(compared)}
+    aucs = [[_round(value) for value in pair] for pair in compared.aucs]
+    found = {"system": compared.system.system.name, **_comparison(compared)}
+    return found | {"d_auc_heldout_before_and_after": aucs}
 
 
 def _test(test: Welch | Paired | None) -> dict[str, float | None] | None:

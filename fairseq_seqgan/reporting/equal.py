@@ -3,12 +3,13 @@
 A training that follows MLE moves away from its start: NLL_oracle falls, and the held-out NLL rises.
 How far it has gone is a matter of the learning rate and of when it was stopped. So two trainings
 are compared where their held-out NLLs are equal: at the highest one that both have reached, between
-two validations by linear interpolation. MLE at lower temperatures is such a path too.
+two validations by linear interpolation. MLE at lower temperatures is such a path too. A training
+whose held-out NLL never rose above its start's has paid nothing, and is taken as it ended.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..metrics.significance import Paired, paired
@@ -21,7 +22,7 @@ Path = list[tuple[float, float]]  # (held-out NLL, NLL_oracle), nats per token, 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A system against another one, over the seeds where both moved away from the start."""
+    """A system against another one, over the seeds that both have."""
 
     system: Row
     label: str  # of the other system
@@ -30,6 +31,7 @@ class Comparison:
     prices: tuple[float, ...]  # by seed: by how much the held-out NLL is above the start's
     differences: tuple[float, ...]  # by seed: the system's NLL_oracle less the other's
     test: Paired | None  # of the differences; None of a single seed
+    aucs: tuple[tuple[float, float], ...] = ()  # by run: D's held-out AUC before and after the game
 
 
 def compare(rows: list[Row], reference: Row | None) -> list[Comparison]:
@@ -67,7 +69,9 @@ def compare_with_controls(rows: list[Row]) -> list[Comparison]:
         name = row.runs[0].about.get("control")
         control = None if name is None else find(rows, name)
         if control is not None and find(rows, row.system.name) is row:
-            found.append(_compare_trained(row, control, rows))
+            compared = _compare_trained(row, control, rows)
+            aucs = [auc for run in row.runs if run.curve and (auc := series.heldout_aucs(run))]
+            found.append(replace(compared, aucs=tuple(aucs)))
     return [comparison for comparison in found if comparison.seeds]
 
 
@@ -84,14 +88,20 @@ def _compare(
         pair = ours[seed], theirs[seed]
         level = min(max(nll for nll, _ in path) for path in pair)
         start = max(path[0][0] for path in pair)
-        if level > start:
-            first, second = (at(path, level) for path in pair)
+        if level >= start:  # not where one begins further away than the other one ever gets
+            first, second = (_value(path, level) for path in pair)
             seeds.append(seed)
             prices.append(level - start)
             differences.append(first - second)
     return Comparison(
         row, label, name, tuple(seeds), tuple(prices), tuple(differences), paired(differences)
     )
+
+
+def _value(path: Path, level: float) -> float:
+    """Return the NLL_oracle that *path* has for a held-out NLL of *level*."""
+    rose = max(nll for nll, _ in path) > path[0][0]
+    return at(path, level) if rose else path[-1][1]
 
 
 def at(path: Path, level: float) -> float:

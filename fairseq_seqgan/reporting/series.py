@@ -126,6 +126,18 @@ def _fine_tuning(run: Run, axis: str) -> list[tuple[float, Record]]:
     return points
 
 
+def heldout_aucs(run: Run) -> tuple[float, float] | None:
+    """Return D's AUC on held-out data before the first update of G and after the last one.
+
+    Returns:
+        None where no D was trained.
+    """
+    name, pretrain = "d_auc_heldout", run.about["training"].get("pretrain_d_steps", 0)
+    known = [record for record in run.curve if name in record]
+    before = [record[name] for record in known if record["epoch"] <= pretrain]
+    return (before[-1], known[-1][name]) if before else None
+
+
 def _join(row: Row, seeds: list[list[tuple[float, Record]]], metrics: tuple[str, ...]) -> Curve:
     """Take the seeds together where all of them have a point and every metric."""
     tables = [

@@ -45,7 +45,9 @@ def markdown(
         parts.append(
             "The control has the system's start, learning rate and batch size, and a reward that "
             "knows nothing of the data. Both are compared at the highest held-out NLL that both "
-            "have reached; below 0, the system's samples are the likelier ones at the same price."
+            "have reached; below 0, the system's samples are the likelier ones at the same price. "
+            "D's AUC is the probability that D scores a real sequence which it was not trained on "
+            "above a sample of G; 0.5: it cannot tell them apart."
         )
     parts += ["## What is missing", _missing(collection), "## How it was made", _made(collection)]
     return "\n\n".join(parts) + "\n"
@@ -106,9 +108,13 @@ def against_controls(controlled: list[Comparison]) -> str:
     headers = [
         "system", "control", "seeds", "held-out NLL above the start's",
         "NLL_oracle less the control's", "paired over seeds: t (df)", "p",
+        "D's held-out AUC before", "after the game",
     ]  # fmt: skip
-    lines = [[found.system.label, *_compared(found)] for found in controlled]
-    align = ["left"] * 2 + ["right"] * 5
+    lines = []
+    for found in controlled:
+        aucs = [_spread(each, ".3f") for each in zip(*found.aucs, strict=True)] or [NONE] * 2
+        lines.append([found.system.label, *_compared(found), *aucs])
+    align = ["left"] * 2 + ["right"] * 7
     return tabulate(lines, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
 
 
@@ -130,7 +136,8 @@ def _equal_notes(reference: Row) -> str:
         f"interpolation; below 0, {reference.label}'s samples are the likelier ones at the same "
         "price. Lower temperatures, which cost no training, are compared on the test split and "
         "the samples of the table, the trainings on those of validation. The test is a paired "
-        "t-test (`scipy.stats.ttest_1samp`) of the seeds' differences."
+        "t-test (`scipy.stats.ttest_1samp`) of the seeds' differences. A training whose held-out "
+        "NLL never rose is taken as it ended."
     )
 
 
