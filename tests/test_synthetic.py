@@ -336,12 +336,31 @@ def test_the_paper_preset_is_the_authors_recipe():
     assert recipe["data"]["num-train"] == 10_000
 
 
+CONTROLS = {("constant", 1), ("random", 1), ("continued", 1)} | {
+    (None, temperature) for temperature in (0.9, 0.8, 0.7, 0.6, 0.5)
+}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_table_has_all_controls(preset):
+    """Two rewards that know nothing, MLE continued, and MLE at lower temperatures."""
+    recipe, lines, _ = commands_of(preset)
+    found = set()
+    for name, system in recipe["systems"].items():
+        if "updates-of" in system:
+            found.add(("continued", 1))
+        if system["kind"] == "control" and "updates-of" not in system:
+            found.add((stated_in(lines[name]).get("--reward"), 1))
+        found |= {(None, at) for at in system.get("sweep", {}).get("temperatures", [])}
+    assert found == CONTROLS
+
+
 def test_figure3_has_the_papers_strategies():
     _, lines, _ = commands_of("figure3")
     found = set()
-    for name, line in lines.items():
-        if name != "mle":
-            stated = stated_in(line)
+    for line in lines.values():
+        stated = stated_in(line)
+        if stated.get("--reward") == "discriminator":
             found.add(tuple(int(stated[o]) for o in ("--g-steps", "--d-steps", "--k")))
     assert found == {(100, 1, 10), (30, 1, 30), (1, 1, 10), (1, 5, 3)}
 
