@@ -75,7 +75,12 @@ class EarlyStopping:
             return
         self.discriminator.load_state_dict(self.best["weights"])
         for name, parameter in self.discriminator.named_parameters():
-            optimizer.optimizer.state[parameter].update(_copy(self.best["optimizer"][name]))
+            state = optimizer.optimizer.state[parameter]
+            for key, value in self.best["optimizer"][name].items():
+                if torch.is_tensor(value):
+                    state[key].copy_(value)  # which may be on another device than the copy
+                else:
+                    state[key] = value
         logger.info("D is again what it was after pool %d", self.best["pool"])
         self.best = self.best | {"weights": {}, "optimizer": {}}
 
@@ -89,5 +94,5 @@ class EarlyStopping:
 
 
 def _copy(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of *state* whose tensors no later update changes."""
-    return {k: v.detach().clone() if torch.is_tensor(v) else v for k, v in state.items()}
+    """Return a copy of *state* in main memory, whose tensors no later update changes."""
+    return {k: v.detach().cpu().clone() if torch.is_tensor(v) else v for k, v in state.items()}
