@@ -9,10 +9,11 @@ import make_runs
 import numpy as np
 import pytest
 from commands import REPO, run
+from matplotlib.figure import Figure
 
 from fairseq_seqgan.cli import main
 from fairseq_seqgan.errors import InputError
-from fairseq_seqgan.reporting import rows, runs, series
+from fairseq_seqgan.reporting import curves, rows, runs, series
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = DATA / "report"
@@ -211,22 +212,38 @@ def curves_of(folder, axis):
 
 
 def test_curves_over_updates_of_g():
-    curves = curves_of(make_runs.RUNS, "updates")
-    assert [c.name for c in curves.pretraining] == ["mle", "scheduled_sampling"]
-    by_name = {c.name: c for c in curves.fine_tuning}
+    drawn = curves_of(make_runs.RUNS, "updates")
+    assert [c.name for c in drawn.pretraining] == ["mle", "scheduled_sampling"]
+    by_name = {c.name: c for c in drawn.fine_tuning}
     assert list(by_name) == ["seqgan", "constant_reward", "mle_continued"]
     assert by_name["mle_continued"].x.tolist() == [0, 5, 10, 15, 20]
     assert by_name["seqgan"].x.tolist() == [0, 5, 10, 15, 20]  # D's pre-training is left out
-    assert curves.ends == [6.0]
-    mle = next(c for c in curves.pretraining if c.name == "mle")
+    assert drawn.ends == [6.0]
+    mle = next(c for c in drawn.pretraining if c.name == "mle")
     assert by_name["seqgan"].mean["nll_oracle"][0] == mle.mean["nll_oracle"][-1]
     assert by_name["mle_continued"].sd is None
     assert (by_name["seqgan"].sd["nll_oracle"] > 0).all()
 
 
+def test_what_ends_below_the_oracle_leaves_the_others_room():
+    """It says so, and the limits of NLL_oracle are those of the others."""
+    found = curves_of(make_runs.RUNS, series.UPDATES)
+    assert curves.collapsed(found, make_runs.ENTROPY) == curves.collapsed(found, None) == []
+    ends = {c.name: c.mean["nll_oracle"][-1] for c in found.fine_tuning}
+    seqgan = next(c for c in found.fine_tuning if c.name == "seqgan")
+    below = curves.collapsed(found, ends["seqgan"] + 1e-6)
+    assert [c.name for c in below] == [name for name, end in ends.items() if end <= ends["seqgan"]]
+    seqgan.mean["nll_oracle"] -= 5
+    axis = Figure().subplots()
+    curves._limit(axis, found, "nll_oracle", curves.collapsed(found, make_runs.ENTROPY))
+    assert axis.get_ylim()[0] > 8
+    curves._limit(axis, found, "nll_oracle", [])
+    assert axis.get_ylim()[0] < 4
+
+
 def test_curves_over_rounds():
-    curves = curves_of(make_runs.RUNS, "rounds")
-    assert all(c.x.tolist() == [0, 1, 2, 3, 4] for c in curves.fine_tuning)
+    drawn = curves_of(make_runs.RUNS, "rounds")
+    assert all(c.x.tolist() == [0, 1, 2, 3, 4] for c in drawn.fine_tuning)
 
 
 def test_curves_begin_at_the_selected_checkpoint(folder):
@@ -237,8 +254,8 @@ def test_curves_begin_at_the_selected_checkpoint(folder):
     about = folder / "seqgan-seed1" / "run.json"
     start = {"system": "mle", "selection": "best-on-validation"}
     change(about, training=json.loads(about.read_text())["training"] | {"start": start})
-    curves = curves_of(folder, "updates")
-    assert curves.ends == [5.0, 6.0]
+    drawn = curves_of(folder, "updates")
+    assert drawn.ends == [5.0, 6.0]
 
 
 def test_a_repeated_epoch_counts_once(tmp_path):

@@ -31,6 +31,7 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
         )
         picture.get_layout_engine().set(wspace=0.01, hspace=0.02)
         colour = colours(curve.name for side in sides for curve in side)
+        below = collapsed(curves, entropy)
         for row, metric in zip(axes, curves.metrics, strict=True):
             for axis, side in zip(row, sides, strict=False):
                 for curve in side:
@@ -38,7 +39,7 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
             for axis in row:
                 _finish(axis)
             row[0].set_ylabel(LABELS[metric])
-            _limit(row[0], curves, metric)
+            _limit(row[0], curves, metric, below)
         _label(axes, curves)
         if sides:
             lines, names = _legend(axes[0])
@@ -52,7 +53,9 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
             notes.append(f"the oracle's own NLL is {entropy:.3f}")
         if any(curve.sd for side in sides for curve in side):
             notes.append("bands: ± standard deviation over seeds")
-        picture.supxlabel("; ".join(notes) if sides else "no training log", fontsize=10)
+        lines = ["; ".join(notes)]
+        lines += [f"{c.label} falls out of the picture, to {_end(c):.2f}" for c in below]
+        picture.supxlabel("\n".join(lines) if sides else "no training log", fontsize=10)
         return png(picture)
 
 
@@ -75,9 +78,22 @@ def _finish(axis: Axes) -> None:
     axis.tick_params(labelleft=axis.get_subplotspec().is_first_col())
 
 
-def _limit(axis: Axes, curves: Curves, metric: str) -> None:
-    """Leave the first epochs above the picture, so that the rest has room."""
-    values = [curve.mean[metric] for curve in curves.fine_tuning]
+def collapsed(curves: Curves, entropy: float | None) -> list[Curve]:
+    """Return the fine-tunings that end below the oracle's own NLL: they repeat what it likes."""
+    if entropy is None:
+        return []
+    return [c for c in curves.fine_tuning if len(c.x) and _end(c) < entropy]
+
+
+def _end(curve: Curve) -> float:
+    return float(curve.mean["nll_oracle"][-1])
+
+
+def _limit(axis: Axes, curves: Curves, metric: str, below: list[Curve]) -> None:
+    """Leave the first epochs above the picture, and the curves *below* under it, so that the rest
+    has room."""
+    under = {curve.name for curve in below} if metric == "nll_oracle" else set()
+    values = [curve.mean[metric] for curve in curves.fine_tuning if curve.name not in under]
     for curve in curves.pretraining:
         if len(curve.x):
             values.append(curve.mean[metric][curve.x >= _WARM_UP * curve.x[-1]])

@@ -82,8 +82,13 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
         whole.margins(x=0.12)  # for the temperatures beside the points
         whole.set_title(shown.whole, fontsize=11)
         close.set_title("the same, enlarged", fontsize=11)
-        # Without a held-out NLL it is no model, and may be far away: random words.
-        models = [row for row in near if "nll" in row.metrics]
+        # Without a held-out NLL it is no model, and may be far away: random words. So may be what
+        # repeats a few sequences that the oracle likes better than its own.
+        models = [
+            row
+            for row in near
+            if "nll" in row.metrics and (entropy is None or row.metrics[shown.y].mean >= entropy)
+        ]
         _enlarge(close, models or near, shown)
         handles, labels = whole.get_legend_handles_labels()
         if handles:
