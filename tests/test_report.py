@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from fairseq_seqgan.cli import main
 from fairseq_seqgan.errors import InputError
-from fairseq_seqgan.reporting import curves, rows, runs, series
+from fairseq_seqgan.reporting import curves, rows, runs, series, style
 
 DATA = Path(__file__).parent / "data"
 GOLDEN = DATA / "report"
@@ -223,6 +223,14 @@ def test_curves_over_updates_of_g():
     assert by_name["seqgan"].mean["nll_oracle"][0] == mle.mean["nll_oracle"][-1]
     assert by_name["mle_continued"].sd is None
     assert (by_name["seqgan"].sd["nll_oracle"] > 0).all()
+
+
+def test_every_system_has_a_colour_and_the_legend_fits():
+    names = [f"system {i}" for i in range(20)]
+    assert len(set(style.colours(names).values()) - set(style.colours([]).values())) == 20
+    assert style.legend_columns(["MLE (selected on validation)"], 13) == 4
+    assert style.legend_columns(["MLE", "x" * 47], 13) == 2
+    assert style.legend_columns(["x" * 200], 7.5) == 1
 
 
 def test_what_ends_below_the_oracle_leaves_the_others_room():

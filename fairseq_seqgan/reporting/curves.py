@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from .series import AXES, Curve, Curves
-from .style import GRID, INK, colours, figure, png, styled
+from .style import GRID, INK, colours, figure, legend_columns, png, styled
 
 LABELS = {
     "nll_oracle": "NLL_oracle of the samples\n(nats per token)",
@@ -44,7 +44,11 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
         if sides:
             lines, names = _legend(axes[0])
             picture.legend(
-                lines, names, loc="outside upper center", ncols=min(4, len(names)), frameon=False
+                lines,
+                names,
+                loc="outside upper center",
+                frameon=False,
+                ncols=legend_columns(names, picture.get_figwidth()),
             )
         notes = ["lower is better"]
         if curves.ends:

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from .columns import BLEU
 from .rows import Row
 from .runs import BEST
-from .style import GRID, INK, ORACLE, colours, figure, png, styled
+from .style import GRID, INK, ORACLE, colours, figure, legend_columns, png, styled
 
 _MARKERS = {"system": "o", "baseline": "s", "control": "^", "real": "*"}
 
@@ -93,7 +93,7 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
         handles, labels = whole.get_legend_handles_labels()
         if handles:
             picture.legend(
-                handles, labels, loc="outside lower center", ncols=min(4, len(labels)),
+                handles, labels, loc="outside lower center", ncols=legend_columns(labels, 13),
                 frameon=False,
             )  # fmt: skip
         else:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterable
 
 from matplotlib import rc_context
+from matplotlib.colors import hsv_to_rgb, to_hex
 from matplotlib.figure import Figure
 
 INK, GRID, ORACLE = "#333333", "#e3e3e3", "#2a7f3f"
@@ -26,7 +27,17 @@ _OTHERS = ("#d45087", "#4b9b5f", "#6a51a3", "#b15928", "#1f78b4", "#e7298a", "#6
 def colours(names: Iterable[str]) -> dict[str, str]:
     """Return a colour for every system in *names*."""
     others = sorted(set(names) - set(_COLOURS))
-    return _COLOURS | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(others)}
+    palette = _OTHERS
+    if len(others) > len(palette):  # all around the colour circle, in two brightnesses
+        hues = (hsv_to_rgb((i / len(others), 0.9, (0.85, 0.6)[i % 2])) for i in range(len(others)))
+        palette = tuple(to_hex(colour) for colour in hues)
+    return _COLOURS | dict(zip(others, palette, strict=False))
+
+
+def legend_columns(labels: Iterable[str], width: float) -> int:
+    """Return in how many columns a legend of *labels* fits into *width* inches, at most 4."""
+    longest = max(map(len, labels), default=0)
+    return max(1, min(4, int(11.5 * width) // (longest + 6)))
 
 
 def figure(width: float, height: float) -> Figure:
