@@ -50,7 +50,9 @@ class SeqGANAdam(FairseqOptimizer):
         super().__init__(cfg)
         params = list(params)
         self._base_lr = float(cfg.lr[0] if isinstance(cfg.lr, Collection) else cfg.lr)
-        decay = cfg.discriminator_weight_decay
+        d_decay = cfg.discriminator_weight_decay
+        if d_decay is None:
+            d_decay = cfg.weight_decay
         groups = [
             {
                 "params": [p for p in params if net_of(p) == net],
@@ -59,7 +61,7 @@ class SeqGANAdam(FairseqOptimizer):
             }
             for net, lr, decay in (
                 (GENERATOR, self._base_lr, cfg.weight_decay),
-                (DISCRIMINATOR, cfg.discriminator_lr, cfg.weight_decay if decay is None else decay),
+                (DISCRIMINATOR, cfg.discriminator_lr, d_decay),
             )
         ]
         betas = cfg.adam_betas

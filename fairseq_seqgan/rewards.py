@@ -3,8 +3,8 @@
 Every reward is called with tokens (R, T) int64, padded at the end, and returns float32 (R,).
 
 ``discriminator`` is the paper's, ``logit`` the same verdict as log-odds, and ``bleu`` the paper's
-baseline PG-BLEU. ``constant`` and ``random`` are
-controls that know nothing of the data: a result that they reach as well says nothing about D.
+baseline PG-BLEU. ``constant`` and ``random`` are controls that know nothing of the data: a result
+that they reach as well says nothing about D.
 """
 
 from __future__ import annotations
