@@ -34,8 +34,16 @@ class Browser:
         """Show *page* as a person sees it for the first time; with *keep*, as they left it."""
         self.driver.get(page.resolve().as_uri())
         if not keep:
-            self.run("try { localStorage.clear() } catch {}")
-            self.driver.refresh()
+            # What the view before stored may arrive after it was cleared: the browser's processes
+            # tell each other a moment later.
+            self.wait(self._forget)
+
+    def _forget(self) -> bool:
+        """Clear what the page keeps, and load it; return whether nothing had come back by then."""
+        self.run("try { localStorage.clear() } catch {}")
+        self.driver.refresh()
+        empty = self.run("try { return localStorage.length === 0 } catch { return true }")
+        return bool(empty) and self.screen() == "start"
 
     def get(self, name: str) -> WebElement:
         return self.driver.find_element(By.ID, name)
