@@ -20,14 +20,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
 from draw import ROOT, USER_DIR, command
-from fairseq import trainer
 from fairseq.optim import FairseqOptimizer
+from fairseq.trainer import Trainer
 from fairseq_cli import train
 from tabulate import tabulate
 
-from fairseq_seqgan import game, policy
+from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.models import cnn_highway
-from fairseq_seqgan.optim import SeqGANAdam
+from fairseq_seqgan.optim.seqgan_adam import SeqGANAdam
+from fairseq_seqgan.policy import policy
 
 MINIBATCHES, WHOLE = 313, 15 * 313
 
@@ -61,9 +62,9 @@ class Clock:
 
 def watch(clock: Clock) -> None:
     """Put clocks around the parts."""
-    clock.around(trainer.Trainer, "train_step", "update")
-    clock.around(game.Game, "_play", "play", "G step")
-    clock.around(game.Game, "_draw_pool", "draw negatives", "negatives")
+    clock.around(Trainer, "train_step", "update")
+    clock.around(AdversarialTrainer, "collect_rollouts", "play", "G step")
+    clock.around(AdversarialTrainer, "_draw_pool", "draw negatives", "negatives")
     clock.around(policy.Policy, "draw", "projection and draw")
     clock.around(policy.Decoding, "step", "decoder")
     net = cnn_highway.CNNHighway

@@ -42,9 +42,9 @@ def growth(device: str, threads: int) -> Iterator[Figure]:
     """Measure every point; yield it as it comes."""
     for curve, sizes in all_sizes():
         paper = Paper(sizes, device)
-        paper.game.batch_size, whole = 2, paper.game.batch_size  # a small step to warm up
+        paper.trainer.batch_size, whole = 2, paper.trainer.batch_size  # a small step to warm up
         paper.g_step()
-        paper.game.batch_size = whole
+        paper.trainer.batch_size = whole
         yield {
             "curve": curve,
             **dataclasses.asdict(sizes),

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from paper import Paper, Sizes
 
 from fairseq_seqgan.metrics import likelihood
-from fairseq_seqgan.oracle import Oracle, from_fairseq
-from fairseq_seqgan.rollout import sample
-from fairseq_seqgan.sampling import make_generator
+from fairseq_seqgan.oracle.lstm import Oracle, from_fairseq
+from fairseq_seqgan.policy.rollouts import sample
+from fairseq_seqgan.support.rng import seeded_rng
 
 SAMPLES = 100_000
 
@@ -27,7 +27,7 @@ def nll_oracle_seconds(samples: int = SAMPLES) -> float:
     policy = Paper(sizes).policy
     oracle = Oracle.random(sizes.words, sizes.hidden, sizes.hidden, seed=1)
     begin = time.perf_counter()
-    drawn = sample(policy, samples, make_generator("benchmark"))
+    drawn = sample(policy, samples, seeded_rng("benchmark"))
     likelihood.from_tokens(oracle.log_probs(from_fairseq(drawn.tokens)), drawn.mask)
     return time.perf_counter() - begin
 

@@ -11,12 +11,12 @@ from fairseq.data import Dictionary
 from fairseq.models.lstm_lm import LSTMLanguageModel, base_architecture
 from fairseq.models.transformer_lm import TransformerLanguageModel, TransformerLanguageModelConfig
 
-from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, SeqGANCriterionConfig
-from fairseq_seqgan.game import Game
-from fairseq_seqgan.options import SeqGANConfig
-from fairseq_seqgan.policy import Policy
-from fairseq_seqgan.rewards import DiscriminatorReward
-from fairseq_seqgan.sampling import make_generator
+from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
+from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, make_config
+from fairseq_seqgan.policy.policy import Policy
+from fairseq_seqgan.rewards.discriminator import DiscriminatorReward
+from fairseq_seqgan.support.rng import seeded_rng
+from fairseq_seqgan.tasks.config import make_config as make_task_config
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Sizes:
 
 
 class Paper:
-    """G, D and a game, with random weights.
+    """G, D and their trainer, with random weights.
 
     The times do not depend on the weights, so nothing is trained.
     """
@@ -62,16 +62,14 @@ class Paper:
         self.model = build_generator(sizes, task).to(device)
         self.policy = Policy(self.model, self.dictionary, fixed_length=sizes.length)
         task.policy = lambda model: self.policy
-        self.criterion = SeqGANCriterion(SeqGANCriterionConfig(**options), task).to(device)
+        self.criterion = SeqGANCriterion(make_config()(**options), task).to(device)
         self.discriminator = self.criterion.discriminator
-        settings = {**vars(SeqGANConfig()), "seed": 1, "fixed_length": sizes.length}
+        settings = {**vars(make_task_config()()), "seed": 1, "fixed_length": sizes.length}
         settings.update(pretrain_d_steps=0, rounds=1000, g_steps=1000, d_steps=0)
         settings.update(rollouts=sizes.rollouts, rollout_stride=sizes.stride)
         shape = 2048, sizes.length
-        self.positives = torch.randint(
-            4, 4 + sizes.words, shape, generator=make_generator("positives")
-        )
-        self.game = Game(
+        self.positives = torch.randint(4, 4 + sizes.words, shape, generator=seeded_rng("positives"))
+        self.trainer = AdversarialTrainer(
             SimpleNamespace(**settings),
             self.positives,
             DiscriminatorReward(self.discriminator),
@@ -81,10 +79,10 @@ class Paper:
         self._optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01)
         self._update = 0
 
-    def deal(self) -> dict:
+    def make_batch(self) -> dict:
         """Return what the next G step is trained on."""
         self._update += 1
-        return self.game.deal(self.model, self._update - 1, 0, 1)
+        return self.trainer.make_batch(self.model, self._update - 1, 0, 1)
 
     def learn(self, sample: dict) -> None:
         """Update G: loss, backward and Adam."""
@@ -96,7 +94,7 @@ class Paper:
 
     def g_step(self) -> None:
         """Do a G step: sampling, rollouts, rewards, loss, backward and Adam."""
-        self.learn(self.deal())
+        self.learn(self.make_batch())
 
 
 def build_generator(sizes: Sizes, task: SimpleNamespace) -> torch.nn.Module:

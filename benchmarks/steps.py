@@ -15,7 +15,7 @@ def g_step(runs: int, device: str, ceiling: Ceiling) -> Figure:
     """One update of G: sampling, rollouts, rewards, loss, backward and Adam."""
     paper = Paper(device=device)
     sizes = paper.sizes
-    template = paper.deal()
+    template = paper.make_batch()
 
     def plain() -> None:
         paper.model.eval()

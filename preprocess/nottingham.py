@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 from preprocess.common import libraries
 
 with libraries():

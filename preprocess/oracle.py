@@ -22,9 +22,9 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
 
-from fairseq_seqgan.errors import InputError
-from fairseq_seqgan.oracle import Oracle
-from fairseq_seqgan.sampling import make_generator
+from fairseq_seqgan.oracle.lstm import Oracle
+from fairseq_seqgan.support.errors import InputError
+from fairseq_seqgan.support.rng import seeded_rng
 from preprocess.common.binarize import binarize
 from preprocess.common.folder import SPLITS, new_folder
 
@@ -129,7 +129,7 @@ def make_data(args: argparse.Namespace, oracle: Oracle, folder: Path) -> dict[st
     for split in SPLITS:
         # A stream of its own for every split: with a shared one "test" would repeat the training
         # data, and a model that memorises would look perfect.
-        generator = make_generator("oracle-data", args.seed, split)
+        generator = seeded_rng("oracle-data", args.seed, split)
         tokens = oracle.sample(getattr(args, f"num_{split}"), args.length, generator)
         stats[split] = {"generator_seed": generator.initial_seed()}
         stats[split] |= describe(oracle, tokens, str(args.params or "oracle"))

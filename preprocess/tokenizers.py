@@ -10,7 +10,7 @@ from typing import Protocol
 import sentencepiece
 from sacremoses import MosesTokenizer
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 from preprocess.common.dataset import by_frequency
 
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from trainings import data, played, pretrained, text
-from turing_pages import browser, poem_page, tune_page
+from helpers.trainings import data, played, pretrained, text
+from helpers.turing_pages import browser, poem_page, tune_page
 
 __all__ = ["browser", "data", "played", "poem_page", "pretrained", "text", "tune_page"]
 

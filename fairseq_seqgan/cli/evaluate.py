@@ -24,9 +24,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import checks
-from ..errors import InputError
-from ..oracle import Oracle, from_fairseq
+from ..oracle.lstm import Oracle, from_fairseq
+from ..support import input_checks
+from ..support.errors import InputError
 from . import inputs, model_scores, outputs
 from .evaluation import Evaluation
 from .sample_scores import (
@@ -124,7 +124,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: a file or option cannot be used; the message names it.
     """
-    checks.positive(
+    input_checks.positive(
         num_eval_samples=args.num_eval_samples,
         temperature=args.temperature,
         ngram=args.ngram,
@@ -134,9 +134,9 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--self-bleu-samples is {args.self_bleu_samples}: at least 2 are needed")
     if args.bleu is not None:
         args.bleu = sorted(set(args.bleu)) or list(_ORDERS)
-        checks.positive(bleu=args.bleu[0])
+        input_checks.positive(bleu=args.bleu[0])
     if args.bleu_samples is not None:
-        checks.positive(bleu_samples=args.bleu_samples)
+        input_checks.positive(bleu_samples=args.bleu_samples)
         if args.bleu is None:
             raise InputError("--bleu-samples needs --bleu")
     if args.per_sample and not (args.oracle or args.bleu):

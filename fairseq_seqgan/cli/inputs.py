@@ -18,9 +18,9 @@ from fairseq.models import FairseqLanguageModel
 from fairseq.tasks.language_modeling import LanguageModelingTask
 from omegaconf import DictConfig
 
-from .. import checks
-from ..errors import InputError
-from ..oracle import OFFSET
+from ..oracle.lstm import OFFSET
+from ..support import input_checks
+from ..support.errors import InputError
 
 _HYPOTHESIS = re.compile(r"H-(\d+)\t")
 
@@ -118,7 +118,7 @@ def read_dictionary(folder: Path) -> Dictionary:
     Raises:
         InputError: there is none, or it cannot be read.
     """
-    checks.data_folder(str(folder))
+    input_checks.data_folder(str(folder))
     return Dictionary.load(str(folder / "dict.txt"))
 
 
@@ -190,7 +190,7 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
     Raises:
         InputError: the split is missing, truncated, empty or made with another dictionary.
     """
-    checks.split_files(str(folder), split)
+    input_checks.split_files(str(folder), split)
     path = str(folder / split)
     try:
         # As in training, train1, train2, ... belong to train.
@@ -223,7 +223,7 @@ def load_language_model(
     Raises:
         InputError: it is missing, truncated, no language model, or of another dictionary.
     """
-    checks.checkpoint(str(path), dictionary)
+    input_checks.checkpoint(str(path), dictionary)
     try:
         state = checkpoint_utils.load_checkpoint_to_cpu(str(path), {"data": str(folder)})
         if state.get("cfg") is None:

@@ -17,12 +17,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import InputError
 from ..metrics import likelihood, pitch
 from ..metrics.likelihood import Likelihood
-from ..policy import Policy, evaluating
-from ..rollout import sample
-from ..sampling import make_generator
+from ..policy.policy import Policy
+from ..policy.rollouts import sample
+from ..support.errors import InputError
+from ..support.eval_mode import eval_mode
+from ..support.rng import seeded_rng
 from . import inputs
 from .sample_scores import Keys, pitches
 
@@ -75,7 +76,7 @@ def heldout_nll(policy: Policy, corpus: inputs.Corpus) -> Likelihood:
     end = () if policy.fixed else (policy.eos,)
     sequences = sorted((s + end for s in corpus.heldout), key=len)  # little padding in a batch
     parts, unscored = [], 0
-    with evaluating(policy.model):
+    with eval_mode(policy.model):
         start = 0
         while start < len(sequences):
             tokens = next_batch(sequences, start, policy)
@@ -98,7 +99,7 @@ def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tenso
 
 def entropy(policy: Policy, num: int, seed: int) -> Likelihood:
     """Estimate the policy's entropy per token from *num* fresh samples."""
-    drawn = sample(policy, num, make_generator("evaluate", seed))
+    drawn = sample(policy, num, seeded_rng("evaluate", seed))
     return likelihood.from_tokens(drawn.log_probs, drawn.mask)
 
 
@@ -117,7 +118,7 @@ def one_step_error(policy: Policy, corpus: inputs.Corpus, heldout: Keys, data: P
     order = sorted(range(len(heldout)), key=lambda i: len(heldout[i]))
     sequences = [corpus.heldout[i] for i in order]
     errors, start = [], 0
-    with evaluating(policy.model):
+    with eval_mode(policy.model):
         while start < len(sequences):
             tokens = next_batch(sequences, start, policy)
             real = [heldout[i] for i in order[start : start + len(tokens)]]

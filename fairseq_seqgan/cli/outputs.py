@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 
 def require_folder(option: str, path: str | Path) -> None:

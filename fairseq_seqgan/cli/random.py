@@ -15,10 +15,10 @@ import torch
 from fairseq.data import Dictionary
 from torch import Tensor
 
-from .. import checks
-from ..errors import InputError
-from ..policy import banned_symbols
-from ..sampling import make_generator
+from ..policy.policy import banned_symbols
+from ..support import input_checks
+from ..support.errors import InputError
+from ..support.rng import seeded_rng
 from . import inputs, outputs
 
 KINDS = ("uniform", "unigram")
@@ -47,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: the data or an option cannot be used; no file is written then.
     """
-    checks.positive(num_samples=args.num_samples)
+    input_checks.positive(num_samples=args.num_samples)
     outputs.require_folder("--output", args.output)
     dictionary = inputs.read_dictionary(args.data)
     training = inputs.read_split(args.data, "train", dictionary)
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     if not bool(weights.any()):
         raise InputError(f"{args.data}: the training data holds no word of the dictionary")
     lengths = torch.tensor([len(sentence) for sentence in training])
-    generator = make_generator("random", args.kind, args.seed)
+    generator = seeded_rng("random", args.kind, args.seed)
     samples = draw(weights, lengths, args.num_samples, generator)
     lines = (" ".join(dictionary[i] for i in sample.tolist()) + "\n" for sample in samples)
     outputs.write_file("--output", args.output, "".join(lines).encode())

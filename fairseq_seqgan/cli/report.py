@@ -11,8 +11,8 @@ import json
 import logging
 from pathlib import Path
 
-from .. import checks
-from ..errors import InputError
+from ..support import input_checks
+from ..support.errors import InputError
 from . import outputs
 
 
@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     from ..reporting import curves, data, equal, frontier, rows, runs, series, text
 
     if args.num_samples is not None:
-        checks.positive(num_samples=args.num_samples)
+        input_checks.positive(num_samples=args.num_samples)
     collection = runs.collect(args.runs, args.num_samples)
     table = rows.make_rows(collection, args.against)
     against = rows.find(table, args.against)

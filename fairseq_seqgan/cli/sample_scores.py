@@ -7,10 +7,10 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 from fairseq.data import Dictionary
 
-from ..layout import piano_keys
 from ..metrics import diversity, pitch
 from ..metrics.bleu import Bleu, References, self_bleu
 from ..metrics.diversity import Tokens
+from ..show.notes import piano_keys
 from .inputs import Corpus
 
 Keys = list[list[int]]  # of tunes: 1 to 88, 0 for silence

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .. import checks, files
-from ..errors import InputError
-from ..layout import STEP_SECONDS, piano_keys, poem_lines
+from ..show.notes import STEP_SECONDS, piano_keys, poem_lines
+from ..support import atomic_write, input_checks
+from ..support.errors import InputError
 from .inputs import read_texts
 
 
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: a file or option cannot be used; the message names it.
     """
-    checks.positive(num=args.num, step_seconds=args.step_seconds)
+    input_checks.positive(num=args.num, step_seconds=args.step_seconds)
     if args.kind == "music" and args.out is None:
         raise InputError("--kind music: --out DIR must say where the tunes are written")
     if args.kind == "poem" and args.out is not None:
@@ -61,7 +61,7 @@ def write_tunes(
         InputError: *folder* cannot be written, or holds one of these files.
     """
     # Imported late: matplotlib takes a second.
-    from ..tunes import midi, picture
+    from ..show.tunes import midi, picture
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,10 +69,10 @@ def write_tunes(
         raise InputError(f"--out {folder}: {error.strerror}") from error
     names = {line: folder / f"tune-{line:04d}" for line in tunes}
     paths = [name.with_suffix(ending) for name in names.values() for ending in (".mid", ".png")]
-    files.refuse_to_replace(paths, overwrite)
+    atomic_write.refuse_to_replace(paths, overwrite)
     contents = {}
     for line, keys in tunes.items():
         contents[names[line].with_suffix(".mid")] = midi(keys, step_seconds)
         contents[names[line].with_suffix(".png")] = picture(keys, f"tune {line}", step_seconds)
-    files.write(contents)
+    atomic_write.write(contents)
     print(f"{folder}: {len(tunes)} tunes, each as .mid and .png")

@@ -8,8 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-from .. import checks, files
-from ..errors import InputError
+from ..support import atomic_write, input_checks
+from ..support.errors import InputError
 from ..turing.items import KINDS, REAL, Item, distinguishable, draw, parse
 from ..turing.page import build
 from .inputs import read_texts
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> None:
 
 def run_build(args: argparse.Namespace) -> None:
     """Write the page and its key, and tell what is on it."""
-    checks.positive(per_source=args.per_source)
+    input_checks.positive(per_source=args.per_source)
     sources = name_sources(args.real, args.system)
     for name in sources:
         if name != REAL and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", args.title, re.I):
@@ -77,14 +77,14 @@ def run_build(args: argparse.Namespace) -> None:
     if args.out.suffix != ".html":
         raise InputError(f"--out {args.out}: its name must end with .html")
     key_path = args.out.with_suffix(".key.json")
-    files.refuse_to_replace([args.out, key_path], args.overwrite)
+    atomic_write.refuse_to_replace([args.out, key_path], args.overwrite)
     items = {name: read_items(name, path, args.kind) for name, path in sources.items()}
     usable, notes = distinguishable(items)
     for message in notes:
         note(message)
     page = build(args.kind, args.title, draw(usable, args.per_source, args.seed), args.seed)
     key = json.dumps(page.key, indent=1, ensure_ascii=False) + "\n"
-    files.write({key_path: key, args.out: page.html})
+    atomic_write.write({key_path: key, args.out: page.html})
     print(f"{args.out}: {args.per_source} items each of {', '.join(sources)}, shuffled")
     print(f"{key_path}: tells which is which; keep it from the raters")
 
@@ -123,13 +123,13 @@ def run_score(args: argparse.Namespace) -> None:
     from ..turing.result import measure
 
     if args.json is not None:
-        files.refuse_to_replace([args.json], overwrite=True)
+        atomic_write.refuse_to_replace([args.json], overwrite=True)
     key = read_key(args.key)
     result = measure(read_answers(args.answers, key), key)
     print(result.as_text())
     if args.json is not None:
         text = json.dumps(result.as_json(), indent=2, allow_nan=False, ensure_ascii=False)
-        files.write({args.json: text + "\n"})
+        atomic_write.write({args.json: text + "\n"})
 
 
 def note(message: str) -> None:

@@ -18,9 +18,10 @@ from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from torch import Tensor
 
-from ..errors import InputError
-from ..policy import Decoding, Policy, evaluating
-from ..sampling import make_generator
+from ..policy.policy import Decoding, Policy
+from ..support.errors import InputError
+from ..support.eval_mode import eval_mode
+from ..support.rng import seeded_rng
 
 
 @dataclass
@@ -105,7 +106,7 @@ class ScheduledSamplingCriterion(CrossEntropyCriterion):
         steps = own.any(dim=0).nonzero()
         last = int(steps[-1]) if len(steps) else 0
         fed, decoding = inputs.clone(), Decoding(policy)
-        with evaluating(model):
+        with eval_mode(model):
             for t in range(1, last + 1):
                 features = decoding.step(fed[:, :t])
                 rows = own[:, t].nonzero().squeeze(1)
@@ -129,7 +130,7 @@ class ScheduledSamplingCriterion(CrossEntropyCriterion):
         a resumed training draws what the straight one draws.
         """
         first = int(sample["id"][0])
-        return make_generator("scheduled sampling", self.task.args.seed, sample["update"], first)
+        return seeded_rng("scheduled sampling", self.task.args.seed, sample["update"], first)
 
     @classmethod
     def reduce_metrics(cls, logging_outputs: list[dict[str, Any]]) -> None:

@@ -7,20 +7,24 @@ Shapes: B sequences of G, R of D, T tokens.
 """
 
 import math
+from argparse import ArgumentParser
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import torch.nn.functional as F
 from fairseq.criterions import FairseqCriterion, register_criterion
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.logging import metrics
 from fairseq.models import BaseFairseqModel
 from fairseq.tasks import FairseqTask
 from torch import Tensor
 
-from ..errors import InputError, require_finite
-from ..models.cnn_highway import CNNHighway, CNNHighwayConfig
-from ..optim import DISCRIMINATOR
-from ..schedule import Phase
+from ..adversarial.schedule import Phase
+from ..models.discriminator import build_discriminator, discriminators
+from ..optim.seqgan_adam import DISCRIMINATOR
+from ..support import compat
+from ..support.errors import InputError, require_finite
+from ..support.options import combine
 
 Log = dict[str, Any]
 
@@ -37,8 +41,8 @@ VALIDATION = (
 
 
 @dataclass
-class SeqGANCriterionConfig(CNNHighwayConfig):
-    """Options of the criterion: those of D, which it owns, and of D's loss."""
+class SeqGANCriterionBaseConfig(FairseqDataclass):
+    """Options of the criterion, without those of D, which it owns."""
 
     d_label_smoothing: float = field(
         default=0.0,
@@ -49,7 +53,27 @@ class SeqGANCriterionConfig(CNNHighwayConfig):
     )
 
 
-@register_criterion("seqgan", dataclass=SeqGANCriterionConfig)
+def make_config() -> type[FairseqDataclass]:
+    """Return the options of the criterion, those of every registered discriminator among them.
+
+    Raises:
+        InputError: two of them have the same name.
+    """
+    known = discriminators()
+    discriminator = {
+        "type": ChoiceEnum(sorted(known)),
+        "default": "cnn_highway",
+        "help": "the net that tells real sequences from samples; cnn_highway is the paper's",
+    }
+    return combine(
+        "SeqGANCriterionConfig",
+        SeqGANCriterionBaseConfig,
+        known.values(),
+        discriminator=discriminator,
+    )
+
+
+@register_criterion("seqgan", dataclass=make_config())
 class SeqGANCriterion(FairseqCriterion):
     """The losses of Algorithm 1 (the paper's Eq. 5 and 6 to 8).
 
@@ -61,7 +85,9 @@ class SeqGANCriterion(FairseqCriterion):
         InputError: the task is another one, or an option of D is out of range.
     """
 
-    def __init__(self, cfg: SeqGANCriterionConfig, task: FairseqTask) -> None:
+    _known: ClassVar[set[type]] = set(discriminators().values())
+
+    def __init__(self, cfg: SeqGANCriterionBaseConfig, task: FairseqTask) -> None:
         super().__init__(task)
         if not hasattr(task, "policy"):
             raise InputError("--criterion seqgan needs --task seqgan")
@@ -70,9 +96,22 @@ class SeqGANCriterion(FairseqCriterion):
                 f"--d-label-smoothing is {cfg.d_label_smoothing}: it must be in [0, 1)"
             )
         self.make_policy, self.label_smoothing = task.policy, cfg.d_label_smoothing
-        self.discriminator = CNNHighway.build_model(cfg, task)
+        self.discriminator = build_discriminator(str(cfg.discriminator), cfg, task)
         for parameter in self.discriminator.parameters():
             parameter.param_group = DISCRIMINATOR
+
+    @classmethod
+    def refresh_options(cls) -> None:
+        """Let the options of discriminators that were registered since be known to fairseq."""
+        if set(discriminators().values()) != cls._known:
+            compat.replace_options("criterion", "seqgan", cls, make_config())
+            cls._known = set(discriminators().values())
+
+    @classmethod
+    def add_args(cls, parser: ArgumentParser) -> None:
+        """Add the options to *parser*."""
+        cls.refresh_options()
+        super().add_args(parser)
 
     def forward(
         self, model: BaseFairseqModel, sample: dict[str, Any], reduce: bool = True

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from sacrebleu.metrics import BLEU
 
-from ..errors import InputError
+from ..support.errors import InputError
 from .ngrams import Flat, Matches, ReferenceNgrams
 
 Tokens = Sequence[Hashable]

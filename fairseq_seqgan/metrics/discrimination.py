@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 
 def auc(scores_real: Sequence[float], scores_fake: Sequence[float]) -> float:

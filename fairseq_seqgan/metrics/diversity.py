@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterator, Sequence
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 Tokens = Sequence[Hashable]
 

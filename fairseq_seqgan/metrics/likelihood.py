@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 
 class Likelihood(NamedTuple):

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import stats
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 
 class HumanScore(NamedTuple):

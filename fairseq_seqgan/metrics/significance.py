@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from ..errors import InputError
+from ..support.errors import InputError
 
 
 class Welch(NamedTuple):

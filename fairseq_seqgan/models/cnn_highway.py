@@ -9,24 +9,29 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from fairseq.dataclass import ChoiceEnum, FairseqDataclass
-from fairseq.models import BaseFairseqModel, register_model
+from fairseq.dataclass import ChoiceEnum
+from fairseq.models import register_model
 from torch import Tensor, nn
 
-from ..errors import InputError
-from . import windows
-from .chosen_windows import ChosenWindows
-from .precision import arithmetic
+from ..support.errors import InputError
+from .discriminator import (
+    Discriminator,
+    DiscriminatorConfig,
+    check_shared_options,
+    l2_penalty,
+    real_class_score,
+)
+from .dtypes import resolve_dtype
+from .pooled_convolution import MaxResponses, convolve
+from .sparse_pooled_convolution import SparsePooledConvolution
 
-FAKE, REAL = 0, 1  # the two classes, and the columns of D's output
 _SCORED_ROWS = 20_480  # rollouts whose features are in memory at a time: 140 MB for the paper's D
 
 
 @dataclass
-class CNNHighwayConfig(FairseqDataclass):
-    """Options of D. The defaults are the authors' settings for the synthetic data."""
+class CNNHighwayConfig(DiscriminatorConfig):
+    """Options of the convolutional D. The defaults are the authors' for the synthetic data."""
 
-    d_embed_dim: int = field(default=64, metadata={"help": "size of D's token embeddings"})
     d_kernel_widths: str = field(
         default="1,2,3,4,5,6,7,8,9,10,15,20",
         metadata={"help": "widths of D's convolutions in tokens, separated by commas"},
@@ -34,9 +39,6 @@ class CNNHighwayConfig(FairseqDataclass):
     d_kernel_counts: str = field(
         default="100,200,200,200,200,100,100,100,100,100,160,160",
         metadata={"help": "number of filters of each width, as many numbers as widths"},
-    )
-    d_dropout: float = field(
-        default=0.25, metadata={"help": "dropout before D's output layer, while D is trained"}
     )
     d_score_dtype: ChoiceEnum(["auto", "float32", "bfloat16"]) = field(
         default="auto",
@@ -51,10 +53,6 @@ class CNNHighwayConfig(FairseqDataclass):
             "help": "arithmetic of D's layers while D is trained; its weights, losses and Adam "
             "stay in float32"
         },
-    )
-    d_l2: float = field(
-        default=0.2,
-        metadata={"help": "weight of 1/2 |w|^2 over D's output layer alone, added to D's loss"},
     )
 
 
@@ -83,7 +81,7 @@ def parse_kernels(widths: str, counts: str) -> list[tuple[int, int]]:
 
 
 @register_model("cnn_highway", dataclass=CNNHighwayConfig)
-class CNNHighway(BaseFairseqModel):
+class CNNHighway(Discriminator):
     """D_phi, the probability that a finished sequence is real.
 
     Args:
@@ -127,10 +125,7 @@ class CNNHighway(BaseFairseqModel):
         """Build D for the dictionary of *task* (fairseq's registry calls this)."""
         dictionary = task.source_dictionary
         kernels = parse_kernels(cfg.d_kernel_widths, cfg.d_kernel_counts)
-        if not 0 <= cfg.d_dropout < 1:
-            raise InputError(f"--d-dropout is {cfg.d_dropout}: it must be in [0, 1)")
-        if cfg.d_embed_dim < 1:
-            raise InputError(f"--d-embed-dim is {cfg.d_embed_dim}: at least 1 is needed")
+        check_shared_options(cfg)
         return cls(
             len(dictionary),
             dictionary.pad(),
@@ -138,8 +133,8 @@ class CNNHighway(BaseFairseqModel):
             kernels,
             cfg.d_dropout,
             cfg.d_l2,
-            arithmetic("--d-score-dtype", str(cfg.d_score_dtype)),
-            arithmetic("--d-train-dtype", str(cfg.d_train_dtype)),
+            resolve_dtype("--d-score-dtype", str(cfg.d_score_dtype)),
+            resolve_dtype("--d-train-dtype", str(cfg.d_train_dtype)),
         )
 
     def _initialize(self) -> None:
@@ -183,9 +178,9 @@ class CNNHighway(BaseFairseqModel):
         # A GPU multiplies all windows faster than it gathers some.
         if torch.is_grad_enabled() and not embedded.is_cuda and embedded.dtype == torch.float32:
             parameters = [p for layer in self.convolutions for p in (layer.weight, layer.bias)]
-            return ChosenWindows.apply(embedded, lengths, *parameters)
+            return SparsePooledConvolution.apply(embedded, lengths, *parameters)
         embedded = embedded.transpose(1, 2)
-        found = [windows.convolve(layer, embedded, lengths) for layer in self.convolutions]
+        found = [convolve(layer, embedded, lengths) for layer in self.convolutions]
         return torch.cat(found, dim=1)
 
     def _lengths(self, tokens: Tensor) -> Tensor | None:
@@ -196,27 +191,22 @@ class CNNHighway(BaseFairseqModel):
 
     def penalty(self) -> Tensor:
         """Return the L2 penalty on the output layer, d_l2 × ½(|W|² + |b|²)."""
-        squares = self.output.weight.square().sum() + self.output.bias.square().sum()
-        return self.l2 * 0.5 * squares
+        return l2_penalty(self.output, self.l2)
 
     @torch.no_grad()
     def score(self, tokens: Tensor, batch_size: int = 512, *, log_odds: bool = False) -> Tensor:
-        """Return D(Y), the probability of real, for *tokens* (R, T), as float32 (R,).
+        """Return D(Y) (R,) or its log-odds, as :meth:`Discriminator.score`.
 
-        With *log_odds*, log D(Y) - log(1 - D(Y)) in nats instead, which does not saturate.
-
-        The caller chooses the mode: a reward is scored in eval mode. On a CPU many sequences are
-        scored by table look-up, which differs from :meth:`forward` by rounding only, and in
-        ``score_dtype``, whose effect a test bounds by 0.004.
+        On a CPU many sequences are scored by table look-up, which differs from :meth:`forward` by
+        rounding only, and in ``score_dtype``, whose effect a test bounds by 0.004.
         """
         if not self._looks_up(tokens):
-            logits = [self(part) for part in tokens.split(batch_size)]
-            return _read(torch.cat(logits).float(), log_odds)
+            return super().score(tokens, batch_size, log_odds=log_odds)
         features = tokens.new_empty(len(tokens), self.output.in_features, dtype=torch.float32)
         for layer, found in self._by_layer(features):
-            respond = windows.Responses(layer, self.embed.weight, tokens.numel(), self.pad)
+            respond = MaxResponses(layer, self.embed.weight, tokens.numel(), self.pad)
             found.copy_(respond(tokens))
-        return self._judge(features, batch_size, log_odds)
+        return self._score_features(features, batch_size, log_odds)
 
     @torch.no_grad()
     def score_completions(
@@ -236,8 +226,7 @@ class CNNHighway(BaseFairseqModel):
         """
         prefixes, rollouts, length = completions.shape
         if not self._looks_up(tokens) or not prefixes:
-            scores = self.score(completions.flatten(0, 1), log_odds=log_odds)
-            return scores.view(prefixes, rollouts)
+            return super().score_completions(tokens, completions, sequence, step, log_odds=log_odds)
         scores = torch.empty(prefixes, rollouts)
         several = max(1, _SCORED_ROWS // (rollouts * length))
         for part in (sequence // several).unique():
@@ -245,9 +234,9 @@ class CNNHighway(BaseFairseqModel):
             features = torch.empty(len(chosen), rollouts, self.output.in_features)
             whole = completions[chosen]
             for layer, found in self._by_layer(features):
-                respond = windows.Responses(layer, self.embed.weight, whole.numel(), self.pad)
+                respond = MaxResponses(layer, self.embed.weight, whole.numel(), self.pad)
                 respond.continued(tokens, whole, sequence[chosen], step[chosen], found)
-            found = self._judge(features.flatten(0, 1), 512, log_odds)
+            found = self._score_features(features.flatten(0, 1), 512, log_odds)
             scores[chosen] = found.view(-1, rollouts)
         return scores
 
@@ -259,10 +248,10 @@ class CNNHighway(BaseFairseqModel):
         counts = [layer.out_channels for layer in self.convolutions]
         yield from zip(self.convolutions, features.split(counts, dim=-1), strict=True)
 
-    def _judge(self, features: Tensor, batch_size: int, log_odds: bool) -> Tensor:
+    def _score_features(self, features: Tensor, batch_size: int, log_odds: bool) -> Tensor:
         """Return the scores (R,) of *features* (R, F), which are overwritten."""
         logits = self._classify_in_place(features.relu_(), batch_size)
-        return _read(torch.cat(logits), log_odds)
+        return real_class_score(torch.cat(logits), log_odds)
 
     def _classify_in_place(self, features: Tensor, batch_size: int) -> list[Tensor]:
         """Do what :meth:`_classify` does, for chunks of *features* (R, F), in memory used again."""
@@ -278,8 +267,3 @@ class CNNHighway(BaseFairseqModel):
             mixed.sub_(x).mul_(gate).add_(x)  # gate × transform + (1 - gate) × x
             parts.append(self.output(self.dropout(mixed)))
         return parts
-
-
-def _read(logits: Tensor, log_odds: bool) -> Tensor:
-    """Return the probability of real (R,), or its log-odds, of *logits* (R, 2)."""
-    return logits[:, REAL] - logits[:, FAKE] if log_odds else logits.softmax(dim=1)[:, REAL]

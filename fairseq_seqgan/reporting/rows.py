@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
 from ..metrics.significance import Welch, welch
+from ..support.errors import InputError
 from . import columns
 from .runs import KINDS, LAST, Collection, Run, System
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..support.errors import InputError
 from .training_log import Record, validations
 
 FORMAT = 1

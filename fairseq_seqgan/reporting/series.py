@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import InputError
+from ..support.errors import InputError
 from .rows import Row, find
 from .runs import ABOUT, BEST, LAST, SELECTIONS, Run
 from .training_log import Record, best

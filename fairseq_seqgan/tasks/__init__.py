@@ -1,1 +1,5 @@
-"""Tasks that the plugin adds to fairseq's registry."""
+"""The task that the plugin adds to fairseq's registry."""
+
+from . import seqgan
+
+__all__ = ["seqgan"]

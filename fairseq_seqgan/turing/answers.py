@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import InputError
+from ..support.errors import InputError
 from .items import REAL
 from .page import KEY_FORMAT, VERSION
 

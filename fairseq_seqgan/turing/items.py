@@ -14,8 +14,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..errors import InputError
-from ..layout import piano_keys, poem_lines, sentence
+from ..show.notes import piano_keys, poem_lines, sentence
+from ..support.errors import InputError
 
 REAL = "real"
 KINDS = ("text", "poem", "music")

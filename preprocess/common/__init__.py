@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 
 from .folder import SPLITS
 

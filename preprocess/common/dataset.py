@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fairseq.data import Dictionary
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 
 from .binarize import binarize
 from .folder import SPLITS

@@ -15,7 +15,7 @@ from filelock import FileLock
 from requests.exceptions import ChunkedEncodingError, ConnectionError, RequestException, Timeout
 from tqdm import tqdm
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 
 from .text import looks_like_html
 

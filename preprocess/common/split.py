@@ -6,7 +6,7 @@ import argparse
 import hashlib
 from collections.abc import Sequence
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 
 from .folder import SPLITS
 

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from fairseq_seqgan.errors import InputError
+from fairseq_seqgan.support.errors import InputError
 
 MAX_BYTES = 512 * 2**20  # of a text file
 MAX_LINE = 100_000  # characters; a longer "line" is a file of another kind

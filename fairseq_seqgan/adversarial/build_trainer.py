@@ -1,0 +1,136 @@
+"""From the task's options and data to the trainer of Algorithm 1.
+
+Shapes: n sequences, T tokens.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from fairseq.data import Dictionary, MonolingualDataset
+from torch import Tensor
+
+from ..models.discriminator import Discriminator
+from ..policy.factory import PolicyFactory
+from ..rewards.base import RewardInputs, build_reward
+from ..support import input_checks
+from ..support.errors import InputError
+from .early_stopping import EarlyStopping
+from .positives import real_sequences
+from .trainer import AdversarialTrainer
+
+logger = logging.getLogger(__name__)
+
+
+class RealData:
+    """The sequences that D may see, of each split.
+
+    Args:
+        options: the task's.
+        datasets: fairseq's, by split.
+        dictionary: of the data.
+        policies: know T.
+    """
+
+    def __init__(
+        self,
+        options: Any,
+        datasets: Mapping[str, MonolingualDataset],
+        dictionary: Dictionary,
+        policies: PolicyFactory,
+    ) -> None:
+        self.options, self.datasets = options, datasets
+        self.dictionary, self.policies = dictionary, policies
+        self._heldout: Tensor | None = None
+
+    def sequences(self, split: str, most: int | None = None) -> Tensor:
+        """Return the sentences of *split* (n, T), no more than *most*."""
+        return real_sequences(
+            self.datasets[split],
+            self.dictionary,
+            length=self.policies.length,
+            fixed=bool(self.options.fixed_length),
+            seed=self.options.seed,
+            most=most,
+        )
+
+    def positives(self) -> Tensor:
+        """Return the training sequences (n_pos, T).
+
+        Raises:
+            InputError: there is none, or one holds a symbol beyond the dictionary.
+        """
+        source = f"{self.options.data}/{self.options.train_subset}.bin"
+        positives = self.sequences(self.options.train_subset)
+        if not len(positives):
+            raise InputError(
+                f"{source}: all sequences hold an unknown word: none is left to show to D"
+            )
+        input_checks.known_symbols(positives, self.dictionary, source)
+        return positives
+
+    def heldout(self) -> Tensor:
+        """Return ``--num-eval-samples`` sequences of the first held-out split; (0, T) if none."""
+        if self._heldout is None:
+            subset = self.options.valid_subset.split(",")[0]
+            self._heldout = self.sequences(subset, self.options.num_eval_samples)
+        return self._heldout
+
+    def for_validation(self, trainer: AdversarialTrainer) -> dict[str, Tensor]:
+        """Return the real sequences (n, T) of each AUC of D; none if no update trains D."""
+        if not trainer.schedule.trains_discriminator:
+            return {}
+        positives = trainer.pool.positives[: self.options.num_eval_samples]
+        found = {"d_auc_train": positives, "d_auc_heldout": self.heldout()}
+        return {name: sequences for name, sequences in found.items() if len(sequences)}
+
+
+def build_trainer(
+    data: RealData, discriminator: Discriminator, batch_size: tuple[int | None, int | None]
+) -> AdversarialTrainer:
+    """Return the trainer for the training split of *data*.
+
+    Args:
+        batch_size: fairseq's ``--batch-size`` and ``--max-tokens``; B is the first, or as many
+            sequences as the second has room for.
+
+    Raises:
+        InputError: an option does not go with the data.
+    """
+    options, policies = data.options, data.policies
+    longest = int(data.datasets[options.train_subset].sizes.max()) - 1
+    if options.max_length and not options.fixed_length and options.max_length < longest:
+        raise InputError(
+            f"--max-length {options.max_length}: a training sequence has {longest} tokens"
+        )
+    policies.set_longest(longest)
+    positives = data.positives()
+    inputs = RewardInputs(discriminator, positives, data.dictionary, options.seed)
+    reward = build_reward(options, inputs)
+    early_stopping = None
+    if str(options.pretrain_d_keep) == "best":
+        early_stopping = _early_stopping(data, discriminator)
+    max_sentences, max_tokens = batch_size
+    trainer = AdversarialTrainer(
+        options,
+        positives,
+        reward,
+        policies,
+        max_sentences or max(1, max_tokens // policies.length),
+        early_stopping,
+    )
+    logger.info("%s: %d updates in all", trainer.schedule, trainer.schedule.total_updates)
+    return trainer
+
+
+def _early_stopping(data: RealData, discriminator: Discriminator) -> EarlyStopping:
+    """Return what finds the pool of D's pre-training after which D is best."""
+    subset = data.options.valid_subset.split(",")[0]
+    if subset not in data.datasets:
+        raise InputError("--pretrain-d-keep best needs the held-out data of --valid-subset")
+    heldout = data.heldout()
+    if not len(heldout):
+        raise InputError(f"--pretrain-d-keep best: split '{subset}' has no sequence for D")
+    return EarlyStopping(discriminator, heldout, data.options.seed)

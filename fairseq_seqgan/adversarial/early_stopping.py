@@ -1,0 +1,112 @@
+"""D's pre-training, stopped where D knew held-out data best.
+
+D memorises its positives: on them it gets better with every pool, on real sequences that it was not
+trained on it gets worse from some pool on. The schedule is a function of the update number and
+cannot end early, so the pools after the best one are trained on all the same; then D, and the
+optimizer's state of it, become again what they were after the best pool.
+
+Shapes: M sequences, T tokens.
+"""
+
+import logging
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
+from fairseq.optim import FairseqOptimizer
+from torch import Tensor
+
+from ..metrics.discrimination import auc
+from ..models.discriminator import Discriminator
+from ..policy.policy import Policy
+from ..policy.rollouts import sample
+from ..support import distributed
+from ..support.eval_mode import eval_mode
+from ..support.rng import seeded_rng
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class EarlyStoppingConfig(FairseqDataclass):
+    """Options of the end of D's pre-training."""
+
+    pretrain_d_keep: ChoiceEnum(["last", "best"]) = field(
+        default="last",
+        metadata={
+            "help": "'best': adversarial training starts with D as it was after the pool with the "
+            "highest AUC on held-out sequences; 'last' (the paper): as its pre-training ends"
+        },
+    )
+
+
+class EarlyStopping:
+    """The best D of the pre-training so far, by its AUC on held-out sequences against samples of G.
+
+    Args:
+        discriminator: D.
+        heldout: real sequences (M, T) that D is not trained on, padded at the end.
+        seed: of the samples, as many as *heldout*, drawn anew from G after every pool.
+    """
+
+    def __init__(self, discriminator: Discriminator, heldout: Tensor, seed: int) -> None:
+        self.discriminator, self.heldout, self.seed = discriminator, heldout, seed
+        self.best = {"pool": 0, "auc": -1.0, "weights": {}, "optimizer": {}}
+
+    def after_pool(self, pool: int, policy: Policy, optimizer: FairseqOptimizer) -> None:
+        """Measure D after *pool*, and remember it if it is the best one so far."""
+        # The same numbers on every rank; should two processors differ, the first one decides.
+        generator = seeded_rng("early stopping", self.seed, pool)
+        drawn = sample(policy, len(self.heldout), generator).tokens
+        device = next(self.discriminator.parameters()).device
+        with eval_mode(self.discriminator):
+            real, fake = (
+                self.discriminator.score(rows.long().to(device)).cpu().numpy()
+                for rows in (self.heldout, drawn)
+            )
+        found = torch.tensor([auc(real, fake)], dtype=torch.float64, device=device)
+        found = float(distributed.gather(found)[0])
+        better = found > self.best["auc"]
+        if better:
+            self.best = {
+                "pool": pool,
+                "auc": found,
+                "weights": _copy(self.discriminator.state_dict()),
+                "optimizer": {
+                    name: _copy(optimizer.optimizer.state[parameter])
+                    for name, parameter in self.discriminator.named_parameters()
+                },
+            }
+        logger.info(
+            "D after pool %d: AUC %.4f on held-out sequences%s",
+            pool, found, ", the best so far" if better else "",
+        )  # fmt: skip
+
+    def restore(self, optimizer: FairseqOptimizer) -> None:
+        """Make D what it was after the best pool, and forget it."""
+        if not self.best["weights"]:
+            return
+        self.discriminator.load_state_dict(self.best["weights"])
+        for name, parameter in self.discriminator.named_parameters():
+            state = optimizer.optimizer.state[parameter]
+            for key, value in self.best["optimizer"][name].items():
+                if torch.is_tensor(value):
+                    state[key].copy_(value)  # which may be on another device than the copy
+                else:
+                    state[key] = value
+        logger.info("D is again what it was after pool %d", self.best["pool"])
+        self.best = self.best | {"weights": {}, "optimizer": {}}
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a resumed training needs."""
+        return self.best
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned."""
+        self.best = state
+
+
+def _copy(state: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of *state* in main memory, whose tensors no later update changes."""
+    return {k: v.detach().cpu().clone() if torch.is_tensor(v) else v for k, v in state.items()}

@@ -1,0 +1,99 @@
+"""What D is trained on: the positives, and the pool of negatives drawn once per d-step.
+
+Shapes: n_pos positives, n_neg negatives, T tokens.
+"""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from fairseq.dataclass import FairseqDataclass
+from torch import Tensor
+
+from ..models.discriminator import FAKE, REAL
+from ..support.rng import seeded_rng
+from .schedule import Step
+
+
+@dataclass
+class MinibatchConfig(FairseqDataclass):
+    """Options of D's training data."""
+
+    negative_pool_size: int = field(
+        default=0, metadata={"help": "negatives in a pool; 0: as many as training sequences"}
+    )
+    d_batch_size: int = field(
+        default=64,
+        metadata={"help": "sequences in a minibatch of D, positives and negatives, over all GPUs"},
+    )
+
+
+class Minibatch(NamedTuple):
+    """Sequences to be told apart."""
+
+    tokens: Tensor  # (R, T) int64, padded at the end
+    labels: Tensor  # (R,) int64: REAL or FAKE
+
+
+class Pool:
+    """Positives and the current negatives, cut into shuffled minibatches.
+
+    One pass over the pool takes every negative and as many positives, shuffled together. If there
+    are more positives than negatives, each pass takes others; if there are fewer, they repeat.
+
+    Args:
+        positives: (n_pos, T) int64.
+        size: n_neg.
+        batch_size: sequences in a minibatch, positives and negatives together, over all ranks.
+        seed: of the shuffling.
+    """
+
+    def __init__(self, positives: Tensor, size: int, batch_size: int, seed: int) -> None:
+        self.positives, self.size, self.batch_size, self.seed = positives, size, batch_size, seed
+        self.number = 0  # which of the training's pools `negatives` is, from 1
+        self.negatives = positives.new_empty(0, positives.size(1))
+        self._pass: tuple[int, int] | None = None
+        self._order = torch.empty(0, dtype=torch.long)
+        self._chosen = torch.empty(0, dtype=torch.long)
+
+    @property
+    def batches(self) -> int:
+        """Minibatches in one pass."""
+        return -(-2 * self.size // self.batch_size)
+
+    def refill(self, number: int, negatives: Tensor) -> None:
+        """Replace the negatives by pool *number*, (n_neg, T)."""
+        self.number, self.negatives = number, negatives.cpu()
+        self._pass = None
+
+    def minibatch(self, step: Step, share: int = 0, shares: int = 1) -> Minibatch:
+        """Return share number *share* of *shares* of the minibatch of *step*.
+
+        It is a pure function of the step, the seed and the negatives.
+        """
+        if self._pass != (step.pool, step.pass_index):
+            self._shuffle(step)
+        begin = step.minibatch_index * self.batch_size
+        index = self._order[begin : begin + self.batch_size][share::shares]
+        fake = index >= self.size
+        tokens = torch.empty(len(index), self.positives.size(1), dtype=torch.long)
+        tokens[~fake] = self.positives[self._chosen[index[~fake]]].long()
+        tokens[fake] = self.negatives[index[fake] - self.size].long()
+        return Minibatch(tokens, torch.where(fake, FAKE, REAL))
+
+    def _shuffle(self, step: Step) -> None:
+        """Choose and order what the pass that *step* belongs to goes through."""
+        generator = seeded_rng("shuffle", self.seed, step.pool, step.pass_index)
+        rounds = -(-self.size // len(self.positives))
+        order = [torch.randperm(len(self.positives), generator=generator) for _ in range(rounds)]
+        self._chosen = torch.cat(order)[: self.size]
+        self._order = torch.randperm(2 * self.size, generator=generator)
+        self._pass = (step.pool, step.pass_index)
+
+    def state_dict(self) -> dict[str, int | Tensor]:
+        """Return what a resumed training needs: the negatives and which pool they are."""
+        return {"number": self.number, "negatives": self.negatives.to(torch.int32)}
+
+    def load_state_dict(self, state: dict[str, int | Tensor]) -> None:
+        """Take over what :meth:`state_dict` returned."""
+        self.refill(int(state["number"]), state["negatives"].long())

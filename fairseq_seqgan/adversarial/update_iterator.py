@@ -1,0 +1,35 @@
+"""The data iterator of adversarial training: one item for each update of the schedule.
+
+What an update is trained on depends on the nets, so the trainer makes it; fairseq's loop only has
+to count. Every rank gets every item.
+"""
+
+import torch
+from fairseq.data import FairseqDataset
+from fairseq.data.iterators import EpochBatchIterator
+
+
+class Updates(FairseqDataset):
+    """*updates* × *parts* items: with ``--update-freq`` *parts*, an update takes that many."""
+
+    def __init__(self, updates: int, parts: int) -> None:
+        self.updates, self.parts = updates, parts
+
+    def __len__(self) -> int:
+        return self.updates * self.parts
+
+    def __getitem__(self, index: int) -> int:
+        return index
+
+    def collater(self, items: list[int]) -> dict[str, int]:
+        """Return which part of its update an item is."""
+        return {"part": items[0] % self.parts, "parts": self.parts}
+
+
+def update_iterator(updates: int, parts: int, epoch: int) -> EpochBatchIterator:
+    """Return the items of fairseq's epoch number *epoch*."""
+    items = Updates(updates, parts)
+    order = torch.arange(len(items)).unsqueeze(1).tolist()
+    return EpochBatchIterator(
+        items, items.collater, order, epoch=epoch, disable_shuffling=True, reuse_dataloader=False
+    )

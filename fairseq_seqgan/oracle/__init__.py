@@ -1,0 +1,1 @@
+"""The oracle LSTM of the synthetic experiments, and its files."""

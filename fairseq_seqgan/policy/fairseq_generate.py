@@ -1,0 +1,216 @@
+"""Sampling behind the interface that ``fairseq-generate`` expects of a generator.
+
+Shapes: B sentences in a batch, T steps at most.
+"""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from fairseq.data import Dictionary, FairseqDataset
+from fairseq.data.iterators import EpochBatchIterator
+from fairseq.dataclass import FairseqDataclass
+from fairseq.models import BaseFairseqModel
+from torch import Tensor
+
+from ..support import distributed
+from ..support.errors import InputError
+from ..support.input_checks import positive
+from ..support.rng import seeded_rng
+from .factory import PolicyFactory
+from .policy import Policy, banned_symbols
+from .rollouts import sample
+
+Hypothesis = dict[str, Any]
+
+
+@dataclass
+class GenerateConfig(FairseqDataclass):
+    """Options of ``fairseq-generate``."""
+
+    num_samples: int = field(
+        default=0, metadata={"help": "fairseq-generate: unconditional samples to draw"}
+    )
+
+
+class Prompts(FairseqDataset):
+    """What ``fairseq-generate`` goes through: *num* items, in order.
+
+    Args:
+        num: items; each is an unconditional sample, or continues a sentence of *source*.
+        eos: the symbol that an empty source sentence consists of.
+        pad: the padding symbol.
+        source: sentences to continue, used again from the first if there are fewer than *num*.
+    """
+
+    def __init__(self, num: int, eos: int, pad: int, source: FairseqDataset | None = None) -> None:
+        self.num, self.eos, self.pad, self.source = num, eos, pad, source
+
+    def __len__(self) -> int:
+        return self.num
+
+    def __getitem__(self, index: int) -> tuple[int, Tensor | None]:
+        if self.source is None:
+            return index, None
+        return index, self.source[index % len(self.source)]["target"]
+
+    def collater(self, items: list[tuple[int, Tensor | None]]) -> dict[str, Any]:
+        """Return a batch as ``fairseq-generate`` reads it; ``target`` (B, T) or None."""
+        ids = torch.tensor([index for index, _ in items])
+        target = None
+        if self.source is not None:
+            rows = [tokens for _, tokens in items]
+            target = torch.nn.utils.rnn.pad_sequence(rows, True, self.pad)
+        empty = torch.full((len(items), 1), self.eos)
+        return {
+            "id": ids,
+            "nsentences": len(items),
+            "ntokens": len(items),
+            "net_input": {"src_tokens": empty, "src_lengths": torch.ones_like(ids)},
+            "target": target,
+        }
+
+
+def make_prompts(
+    options: Any,
+    generation: Any,
+    saved: Any,
+    dictionary: Dictionary,
+    load_source: Callable[[], FairseqDataset],
+) -> Prompts | None:
+    """Return the items that ``fairseq-generate`` goes through; None for those of the split itself.
+
+    Lengths that *options* leave open become those that the checkpoint was trained with.
+
+    Args:
+        options: the task's.
+        generation: fairseq's options of generation; None outside a command.
+        saved: the task's options in the checkpoint, or None.
+        dictionary: of the data.
+        load_source: returns the split, whose sentences are continued with ``--prefix-size``.
+
+    Raises:
+        InputError: ``--sampling`` without a number of samples and without a prefix.
+    """
+    for name in ("fixed_length", "max_length"):
+        if not getattr(options, name) and saved is not None and saved.get(name):
+            setattr(options, name, saved.get(name))
+    prefix = generation.prefix_size if generation is not None else 0
+    if not options.num_samples and not prefix:
+        if generation is not None and generation.sampling:
+            raise InputError(
+                "--sampling: say --num-samples N to draw new sequences, or --prefix-size N to "
+                "continue the first N words of those of the split"
+            )
+        return None
+    source = load_source() if prefix else None
+    num = options.num_samples or len(source)
+    positive(num_samples=num)
+    return Prompts(num, dictionary.eos(), dictionary.pad(), source)
+
+
+def prompt_iterator(
+    prompts: Prompts, batch_size: int | None, num_shards: int = 1, shard_id: int = 0
+) -> EpochBatchIterator:
+    """Return the items of *prompts* in order, *batch_size* (1,024 unless given) at a time."""
+    size = batch_size or 1024
+    order = range(len(prompts))
+    batches = [list(order[i : i + size]) for i in order[::size]]
+    return EpochBatchIterator(
+        prompts,
+        prompts.collater,
+        batches,
+        num_shards=num_shards,
+        shard_id=shard_id,
+        disable_shuffling=True,
+    )
+
+
+def search_options(
+    args: Any, dictionary: Dictionary, fixed_length: int
+) -> tuple[Any, tuple[str, ...]]:
+    """Return fairseq's options *args* for a search that finds what the policy might draw.
+
+    With them the words that fairseq's search has to suppress; unk is not one of them, because
+    fairseq refuses it there.
+    """
+    unk = dictionary.unk()
+    banned = [i for i in banned_symbols(dictionary, fixed_length=False) if i != unk]
+    args = copy.copy(args)
+    args.unkpen = 1e4
+    if fixed_length:
+        args.min_len = args.max_len_b = fixed_length
+        args.max_len_a = 0
+    return args, tuple(dictionary[i] for i in banned)
+
+
+class SequenceSampler:
+    """Draws sequences from the policy for ``fairseq-generate --sampling``.
+
+    Args:
+        policy: the model, with its temperature, top-k and top-p.
+        nbest: samples of each item.
+        seed: the same seed gives the same samples, whatever the batch size.
+        shard: which share of the items this process draws.
+    """
+
+    def __init__(self, policy: Policy, nbest: int, seed: int, shard: int = 0) -> None:
+        self.policy, self.nbest = policy, nbest
+        self.symbols_to_strip_from_output = {policy.eos}
+        self.random = seeded_rng("generate", seed, shard)
+
+    def generate(
+        self,
+        models: list[BaseFairseqModel],
+        batch: dict[str, Any],
+        prefix_tokens: Tensor | None = None,
+        **ignored: Any,
+    ) -> list[list[Hypothesis]]:
+        """Return *nbest* hypotheses for each of the B items of *batch*.
+
+        ``score`` is the mean log-probability of a token in nats, ``positional_scores`` (T,) that
+        of each; the tokens of a given prefix have 0.
+
+        Raises:
+            InputError: there is more than one model.
+        """
+        if len(models) != 1:
+            raise InputError("--path: sampling takes one checkpoint, not an ensemble")
+        source = batch["net_input"]["src_tokens"]
+        if prefix_tokens is None:
+            prefix_tokens = source[:, 1:]  # after the start symbol
+        num = len(source) * self.nbest
+        prefix_tokens = prefix_tokens.repeat_interleave(self.nbest, dim=0)
+        drawn = sample(self.policy, num, self.random, prefix=prefix_tokens)
+        if not self.policy.fixed:
+            # What did not end has one token more than the maximal length, in the place of its end.
+            drawn.mask[:, -1] &= drawn.tokens[:, -1] == self.policy.eos
+        hypotheses = [
+            {
+                "tokens": tokens[mask],
+                "score": float(log_probs[mask].mean()),
+                "attention": None,
+                "alignment": torch.empty(0),
+                "positional_scores": log_probs[mask],
+            }
+            for tokens, mask, log_probs in zip(*(field.cpu() for field in drawn), strict=True)
+        ]
+        return [hypotheses[i : i + self.nbest] for i in range(0, num, self.nbest)]
+
+
+def build_sampler(
+    policies: PolicyFactory, model: BaseFairseqModel, generation: Any, seed: int
+) -> SequenceSampler:
+    """Return the sampler that fairseq's options of *generation* ask for."""
+    # A transformer has no position for a longer sequence and its end.
+    longest = min(generation.max_len_b, model.max_positions() - 1)
+    policy = policies.make(
+        model,
+        max_length=policies.options.max_length or longest,
+        temperature=generation.temperature,
+        top_k=generation.sampling_topk,
+        top_p=generation.sampling_topp,
+    )
+    return SequenceSampler(policy, generation.nbest, seed, distributed.rank())

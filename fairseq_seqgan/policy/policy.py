@@ -1,0 +1,273 @@
+"""A fairseq language model seen as a policy: the distribution that is sampled, and nothing else.
+
+Shapes: B sequences, R rows being decoded, T steps at most, V symbols in the dictionary, C features.
+
+Some symbols must never be drawn: pad, bos, unk and the dictionary's filler words, and eos where the
+length is fixed. They have probability zero in sampling **and** in the log-probabilities of the
+policy gradient and of the NLL; the other symbols' probabilities are scaled up to sum to one.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from fairseq.data import Dictionary
+from fairseq.dataclass import FairseqDataclass
+from fairseq.models import BaseFairseqModel, FairseqDecoder, FairseqIncrementalDecoder
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from ..support import compat
+from ..support.errors import InputError
+from ..support.eval_mode import eval_mode
+from . import categorical
+
+
+@dataclass
+class PolicyConfig(FairseqDataclass):
+    """Options of the policy."""
+
+    temperature: float = field(
+        default=1.0, metadata={"help": "of the policy: logits are divided by it"}
+    )
+    fixed_length: int = field(
+        default=0, metadata={"help": "T, if every sequence has T tokens and no end symbol"}
+    )
+    max_length: int = field(
+        default=0,
+        metadata={"help": "most tokens before the end symbol; 0: as the longest training sequence"},
+    )
+    g_step_memory: float = field(
+        default=1000.0,
+        metadata={
+            "help": "MB that a G step may take beyond the nets: rollouts and logits are made in "
+            "parts that fit, which changes no result"
+        },
+    )
+
+
+def banned_symbols(dictionary: Dictionary, fixed_length: bool) -> list[int]:
+    """Return the symbols that the policy never draws, in rising order."""
+    banned = {dictionary.bos(), dictionary.pad(), dictionary.unk()}
+    banned.update(i for i, word in enumerate(dictionary.symbols) if word.startswith("madeupword"))
+    if fixed_length:
+        banned.add(dictionary.eos())
+    if len(banned) >= len(dictionary):
+        raise InputError("the dictionary holds no word that could be sampled")
+    return sorted(banned)
+
+
+class Policy:
+    """The generator G as a distribution over sequences, G(y_t | y_1 ... y_t-1).
+
+    Args:
+        model: any fairseq language model with an incremental decoder.
+        dictionary: its dictionary.
+        fixed_length: T, if every sequence has T tokens and no eos; else 0.
+        max_length: if not fixed: the most tokens before eos. T is one more.
+        temperature: logits are divided by it, here and in every log-probability.
+        top_k, top_p: restrict the draw (not the log-probabilities) to the likeliest symbols.
+        start: the symbol that decoding starts from; fairseq's eos unless ``--add-bos-token``.
+        memory: bytes that decoding or a backward pass may take beyond the model, roughly.
+
+    Raises:
+        InputError: the model cannot decode step by step, or an option is out of range.
+    """
+
+    def __init__(
+        self,
+        model: BaseFairseqModel,
+        dictionary: Dictionary,
+        *,
+        fixed_length: int = 0,
+        max_length: int = 0,
+        temperature: float = 1.0,
+        top_k: int = -1,
+        top_p: float = -1.0,
+        start: int | None = None,
+        memory: float = 1e9,
+    ) -> None:
+        if not isinstance(model.decoder, FairseqIncrementalDecoder):
+            raise InputError(f"{type(model).__name__} has no incremental decoder to sample from")
+        if not temperature > 0:
+            raise InputError(f"--temperature is {temperature}: it must be above 0")
+        if fixed_length <= 0 and max_length <= 0:
+            raise InputError("a policy needs --fixed-length or a maximal length")
+        self.model = model
+        self.fixed = fixed_length > 0
+        self.length = fixed_length if self.fixed else max_length + 1
+        self.temperature = temperature
+        self.top_k, self.top_p = top_k, top_p
+        self.pad, self.eos = dictionary.pad(), dictionary.eos()
+        self.start = self.eos if start is None else start
+        self.size = len(dictionary)
+        self.memory = memory
+        self._row_bytes = 0  # found out when it is asked for
+        self.banned = torch.tensor(banned_symbols(dictionary, self.fixed))
+        decoder = type(model.decoder)
+        self._logits: Tensor | None = None
+        self._has_features = decoder.extract_features is not FairseqDecoder.extract_features
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model's parameters are."""
+        return next(self.model.parameters()).device
+
+    def scored(self, tokens: Tensor) -> Tensor:
+        """Return where *tokens* (B, T) are symbols that the policy can draw, as bool (B, T).
+
+        False at padding, and at an unknown word of held-out data: the policy never draws one, so
+        its NLL there would be infinite.
+        """
+        return ~torch.isin(tokens, self.banned.to(tokens.device))
+
+    def log_probs(self, tokens: Tensor) -> Tensor:
+        """Return log G(y_t | y_1 ... y_t-1) of *tokens* (B, T) under teacher forcing.
+
+        *tokens* begin with the first token itself and are padded at the end. Returns float32
+        (B, T) in nats, 0 where :meth:`scored` is False. Gradients flow; the mode is the caller's.
+
+        Logits that would not fit into ``memory`` are made a few sequences at a time, and again in
+        the backward pass; not where several processes train, whose wrapper counts the calls.
+        """
+        # The logits, their masked copy, the gradient of each.
+        fitting = int(self.memory / (4 * 4 * max(1, tokens.size(1)) * self.size))
+        if fitting >= len(tokens) or hasattr(self.model, "module"):
+            return self._log_probs(tokens)
+        parts = tokens.split(max(1, fitting))
+        if not torch.is_grad_enabled():
+            return torch.cat([self._log_probs(part) for part in parts])
+        return torch.cat([checkpoint(self._log_probs, part, use_reentrant=False) for part in parts])
+
+    def _log_probs(self, tokens: Tensor) -> Tensor:
+        logits = self.logits(tokens)
+        picked = logits.gather(2, tokens.unsqueeze(2)).squeeze(2)
+        log_probs = picked - logits.logsumexp(dim=2)
+        return torch.where(self.scored(tokens), log_probs, torch.zeros_like(log_probs))
+
+    def logits(self, tokens: Tensor) -> Tensor:
+        """Return logits (B, T, V) whose softmax at t is G(. | y_1 ... y_t-1), y being *tokens*."""
+        first = tokens.new_full((tokens.size(0), 1), self.start)
+        output = self.model(torch.cat([first, tokens[:, :-1]], dim=1))
+        return self._normalizable(output[0], output)
+
+    @torch.no_grad()
+    def row_bytes(self) -> int:
+        """Return about how many bytes one row takes while it is decoded to the end.
+
+        Measured on the decoder's state after one token and after two, which is copied when rows
+        come and go; the rest are the row's own tokens and numbers.
+        """
+        if not self._row_bytes:
+            with eval_mode(self.model):
+                decoding = Decoding(self)
+                prefix = torch.full((1, 2), self.start, device=self.device)
+                decoding.step(prefix[:, :1])
+                one = decoding.bytes()
+                decoding.step(prefix)
+                more = decoding.bytes() - one
+            state = one + (self.length - 1) * max(0, more)
+            self._row_bytes = 2 * state + 32 * (self.length + 1)
+        return self._row_bytes
+
+    def draw(self, features: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the next token of every row from *features* (R, C), what :class:`Decoding` gave.
+
+        The vocabulary projection and the draw run in row chunks, so memory is bounded by
+        chunk × V whatever R is. Returns tokens (R,) and their log-probabilities (R,) in nats.
+        """
+        chunk = categorical.chunk_rows(self.size, features.device)
+        project = self._projection(features, chunk)
+        drawn = []
+        for part, u in zip(features.split(chunk), uniforms.split(chunk), strict=True):
+            logits = project(part)
+            if self.top_k > 0 or self.top_p > 0:
+                logits = categorical.restrict(logits, self.top_k, self.top_p)
+            drawn.append(categorical.draw(logits, u))
+        tokens, log_probs = zip(*drawn, strict=True)
+        return torch.cat(tokens), torch.cat(log_probs)
+
+    def _projection(self, features: Tensor, rows: int) -> Callable[[Tensor], Tensor]:
+        """Return a function from up to *rows* of *features* to masked logits (R, V).
+
+        Where the decoder ends in a plain linear layer, every chunk is written into the same memory,
+        with the mask and the temperature inside: fresh memory costs as much as the arithmetic.
+        """
+        layer = compat.last_linear(self.model.decoder) if self._has_features else None
+        if layer is None or features.dtype != torch.float32:
+            return self._project
+        weight, bias = layer
+        bias = weight.new_zeros(len(weight)) if bias is None else bias / self.temperature
+        bias = bias.index_fill(0, self.banned.to(bias.device), -torch.inf)
+        weight = weight.t()
+        memory = self._logits
+        if memory is None or memory.device != features.device or len(memory) < rows:
+            self._logits = memory = features.new_empty(rows, self.size)
+        scale = 1 / self.temperature
+
+        def project(part: Tensor) -> Tensor:
+            return torch.addmm(bias, part, weight, alpha=scale, out=memory[: len(part)])
+
+        return project
+
+    def _project(self, features: Tensor) -> Tensor:
+        """Return masked logits (R, V), in memory that the caller may overwrite."""
+        decoder = self.model.decoder
+        rows = features.unsqueeze(1)
+        output = decoder.output_layer(rows) if self._has_features else rows.clone()
+        return self._normalizable(output, (output, None)).squeeze(1)
+
+    def _normalizable(self, logits: Tensor, output: tuple) -> Tensor:
+        """Mask and scale *logits* (..., V), so that a softmax of the result is the policy."""
+        if getattr(self.model.decoder, "adaptive_softmax", None) is not None:
+            logits = self.model.get_normalized_probs(output, log_probs=True)
+        logits = logits.float()
+        if self.temperature != 1.0:
+            logits = logits / self.temperature
+        banned = self.banned.to(logits.device)
+        if torch.is_grad_enabled():
+            return logits.index_fill(-1, banned, -torch.inf)
+        return logits.index_fill_(-1, banned, -torch.inf)
+
+
+class Decoding:
+    """The incremental state of R rows that one policy continues step by step."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.state: dict[str, dict[str, Tensor | None]] = {}
+
+    def step(self, prefix: Tensor) -> Tensor:
+        """Return the features (R, C) from which the token after *prefix* (R, t + 1) is drawn.
+
+        *prefix* begins with the start symbol. It grows by one column from call to call: some
+        decoders take everything they are given in the first call as new, others need the whole
+        history for their positions, and this feeds both.
+        """
+        decoder = self.policy.model.decoder
+        call = decoder.extract_features if self.policy._has_features else decoder
+        features = call(prefix, encoder_out=None, incremental_state=self.state)[0]
+        return features[:, -1]
+
+    def select(self, rows: Tensor) -> None:
+        """Keep *rows* (R',) of the state, in this order.
+
+        A row may be named several times: that copies it, and the batch grows.
+        """
+        self.policy.model.decoder.reorder_incremental_state_scripting(self.state, rows)
+
+    def bytes(self) -> int:
+        """Return how many bytes the state takes."""
+        return sum(t.numel() * t.element_size() for t in _tensors(self.state))
+
+
+def _tensors(part: object) -> Iterator[Tensor]:
+    """Yield all tensors in *part* of an incremental state, however it is nested."""
+    if torch.is_tensor(part):
+        yield part
+    elif isinstance(part, dict):
+        for value in part.values():
+            yield from _tensors(value)
+    elif isinstance(part, list | tuple):
+        for value in part:
+            yield from _tensors(value)

@@ -1,0 +1,268 @@
+"""Sampling and Monte Carlo rollouts in one growing pass (the paper's section 2.2, Eq. 3 and 4).
+
+Shapes: B sequences, T steps at most, N rollouts of each prefix, P = the prefixes that are rolled
+out, R rows decoded at a time.
+
+A plain implementation generates N × (T - 1) times. Here, once y_t is drawn, every unfinished
+sequence's decoder state is copied N times and the copies are continued beside the originals: T
+decoding steps in all, whatever N is. A row that has drawn eos leaves the batch.
+"""
+
+import math
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from fairseq.dataclass import FairseqDataclass
+from torch import Tensor
+
+from ..support.errors import InputError
+from ..support.eval_mode import eval_mode
+from .policy import Decoding, Policy
+
+
+@dataclass
+class RolloutConfig(FairseqDataclass):
+    """Options of the rollouts."""
+
+    rollouts: int = field(default=16, metadata={"help": "N, rollouts of each prefix"})
+    rollout_stride: int = field(
+        default=1,
+        metadata={
+            "help": "roll out after every so many tokens; the tokens in between share the value. "
+            "1 (the paper): every token has its own"
+        },
+    )
+    rollout_ema_decay: float = field(
+        default=0.0,
+        metadata={
+            "help": "above 0, rollouts come from an exponential moving average of G, which keeps "
+            "this share of itself after a G step; 0 (the paper): they come from G"
+        },
+    )
+
+
+class Samples(NamedTuple):
+    """Sequences drawn from a policy."""
+
+    tokens: Tensor  # (B, T) int64: y_1 ... y_T with eos if it was drawn, then padding
+    mask: Tensor  # (B, T) bool: True where a token was drawn
+    log_probs: Tensor  # (B, T) float32: log G(y_t | y_1 ... y_t-1) in nats, 0 where mask is False
+
+
+class Rollouts(NamedTuple):
+    """Sequences and, for every prefix that could still go on, its N rollouts.
+
+    Prefix p is the first ``step[p] + 1`` tokens of sequence ``sequence[p]``. A sequence's last
+    token has no rollouts: the sequence is complete, and the reward of the sequence is its value.
+    With a stride k only the prefixes of k, 2k, 3k ... tokens are rolled out.
+    """
+
+    samples: Samples  # B sequences
+    completions: Tensor  # (P, N, T) int64: the prefix, continued to the end, then padding
+    sequence: Tensor  # (P,) int64: which of the B sequences
+    step: Tensor  # (P,) int64: position of the prefix's last token, from 0
+    stride: int = 1  # k
+
+
+@torch.no_grad()
+def sample(
+    policy: Policy,
+    num: int,
+    generator: torch.Generator,
+    *,
+    prefix: Tensor | None = None,
+    batch_size: int | None = None,
+) -> Samples:
+    """Draw *num* sequences from *policy*, in train or eval mode alike without dropout.
+
+    The same generator state gives the same sequences for any *batch_size*; the default is 1024,
+    or as many as fit into the policy's memory. With *prefix*
+    (num, t) int64, each sequence begins with its row up to the row's padding, and only the rest
+    is drawn; the prefix's tokens have log-probability 0 and are True in the mask.
+    """
+    if num < 1:
+        raise InputError(f"{num} samples were asked for: at least 1 is needed")
+    uniforms = torch.rand(num, policy.length, generator=generator, device=generator.device)
+    if batch_size is None:
+        batch_size = max(1, min(1024, int(policy.memory / policy.row_bytes())))
+    parts = []
+    with eval_mode(policy.model):
+        for start in range(0, num, batch_size):
+            u = uniforms[start : start + batch_size].to(policy.device)
+            given = None if prefix is None else prefix[start : start + batch_size].to(u.device)
+            batch = IncrementalBatch(policy, u, given)
+            for t in range(policy.length):
+                if len(batch.rows) == 0:
+                    break
+                batch.step(t)
+            parts.append(batch.samples(len(u)))
+    return Samples(*(torch.cat(field) for field in zip(*parts, strict=True)))
+
+
+@torch.no_grad()
+def roll_out(
+    policy: Policy,
+    num: int,
+    rollouts: int,
+    generator: torch.Generator,
+    *,
+    rollout_policy: Policy | None = None,
+    stride: int = 1,
+) -> Rollouts:
+    """Draw B = *num* sequences from *policy* and N = *rollouts* continuations of their prefixes.
+
+    The continuations come from *rollout_policy*, the paper's G_beta: *policy* itself unless given.
+    Both are used in eval mode. Every prefix is rolled out, or those of *stride*, 2 × *stride* ...
+    tokens. As many sequences are decoded at a time as fit into the policy's memory; the result does
+    not depend on it.
+
+    Raises:
+        InputError: a count is below 1, or the memory too small for one sequence.
+    """
+    if num < 1 or rollouts < 1 or stride < 1:
+        raise InputError(
+            f"{num} sequences with --rollouts {rollouts} and --rollout-stride {stride}: at least 1 "
+            "each is needed"
+        )
+    length = policy.length
+    device = generator.device
+    own = torch.rand(num, length, generator=generator, device=device)
+    shape = (length - 1) // stride, num, rollouts, length
+    theirs = torch.rand(shape, generator=generator, device=device)
+    rollout_policy = rollout_policy or policy
+    group = _sequences_at_a_time(rollout_policy, 1 + rollouts * len(theirs))
+    with eval_mode(policy.model, rollout_policy.model):
+        parts = [
+            _roll_out_group(
+                policy, rollout_policy, own[i : i + group], theirs[:, i : i + group], stride
+            )
+            for i in range(0, num, group)
+        ]
+    offsets = range(0, num, group)
+    return Rollouts(
+        Samples(*(torch.cat(f) for f in zip(*(part.samples for part in parts), strict=True))),
+        torch.cat([part.completions for part in parts]),
+        torch.cat([part.sequence + offset for part, offset in zip(parts, offsets, strict=True)]),
+        torch.cat([part.step for part in parts]),
+        stride,
+    )
+
+
+def _sequences_at_a_time(policy: Policy, rows: int) -> int:
+    """Return how many sequences fit into the policy's memory, of *rows* rows each."""
+    needed = rows * policy.row_bytes()
+    if needed > policy.memory:
+        raise InputError(
+            f"--g-step-memory {policy.memory / 1e6:g}: one sequence with its {rows - 1} rollouts "
+            f"needs {math.ceil(needed / 1e6)} MB; give it that, or take fewer --rollouts or a "
+            "larger --rollout-stride"
+        )
+    return int(policy.memory / needed)
+
+
+def _roll_out_group(
+    policy: Policy, rollout_policy: Policy, own: Tensor, theirs: Tensor, stride: int
+) -> Rollouts:
+    """Roll out one group, given its uniforms: own (B, T) and theirs ((T - 1) // k, B, N, T)."""
+    prefixes, size, rollouts, length = theirs.shape
+    device = policy.device
+    copies = theirs.reshape(-1, length).to(device)
+    own = own.to(device)
+    same = rollout_policy is policy
+    # With one policy, the originals are the first rows of the batch. With another rollout policy
+    # they are drawn in a batch of their own, and go through the other only to build its state.
+    batch = IncrementalBatch(rollout_policy, torch.cat([own, copies]), live=size)
+    originals = batch if same else IncrementalBatch(policy, own)
+    prefix_of = []  # for every step rolled out, the sequences that are still unfinished after it
+    for t in range(length):
+        if len(batch.rows) == 0:
+            break
+        if not same:
+            originals.step(t)
+        batch.step(t, forced=None if same else originals.tokens[:, t + 1])
+        if len(prefix_of) < prefixes and (t + 1) % stride == 0:
+            prefix_of.append(batch.fork_rollouts(t, size, rollouts, len(prefix_of)))
+    sequence = torch.cat([*prefix_of, torch.empty(0, dtype=torch.long, device=device)])
+    lengths = torch.tensor([len(s) for s in prefix_of], dtype=torch.long, device=device)
+    place = torch.repeat_interleave(torch.arange(len(prefix_of), device=device), lengths)
+    completions = batch.tokens[size:, 1:].view(prefixes, size, rollouts, length)
+    step = (place + 1) * stride - 1
+    return Rollouts(originals.samples(size), completions[place, sequence], sequence, step, stride)
+
+
+class IncrementalBatch:
+    """A batch of rows that is decoded step by step, and may shrink and grow on the way.
+
+    ``rows`` names the rows that are decoded now, as indices into ``tokens``; the decoder's state
+    holds exactly these, in this order.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        uniforms: Tensor,
+        prefix: Tensor | None = None,
+        live: int | None = None,
+    ) -> None:
+        total, length = uniforms.shape
+        self.policy, self.uniforms, self.prefix = policy, uniforms, prefix
+        self.tokens = torch.full((total, length + 1), policy.pad, device=uniforms.device)
+        self.tokens[:, 0] = policy.start
+        self.log_probs = torch.zeros(total, length, device=uniforms.device)
+        self.rows = torch.arange(total if live is None else live, device=uniforms.device)
+        self.decoding = Decoding(policy)
+
+    def step(self, t: int, forced: Tensor | None = None) -> None:
+        """Draw y_t of every row (t from 0); rows that finish with it leave the batch.
+
+        *forced* (B,) are the tokens that rows 0 ... B - 1 take instead of a drawn one.
+        """
+        features = self.decoding.step(self.tokens[self.rows, : t + 1])
+        drawn, log_probs = self.policy.draw(features, self.uniforms[self.rows, t])
+        if forced is not None:
+            given = self.rows < len(forced)
+            drawn[given] = forced[self.rows[given]]
+        if self.prefix is not None and t < self.prefix.size(1):
+            wanted = self.prefix[self.rows, t]
+            given = wanted != self.policy.pad
+            drawn = torch.where(given, wanted, drawn)
+            log_probs = log_probs.masked_fill(given, 0.0)
+        self.tokens[self.rows, t + 1] = drawn
+        self.log_probs[self.rows, t] = log_probs
+        if not self.policy.fixed:
+            going = (drawn != self.policy.eos).nonzero().squeeze(1)
+            if len(going) < len(drawn):
+                self._select(going, self.rows[going])
+
+    def fork_rollouts(self, t: int, size: int, rollouts: int, prefix_number: int) -> Tensor:
+        """Start N = *rollouts* rollouts of every unfinished sequence after y_t.
+
+        The B = *size* sequences are rows 0 ... B - 1. When prefixes are rolled out for the p-th
+        time (p = *prefix_number*, from 0), rollout n of sequence b is row B + (p B + b) N + n. With
+        B = 2 and N = 3, the first prefix of sequence 1 has the rows 5, 6 and 7.
+
+        Returns:
+            The numbers of the sequences that are unfinished.
+        """
+        place = (self.rows < size).nonzero().squeeze(1)
+        sequence = self.rows[place]
+        first = size + (prefix_number * size + sequence) * rollouts
+        numbers = torch.arange(rollouts, device=first.device)
+        child_rows = (first.unsqueeze(1) + numbers).flatten()
+        parent = sequence.repeat_interleave(rollouts)
+        self.tokens[child_rows, : t + 2] = self.tokens[parent, : t + 2]
+        everyone = torch.arange(len(self.rows), device=first.device)
+        copied = place.repeat_interleave(rollouts)
+        self._select(torch.cat([everyone, copied]), torch.cat([self.rows, child_rows]))
+        return sequence
+
+    def samples(self, size: int) -> Samples:
+        """Return the first *size* rows as they stand."""
+        tokens = self.tokens[:size, 1:]
+        return Samples(tokens, tokens != self.policy.pad, self.log_probs[:size])
+
+    def _select(self, places: Tensor, rows: Tensor) -> None:
+        self.rows = rows
+        if len(rows):
+            self.decoding.select(places)

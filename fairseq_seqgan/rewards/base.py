@@ -1,0 +1,128 @@
+"""What every reward must offer, and the registry in which ``--reward`` finds it.
+
+A reward is what a finished sequence is worth to the generator (section 2.2 of the paper). A new one
+is one file: a subclass of :class:`Reward` with ``@register_reward("name", dataclass=...)``.
+``--reward name`` then finds it, and the fields of its dataclass become options (docs/extending.md).
+
+Shapes: R sequences, P prefixes, N rollouts of each, T tokens.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import torch
+from fairseq.data import Dictionary
+from fairseq.dataclass import FairseqDataclass
+from torch import Tensor
+
+from ..models.discriminator import Discriminator
+from ..policy.rollouts import Rollouts
+from ..support.errors import InputError
+
+
+class RewardInputs(NamedTuple):
+    """What a reward may be built from."""
+
+    discriminator: Discriminator
+    positives: Tensor  # (n_pos, T): real sequences, padded at the end
+    dictionary: Dictionary
+    seed: int
+
+
+class Reward(ABC):
+    """A function from finished sequences to their rewards."""
+
+    name: ClassVar[str] = ""  # as --reward names it; set by register_reward
+    # False: the value does not depend on the tokens, so the rollouts need not be drawn.
+    reads_tokens: ClassVar[bool] = True
+    uses_discriminator: ClassVar[bool] = False  # True: D must be trained
+
+    @classmethod  # noqa: B027  (most rewards have nothing to check)
+    def check(cls, options: Any) -> None:
+        """Check those of the task's *options* that need no data to be wrong.
+
+        Raises:
+            InputError: names the option.
+        """
+
+    @classmethod
+    @abstractmethod
+    def build(cls, options: Any, inputs: RewardInputs) -> Reward:
+        """Return the reward that the task's *options* ask for.
+
+        Raises:
+            InputError: names the option that does not go with *inputs*.
+        """
+
+    @abstractmethod
+    def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
+        """Return the rewards of *tokens* (R, T) int64, padded at the end: float32 (R,).
+
+        A reward that draws random numbers takes them from *generator*.
+        """
+
+    def of_completions(self, rollouts: Rollouts, generator: torch.Generator) -> Tensor:
+        """Return the rewards (P, N) of ``rollouts.completions``."""
+        completions = rollouts.completions
+        return self(completions.flatten(0, 1), generator).view(completions.shape[:2])
+
+
+REWARDS: dict[str, type[Reward]] = {}
+OPTIONS: list[type[FairseqDataclass]] = []  # of all rewards
+_listeners: list[Callable[[], None]] = []
+
+
+def register_reward(
+    name: str, dataclass: type[FairseqDataclass] | None = None
+) -> Callable[[type[Reward]], type[Reward]]:
+    """Return a class decorator that makes a reward known as ``--reward`` *name*.
+
+    Args:
+        dataclass: its options, each field with a default and a help text.
+
+    Raises:
+        ValueError: the name is taken, or the class is no :class:`Reward`.
+    """
+
+    def register(cls: type[Reward]) -> type[Reward]:
+        if name in REWARDS:
+            raise ValueError(f"there is a reward '{name}' already: {REWARDS[name].__name__}")
+        if not issubclass(cls, Reward):
+            raise ValueError(f"reward '{name}': {cls.__name__} must extend Reward")
+        cls.name = name
+        REWARDS[name] = cls
+        if dataclass is not None:
+            OPTIONS.append(dataclass)
+        for listener in _listeners:
+            listener()
+        return cls
+
+    return register
+
+
+def on_registration(listener: Callable[[], None]) -> None:
+    """Call *listener* after every further registration: the command line must learn of it."""
+    _listeners.append(listener)
+
+
+def reward_class(name: str) -> type[Reward]:
+    """Return the reward that is registered as *name*.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in REWARDS:
+        raise InputError(f"--reward '{name}': choose one of {', '.join(REWARDS)}")
+    return REWARDS[name]
+
+
+def build_reward(options: Any, inputs: RewardInputs) -> Reward:
+    """Return the reward that ``options.reward`` names, built from the task's *options*.
+
+    Raises:
+        InputError: there is none of that name, or an option does not go with *inputs*.
+    """
+    return reward_class(str(options.reward)).build(options, inputs)

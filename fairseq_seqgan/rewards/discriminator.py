@@ -1,0 +1,55 @@
+"""Rewards ``discriminator`` (the paper's) and ``logit``: what D thinks of a finished sequence."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from ..models.discriminator import Discriminator
+from ..policy.rollouts import Rollouts
+from ..support.eval_mode import eval_mode
+from .base import Reward, RewardInputs, register_reward
+
+
+@register_reward("discriminator")
+class DiscriminatorReward(Reward):
+    """D(Y), the probability that Y is real, with D in eval mode; Eq. 4 of the paper averages it."""
+
+    uses_discriminator = True
+    log_odds: ClassVar[bool] = False
+
+    def __init__(self, discriminator: Discriminator) -> None:
+        self.discriminator = discriminator
+
+    @classmethod
+    def build(cls, options: Any, inputs: RewardInputs) -> DiscriminatorReward:
+        """Return the reward for the D of *inputs*."""
+        return cls(inputs.discriminator)
+
+    def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
+        with eval_mode(self.discriminator):
+            return self.discriminator.score(tokens, log_odds=self.log_odds)
+
+    def of_completions(self, rollouts: Rollouts, generator: torch.Generator) -> Tensor:
+        """Return the rewards (P, N) of ``rollouts.completions``."""
+        with eval_mode(self.discriminator):
+            return self.discriminator.score_completions(
+                rollouts.samples.tokens,
+                rollouts.completions,
+                rollouts.sequence,
+                rollouts.step,
+                log_odds=self.log_odds,
+            )
+
+
+@register_reward("logit")
+class LogOddsReward(DiscriminatorReward):
+    """log D(Y) - log(1 - D(Y)), the log-odds that Y is real, in nats.
+
+    For the best possible D it is the log-ratio log p_data(Y) / G(Y), whose policy gradient descends
+    the reverse Kullback-Leibler divergence.
+    """
+
+    log_odds = True

@@ -1,0 +1,1 @@
+"""How samples look and sound to people: sentences, poems and tunes."""

@@ -1,0 +1,206 @@
+"""What a user may get wrong before training starts, each turned into one clear line."""
+
+import math
+import struct
+from pathlib import Path
+from pickle import UnpicklingError
+
+import numpy as np
+import torch
+from fairseq.data import Dictionary
+from fairseq.data.indexed_dataset import _code_to_dtype
+from omegaconf import DictConfig
+
+from .errors import InputError
+
+
+def data_folder(path: str | None) -> None:
+    """Check that *path* is a folder of binarized data.
+
+    Raises:
+        InputError: it, or its dictionary, is missing or empty, or the dictionary is malformed.
+    """
+    if not path:
+        raise InputError("no data folder was given")
+    folder = Path(path.split(":")[0])
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder of binarized data")
+    dictionary = folder / "dict.txt"
+    if not dictionary.is_file():
+        raise InputError(f"{dictionary}: missing; is {folder} what fairseq-preprocess wrote?")
+    if dictionary.stat().st_size == 0:
+        raise InputError(f"{dictionary}: empty")
+    try:
+        Dictionary.load(str(dictionary))
+    except Exception as e:  # fairseq raises bare exceptions, too
+        reason = str(e).replace(str(dictionary), "the file").splitlines()[0]
+        raise InputError(f"{dictionary}: not a dictionary ({reason[:200]})") from e
+
+
+def split_files(data: str, split: str) -> None:
+    """Check that the two files of *split* are there and complete.
+
+    Raises:
+        InputError: names the file that is missing, or shorter than it should be.
+    """
+    index, content = (Path(data.split(":")[0], split + suffix) for suffix in (".idx", ".bin"))
+    for path in (index, content):
+        if not path.is_file():
+            raise InputError(f"{path}: missing; there is no split '{split}'")
+    with index.open("rb") as file:
+        head = file.read(_MMAP_HEAD.size)
+    if not head.startswith(_MMAP_MAGIC[: max(1, len(head))]):
+        return  # one of fairseq's older formats
+    _, _, code, num = _MMAP_HEAD.unpack(head.ljust(_MMAP_HEAD.size, b"\0"))
+    if len(head) < _MMAP_HEAD.size:
+        raise InputError(f"{index}: truncated; it has {len(head)} bytes")
+    _check_size(index, _MMAP_HEAD.size + num * (4 + 8))  # an int32 and an int64 for each sequence
+    lengths = np.fromfile(index, np.int32, num, offset=_MMAP_HEAD.size)
+    token = np.dtype(_code_to_dtype.get(code, np.int64)).itemsize
+    _check_size(content, int(lengths.sum(dtype=np.int64)) * token)
+    if num == 0:
+        raise InputError(f"{index}: split '{split}' is empty")
+
+
+# The head of an .idx file of fairseq's usual format, mmap: magic, version, type, sequences.
+_MMAP_HEAD, _MMAP_MAGIC = struct.Struct("<9sQBQ"), b"MMIDIDX\0\0"
+
+
+def _check_size(path: Path, expected: int) -> None:
+    size = path.stat().st_size
+    if size != expected:
+        raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
+
+
+def checkpoint(path: str, dictionary: Dictionary) -> None:
+    """Check that *path* can be loaded and has been trained with a dictionary of the same size.
+
+    Raises:
+        InputError: it is missing, truncated, no fairseq checkpoint, or of another vocabulary.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    # What damaged bytes can make torch.load raise; a bad zip is an OSError or a RuntimeError.
+    except (RuntimeError, LookupError, EOFError, OSError, UnpicklingError, ValueError) as e:
+        reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:120]
+        raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
+    try:
+        weights = dict(state["model"])
+    except (LookupError, TypeError, ValueError) as e:
+        raise InputError(f"{path}: not a fairseq checkpoint (it holds no model)") from e
+    for name, weight in weights.items():
+        if name.endswith("embed_tokens.weight") and len(weight) != len(dictionary):
+            raise InputError(
+                f"{path}: trained with a dictionary of {len(weight)} symbols, "
+                f"the data has {len(dictionary)}"
+            )
+
+
+def command(root: DictConfig, dictionary: Dictionary) -> None:
+    """Check the checkpoint that a command reads, and a training's options outside the task.
+
+    Args:
+        root: the whole configuration of the command.
+
+    Raises:
+        InputError: a checkpoint cannot be used, or an option does not go with adversarial training.
+    """
+    paths = root.common_eval.get("path") if root.get("common_eval") else None
+    if paths:
+        for path in paths.split(":"):
+            checkpoint(path, dictionary)
+    elif root.get("criterion"):
+        training_setup(root, dictionary)
+
+
+def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
+    """Check what a training command says outside the task's own options.
+
+    Raises:
+        InputError: the checkpoint to start from cannot be used, or an option does not go with
+            adversarial training.
+    """
+    restore = Path(root.checkpoint.save_dir, "checkpoint_last.pt")
+    if root.checkpoint.restore_file != "checkpoint_last.pt":
+        restore = Path(root.checkpoint.restore_file)
+    if restore.is_file():
+        checkpoint(str(restore), dictionary)
+    elif root.checkpoint.finetune_from_model:
+        checkpoint(root.checkpoint.finetune_from_model, dictionary)
+    if root.criterion._name != "seqgan":
+        return
+    if not root.optimizer.get("discriminator_lr", 0.0) >= 0:
+        raise InputError(f"--discriminator-lr is {root.optimizer.discriminator_lr}: below 0")
+    decay = root.optimizer.get("discriminator_weight_decay")
+    if decay is not None and not decay >= 0:
+        raise InputError(f"--discriminator-weight-decay is {decay}: below 0")
+    if not (root.dataset.batch_size or root.dataset.max_tokens):
+        raise InputError("--batch-size: at least 1 sequence is needed in a G step")
+    if str(root.task.pretrain_d_keep) == "best" and (root.common.fp16 or root.common.bf16):
+        raise InputError(
+            "--pretrain-d-keep best: not with fp16 or bf16, whose optimizer has weights of its own"
+        )
+    if len(root.optimization.update_freq) > 1:
+        raise InputError("--update-freq: adversarial training takes one value for all epochs")
+    common = root.common
+    if (common.fp16 or common.bf16) and not common.fp16_no_flatten_grads:
+        raise InputError(
+            "--fp16 and bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
+            "could not be told apart"
+        )
+
+
+def sequence_lengths(
+    sizes: np.ndarray, split: str, tokens_per_sample: int, fixed_length: int
+) -> None:
+    """Check the lengths of a split's sequences, *sizes*, which count eos.
+
+    Raises:
+        InputError: there is none; one is longer than ``--tokens-per-sample``, and fairseq would
+            skip it without a word; or ``--fixed-length`` is not its length.
+    """
+    if len(sizes) == 0:
+        raise InputError(f"split '{split}' is empty")
+    longest = int(sizes.max())
+    if longest > tokens_per_sample:
+        raise InputError(
+            f"--tokens-per-sample {tokens_per_sample} is too short: the longest sequence of split "
+            f"'{split}' has {longest} tokens with its end; say --tokens-per-sample {longest}"
+        )
+    if fixed_length:
+        wrong = np.flatnonzero(np.asarray(sizes) != fixed_length + 1)
+        if len(wrong):
+            raise InputError(
+                f"--fixed-length {fixed_length}: sequence {wrong[0] + 1} of split '{split}' has "
+                f"{int(sizes[wrong[0]]) - 1} tokens, and so have {len(wrong) - 1} others"
+                if len(wrong) > 1
+                else f"--fixed-length {fixed_length}: sequence {wrong[0] + 1} of split '{split}' "
+                f"has {int(sizes[wrong[0]]) - 1} tokens"
+            )
+
+
+def known_symbols(sequences: torch.Tensor, dictionary: Dictionary, source: str) -> None:
+    """Check that *sequences* hold no symbol beyond the end of *dictionary*.
+
+    Raises:
+        InputError: names their *source*.
+    """
+    largest = int(sequences.max())
+    if largest >= len(dictionary):
+        raise InputError(
+            f"{source}: holds the symbol {largest}, but dict.txt beside it makes a dictionary of "
+            f"{len(dictionary)} symbols"
+        )
+
+
+def positive(**counts: float) -> None:
+    """Check that every one of *counts*, named as in the configuration, is above 0.
+
+    Raises:
+        InputError: names the option.
+    """
+    for name, value in counts.items():
+        if not value > 0 or not math.isfinite(value):
+            raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0")

@@ -1,0 +1,72 @@
+"""The options of task ``seqgan``, put together from those of its parts, and their checks."""
+
+from dataclasses import dataclass, field
+
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
+from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES, LanguageModelingConfig
+from omegaconf import II
+
+from ..adversarial import trainer
+from ..adversarial.trainer import AdversarialConfig
+from ..adversarial.validation import ValidationConfig
+from ..policy.fairseq_generate import GenerateConfig
+from ..policy.policy import PolicyConfig
+from ..rewards import base as rewards
+from ..support.errors import InputError
+from ..support.input_checks import positive
+from ..support.options import combine
+
+
+@dataclass
+class SeqGANBaseConfig(
+    LanguageModelingConfig, AdversarialConfig, PolicyConfig, ValidationConfig, GenerateConfig
+):
+    """Options of the task, without those of the rewards."""
+
+    sample_break_mode: SAMPLE_BREAK_MODE_CHOICES = field(
+        default="eos", metadata={"help": "adversarial training needs 'eos': one sentence a sample"}
+    )
+    train_subset: str = II("dataset.train_subset")
+    valid_subset: str = II("dataset.valid_subset")
+
+
+def make_config() -> type[FairseqDataclass]:
+    """Return the options of the task, those of every registered reward among them.
+
+    Raises:
+        InputError: two of them have the same name.
+    """
+    reward = {
+        "type": ChoiceEnum(list(rewards.REWARDS)),
+        "default": "discriminator",
+        "help": "what a finished sequence is worth: P(real) by D (the paper), D's log-odds "
+        "(logit), its BLEU, or the controls constant and random",
+    }
+    return combine("SeqGANConfig", SeqGANBaseConfig, rewards.OPTIONS, reward=reward)
+
+
+def check_options(options: SeqGANBaseConfig) -> None:
+    """Check the options of adversarial training that need no data to be wrong.
+
+    Raises:
+        InputError: names the option.
+    """
+    trainer.check_options(options)
+    positive(
+        g_step_memory=options.g_step_memory,
+        num_eval_samples=options.num_eval_samples,
+        temperature=options.temperature,
+    )
+    reward = rewards.reward_class(str(options.reward))
+    reward.check(options)
+    schedule = trainer.make_schedule(options, batches=1)
+    if reward.uses_discriminator and not schedule.trains_discriminator:
+        raise InputError(
+            f"--reward {options.reward} with --pretrain-d-steps 0 and --d-steps 0: the reward "
+            "would come from a discriminator that nothing trains"
+        )
+    if str(options.sample_break_mode) != "eos":
+        raise InputError("--sample-break-mode: adversarial training needs eos")
+    for name in ("fixed_length", "max_length"):
+        if getattr(options, name) < 0:
+            raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}: below 0")

@@ -1,0 +1,107 @@
+"""Two processes that train together over gloo, each with its own share of the samples."""
+
+import functools
+import sys
+
+import pytest
+import torch
+from helpers.commands import (
+    G_STEPS,
+    LENGTH,
+    POOL_UPDATES,
+    TOTAL_UPDATES,
+    differences,
+    gan,
+    train_ranks,
+    training_state,
+)
+
+pytestmark = pytest.mark.slow
+
+DDP = ["legacy_ddp", "pytorch_ddp"]
+BATCH = 8  # of G, in each process
+
+
+def record(folder):
+    """In a training process: keep what every update was dealt, and the weights at the end."""
+    from fairseq.trainer import Trainer
+
+    rank = sys.argv[sys.argv.index("--distributed-rank") + 1]
+    step, dealt = Trainer.train_step, []
+
+    @functools.wraps(step)
+    def recording(self, samples, *args, **kwargs):
+        make_batch = self.task.adversarial.make_batch
+        if not hasattr(make_batch, "recording"):
+
+            def recording_batch(*about):
+                sample = make_batch(*about)
+                dealt.append(sample["tokens"].clone())
+                return sample
+
+            recording_batch.recording = True
+            self.task.adversarial.make_batch = recording_batch
+        output = step(self, samples, *args, **kwargs)
+        weights = {"G": self.model.state_dict(), "D": self.criterion.state_dict()}
+        torch.save({"weights": weights, "dealt": dealt}, f"{folder}/rank{rank}.pt")
+        return output
+
+    Trainer.train_step = recording
+
+
+@pytest.fixture(scope="session", params=DDP)
+def pair(request, data, pretrained, tmp_path_factory):
+    """A training by two processes, with what each of them saw: (folder, recordings)."""
+    folder = tmp_path_factory.mktemp("pair")
+    args = gan(data, folder, pretrained.best, "--batch-size", BATCH)
+    for rank in train_ranks(folder, args, request.param, functools.partial(record, folder)):
+        rank.check()
+    recordings = [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
+    return request.param, folder, recordings
+
+
+def test_trains_to_the_end(pair):
+    """The whole schedule is played: a D minibatch is shared out, so no process trains longer."""
+    _, folder, _ = pair
+    assert training_state(folder / "checkpoint_last.pt")["updates"] == TOTAL_UPDATES
+
+
+def test_both_hold_the_same_weights(pair):
+    """After the last update the two processes have equal nets, and saved them."""
+    _, folder, (first, second) = pair
+    assert differences(first["weights"], second["weights"]) == []
+    saved = training_state(folder / "checkpoint_last.pt")
+    assert (
+        differences(first["weights"], {"G": saved["generator"], "D": saved["discriminator"]}) == []
+    )
+
+
+def test_each_draws_its_own_samples(pair):
+    """The G steps' sequences differ between the processes, and so do the halves of a pool."""
+    _, folder, (first, second) = pair
+    for update in (POOL_UPDATES, POOL_UPDATES + 1):
+        drawn = first["dealt"][update], second["dealt"][update]
+        assert all(tokens.shape == (BATCH, LENGTH) for tokens in drawn)
+        assert not torch.equal(*drawn)
+    negatives = training_state(folder / "checkpoint_last.pt")["task"]["pool"]["negatives"]
+    same = (negatives[:100] == negatives[100:]).all(dim=1)
+    assert len(negatives) == 200
+    assert same.float().mean() < 0.05
+
+
+def test_a_minibatch_of_d_is_shared_out(pair):
+    """64 sequences a D update over both, and every one of the 400 of a pass in one of them."""
+    _, _, (first, second) = pair
+    sizes = [len(a) + len(b) for a, b in zip(first["dealt"][:7], second["dealt"][:7], strict=True)]
+    assert sizes == [64] * 6 + [16]
+
+
+def test_resume_is_exact(pair, data, pretrained, tmp_path):
+    """Stopped in a d-step and trained on by two processes, it is as if it never stopped."""
+    ddp, folder, _ = pair
+    args = gan(data, tmp_path, pretrained.best, "--batch-size", BATCH)
+    for more in (["--max-update", POOL_UPDATES + G_STEPS + 4], []):
+        for rank in train_ranks(tmp_path, [*args, *more], ddp):
+            rank.check()
+    states = (training_state(path / "checkpoint_last.pt") for path in (folder, tmp_path))
+    assert differences(*states) == []

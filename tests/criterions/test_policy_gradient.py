@@ -1,0 +1,109 @@
+"""The policy gradient of the real code against the exact gradient, by enumeration."""
+
+from itertools import product
+from types import SimpleNamespace
+
+import pytest
+import torch
+from helpers.models import make_dictionary, make_lm
+from torch import nn
+
+from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
+from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, make_config
+from fairseq_seqgan.optim.seqgan_adam import DISCRIMINATOR, net_of
+from fairseq_seqgan.policy.policy import Policy
+from fairseq_seqgan.rewards.base import RewardInputs, build_reward
+from fairseq_seqgan.tasks import config
+
+STEPS = 3
+UPDATES, BATCH = 40, 3000
+# What each of the 8 sequences over {0, 1} is worth: no symmetry, and not a sum over tokens.
+WORTH = torch.tensor([0.9, 0.1, 0.4, 0.7, 0.0, 1.0, 0.3, 0.2])
+
+
+class Table(nn.Module):
+    """A discriminator that looks the score of a sequence up."""
+
+    def score(self, tokens, *, log_odds):
+        assert not log_odds
+        bits = tokens - 4
+        return WORTH[bits[:, 0] * 4 + bits[:, 1] * 2 + bits[:, 2]]
+
+    def score_completions(self, tokens, completions, sequence, step, *, log_odds):
+        scores = self.score(completions.flatten(0, 1), log_odds=log_odds)
+        return scores.view(completions.shape[:2])
+
+
+@pytest.fixture(scope="module")
+def policy():
+    dictionary = make_dictionary(2)
+    model = make_lm("lstm_lm", dictionary, hidden=4, scale=6.0)
+    for module in model.modules():
+        if hasattr(module, "p"):
+            module.p = 0.0  # dropout would make the exact gradient another one
+    return Policy(model, dictionary, fixed_length=STEPS)
+
+
+def flat_gradient(model):
+    return torch.cat([p.grad.flatten() for p in model.parameters()]).double()
+
+
+def exact_gradient(policy):
+    """d/dθ of -Σ_Y G(Y) R(Y), over all 8 sequences."""
+    everything = torch.tensor(list(product([4, 5], repeat=STEPS)))
+    policy.model.zero_grad()
+    probabilities = policy.log_probs(everything).sum(dim=1).exp()
+    assert probabilities.sum().item() == pytest.approx(1.0, abs=1e-5)
+    (-(probabilities * WORTH).sum()).backward()
+    return flat_gradient(policy.model)
+
+
+def estimates(policy, **options):
+    """Gradients of the criterion's loss per sequence, one for each of many updates."""
+    options = dict(
+        rollouts=2, rounds=UPDATES, pretrain_d_steps=0, d_steps=0, fixed_length=STEPS, seed=1,
+        **options,
+    )  # fmt: skip
+    args = SimpleNamespace(**{**vars(config.make_config()()), **options})
+    task = SimpleNamespace(policy=lambda model: policy, source_dictionary=make_dictionary(2))
+    criterion = SeqGANCriterion(make_config()(d_kernel_widths="1", d_kernel_counts="2"), task)
+    positives = torch.full((4, STEPS), 4)
+    reward = build_reward(args, RewardInputs(Table(), positives, task.source_dictionary, args.seed))
+    trainer = AdversarialTrainer(args, positives, reward, task.policy, BATCH)
+    gradients = []
+    for update in range(UPDATES):
+        policy.model.zero_grad()
+        loss, size, _ = criterion(policy.model, trainer.make_batch(policy.model, update, 0, 1))
+        (loss / size).backward()
+        gradients.append(flat_gradient(policy.model))
+    assert all(p.grad is None for p in criterion.parameters() if net_of(p) == DISCRIMINATOR)
+    return torch.stack(gradients)
+
+
+@pytest.mark.parametrize("baseline", ["none", "mean"])
+def test_mean_over_samples_is_the_exact_gradient(policy, baseline):
+    """Every component within five standard errors; direction and length to a few percent."""
+    exact = exact_gradient(policy)
+    gradients = estimates(policy, baseline=baseline)
+    mean = gradients.mean(dim=0)
+    error = gradients.std(dim=0) / UPDATES**0.5
+    assert ((mean - exact).abs() <= 5 * error + 1e-6 + 0.01 * exact.abs()).all()
+    assert torch.cosine_similarity(mean, exact, dim=0) > 0.999
+    length = gradients @ exact / exact.square().sum()
+    uncertainty = length.std() / UPDATES**0.5
+    assert uncertainty < 0.03
+    assert (length.mean() - 1.0).abs() < 4 * uncertainty
+
+
+def test_the_baseline_lowers_the_variance(policy):
+    """That is what it is for."""
+    plain, mean = (estimates(policy, baseline=name).var(dim=0).sum() for name in ("none", "mean"))
+    assert mean < 0.7 * plain
+
+
+def test_a_constant_reward_has_no_expected_gradient(policy):
+    """The control moves G by chance alone: the expectation is zero, the estimate is not."""
+    gradients = estimates(policy, reward="constant", baseline="none")
+    error = gradients.std(dim=0) / UPDATES**0.5
+    assert (gradients.mean(dim=0).abs() <= 5 * error + 1e-6).all()
+    assert gradients.norm(dim=1).min() > 1e-4

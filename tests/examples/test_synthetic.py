@@ -1,0 +1,459 @@
+"""examples/synthetic with a tiny recipe: interrupted and resumed, refused, published."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from fairseq import options
+from helpers import run_sh
+from helpers.commands import PLUGIN, REPO
+from helpers.run_sh import finish, kill_at, write
+
+SYNTHETIC = REPO / "examples" / "synthetic"
+PRESETS = sorted(path.stem for path in SYNTHETIC.glob("*.yaml"))
+ROUNDS, EPOCHS = 12, 8
+TRAINED = {"label": "x", "kind": "system", "train": ["mle"]}
+
+
+def tiny(systems: list[str]) -> dict:
+    """Return the recipe of the preset ``quick`` with small numbers and only *systems*."""
+    recipe = yaml.safe_load((SYNTHETIC / "quick.yaml").read_text())
+    recipe["environment"] = {"OMP_NUM_THREADS": 1}
+    recipe["data"] |= {
+        "vocab-size": 30, "embed-dim": 4, "hidden-size": 4, "length": 6,
+        "num-train": 64, "num-valid": 32, "num-test": 40,
+    }  # fmt: skip
+    recipe["samples"] = {"num-samples": 50, "batch-size": 20}
+    recipe["evaluation"] = {"num-eval-samples": 50, "self-bleu-samples": 20}
+    groups = recipe["options"]
+    groups["generator"] |= {
+        "decoder-embed-dim": 8, "decoder-hidden-size": 8, "decoder-out-embed-dim": 8,
+        "fixed-length": 6, "tokens-per-sample": 7, "num-eval-samples": 20,
+    }  # fmt: skip
+    groups["mle"] |= {"batch-size": 16, "max-epoch": EPOCHS}
+    groups["mle_continued"] |= {"batch-size": 8, "validate-interval-updates": 2}
+    groups["adversarial"] |= {"batch-size": 8, "rounds": ROUNDS, "g-steps": 2, "rollouts": 2}
+    groups["discriminator"] |= {
+        "d-kernel-widths": "1,2", "d-kernel-counts": "4,4", "negative-pool-size": 32,
+        "pretrain-d-steps": 2,
+    }  # fmt: skip
+    recipe["systems"] = {name: recipe["systems"][name] for name in systems}
+    if "mle" in systems:
+        recipe["systems"]["mle"] |= {"checkpoints": ["last"]}
+        recipe["systems"]["mle"].pop("sweep")
+    if "seqgan" in systems:
+        recipe["systems"]["seqgan"] |= {"checkpoints": ["last"]}
+    return recipe
+
+
+def start(recipe: Path | str, *arguments, **environment: str) -> subprocess.Popen:
+    return run_sh.start(SYNTHETIC / "run.sh", recipe, *arguments, **environment)
+
+
+def refused(*arguments, **environment: str) -> str:
+    return run_sh.refused(SYNTHETIC / "run.sh", *arguments, **environment)
+
+
+# --- an interrupted experiment goes on
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> tuple[Path, Path, str]:
+    """A recipe, the folder of an experiment that nothing interrupted, and what it printed."""
+    folder = tmp_path_factory.mktemp("synthetic")
+    recipe = write(folder / "tiny.yaml", tiny(["mle", "seqgan", "mle_continued"]))
+    printed = finish(start(recipe, "--dest", folder / "straight"))
+    return recipe, folder / "straight", printed
+
+
+def rows(dest: Path) -> list:
+    return json.loads((dest / "report" / "report.json").read_text())["rows"]
+
+
+def validated(log: Path) -> list[int]:
+    """Return the epochs that a log holds a validation of, in order."""
+    lines = [line for line in log.read_text().splitlines() if " | valid | {" in line]
+    return [json.loads(line.partition(" | valid | ")[2])["epoch"] for line in lines]
+
+
+@pytest.mark.slow
+def test_interrupted_twice_and_resumed(straight, tmp_path):
+    """Killed in the middle of two trainings, it ends with the same bits; nothing is done twice."""
+    recipe, expected, _ = straight
+    dest = tmp_path / "out"
+    kill_at(start(recipe, "--dest", dest), "epoch 3 ")
+    state = json.loads((dest / "experiment.json").read_text())
+    assert list(state["seconds"]) == ["data"]
+    assert json.loads((dest / "runs/mle-seed1/run.json").read_text())["finished"] is False
+
+    second = "".join(kill_at(start(recipe, "--dest", dest), "round 4 "))
+    assert "oracle and its data: done before" in second
+    assert "epoch 1 " not in second  # it went on from a checkpoint
+    made = {p: p.stat().st_mtime_ns for p in (dest / "trainings/mle-seed1").iterdir()}
+
+    third = finish(start(recipe, "--dest", dest))
+    assert "training: MLE, seed 1: done before" in third
+    assert "evaluating: MLE, seed 1: done before" in third
+    assert "round 2 " not in third
+    assert {p: p.stat().st_mtime_ns for p in made} == made
+    # Each epoch was trained once, but for the one that was under way.
+    for name, total in (("mle", EPOCHS), ("seqgan", 2 + ROUNDS)):
+        epochs = validated(dest / f"logs/train-{name}-seed1.log")
+        assert sorted(set(epochs)) == list(range(1, total + 1))
+        assert len(epochs) <= total + 1
+
+    assert rows(dest) == rows(expected)
+    for path in expected.glob("runs/*/samples.txt"):
+        other = dest / path.relative_to(expected)
+        assert other.read_bytes() == path.read_bytes()
+        with (
+            np.load(path.with_name("scores.npz")) as a,
+            np.load(other.with_name("scores.npz")) as b,
+        ):
+            assert a["nll_oracle"].tolist() == b["nll_oracle"].tolist()
+    attempts = {
+        path.parent.name: json.loads(path.read_text())["attempts"]
+        for path in dest.glob("runs/*/run.json")
+    }
+    assert attempts == {"mle-seed1": 2, "seqgan-seed1": 2, "mle_continued-seed1": 1}
+
+
+@pytest.mark.slow
+def test_again_it_does_nothing_again(straight):
+    recipe, dest, _ = straight
+    made = {p: p.stat().st_mtime_ns for p in dest.glob("[rt]*/*/*")}
+    printed = finish(start(recipe, "--dest", dest))
+    assert printed.count("\n$ ") == 1  # the report
+    assert {p: p.stat().st_mtime_ns for p in made} == made
+
+
+@pytest.mark.slow
+def test_what_it_leaves(straight):
+    _, dest, printed = straight
+    found = {(row["system"], row["kind"]): row for row in rows(dest)}
+    assert list(found) == [
+        ("mle", "baseline"), ("seqgan", "system"), ("mle_continued", "control"),
+    ]  # fmt: skip
+    for row in found.values():
+        assert row["samples"] == 50
+        assert {"nll_oracle", "nll", "entropy", "self_bleu", "copied_samples"} <= set(row)
+        assert f"{row['nll_oracle']['mean']:.3f}" in printed
+    about = json.loads((dest / "runs/mle_continued-seed1/run.json").read_text())
+    assert about["finished"] is True
+    data, training, _, _ = about["commands"]
+    assert data.startswith(
+        "OMP_NUM_THREADS=1 python preprocess/oracle.py --dest DEST/data --seed 1"
+    )
+    assert f"--max-update {2 * ROUNDS}" in training
+    assert "DEST/trainings/mle-seed1/checkpoint_best.pt" in training
+    assert not [line for line in about["commands"] if str(dest) in line or str(REPO) in line]
+    for key in ("hardware", "software", "date", "commit"):
+        assert about[key], key
+    assert about["wall_seconds"] > 0
+    for name in ("learning_curves.png", "frontier.png"):
+        assert (dest / "report" / name).stat().st_size > 10_000
+
+
+@pytest.mark.slow
+def test_a_finished_training_is_not_trained_further(straight, tmp_path):
+    """Killed between the last update and the note that it is done: fairseq would do one more."""
+    import shutil
+
+    recipe, expected, _ = straight
+    dest = tmp_path / "out"
+    shutil.copytree(expected, dest)
+    state = json.loads((dest / "experiment.json").read_text())
+    del state["seconds"]["train-mle_continued-seed1"]
+    (dest / "experiment.json").write_text(json.dumps(state))
+    before = (dest / "trainings/mle_continued-seed1/checkpoint_last.pt").read_bytes()
+    finish(start(recipe, "--dest", dest))
+    assert (dest / "trainings/mle_continued-seed1/checkpoint_last.pt").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_publish(straight, tmp_path):
+    recipe, dest, _ = straight
+    finish(start(recipe, "--dest", dest, "--publish", tmp_path / "results"))
+    files = {str(p.relative_to(tmp_path / "results")) for p in tmp_path.rglob("*.*")} - {"."}
+    reports = {"report.md", "report.json", "learning_curves.png", "frontier.png", "recipe.yaml"}
+    runs = {f"runs/{name}-seed1/run.json" for name in ("mle", "seqgan", "mle_continued")}
+    assert files == reports | runs
+    assert (tmp_path / "results" / "recipe.yaml").read_text() == recipe.read_text()
+
+
+# --- seeds side by side
+
+
+@pytest.mark.slow
+def test_side_by_side_changes_no_result(tmp_path):
+    """Ended while two seeds train, with both trainings, and resumed; then one seed at a time."""
+    recipe = write(tmp_path / "tiny.yaml", tiny(["mle"]))
+    dest = tmp_path / "both"
+    process = start(recipe, "--dest", dest, "--seeds", 2, "--jobs", 2)
+    waiting = {"train-mle-seed1: epoch 2 ", "train-mle-seed2: epoch 2 "}
+    for line in process.stdout:
+        waiting -= {words for words in waiting if words in line}
+        if not waiting:
+            process.terminate()
+            break
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130 and "goes on from here" in err
+    folder = os.open(dest, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free: no training lives on
+    os.close(folder)
+
+    finish(start(recipe, "--dest", dest, "--seeds", 2, "--jobs", 2))
+    finish(start(recipe, "--dest", tmp_path / "one", "--seeds", 2))
+    assert rows(dest) == rows(tmp_path / "one")
+    assert rows(dest)[0]["seeds"] == [1, 2]
+
+
+@pytest.mark.slow
+def test_one_failure_ends_all(tmp_path):
+    """The error is that of the seed that failed; the other one's training does not go on."""
+    recipe = tiny(["mle"])
+    recipe["options"]["mle"] |= {"max-epoch": 100_000}
+    path, dest = write(tmp_path / "tiny.yaml", recipe), tmp_path / "out"
+    kill_at(start(path, "--dest", dest), "epoch 1 ")
+    obstacle = dest / "trainings" / "mle-seed2" / "checkpoint_last.pt"
+    obstacle.mkdir(parents=True)
+    assert str(obstacle) in refused(path, "--dest", dest, "--seeds", 2, "--jobs", 2)
+
+
+# --- all systems
+
+
+@pytest.mark.slow
+def test_every_kind_of_system(tmp_path):
+    """The preset's systems from a given oracle, but for two that differ by one option from one."""
+    names = list(yaml.safe_load((SYNTHETIC / "quick.yaml").read_text())["systems"])
+    recipe = tiny([n for n in names if n not in ("random_unigram", "random_reward")])
+    recipe["options"]["mle"]["max-epoch"] = 2
+    recipe["options"]["adversarial"]["rounds"] = 2
+    recipe["systems"]["mle"]["sweep"] = {"checkpoint": "last", "temperatures": [0.5]}
+    recipe["systems"]["seqgan"]["checkpoints"] = ["last", "best"]
+    from fairseq_seqgan.oracle.lstm import Oracle
+
+    Oracle.random(30, 4, 4, seed=5).save(tmp_path / "given.npz")
+    path = write(tmp_path / "tiny.yaml", recipe)
+    dest = tmp_path / "out"
+    finish(start(path, "--dest", dest, ORACLE=str(tmp_path / "given.npz")))
+    found = rows(dest)
+    assert [(r["system"], r["temperature"], r["selection"]) for r in found] == [
+        ("oracle", 1, "last"),
+        ("random_uniform", 1, "last"),
+        ("mle", 1, "last"),
+        ("mle", 0.5, "last"),
+        ("scheduled_sampling", 1, "last"),
+        ("seqgan", 1, "last"),
+        ("seqgan", 1, "best-on-validation"),
+        ("pg_bleu", 1, "last"),
+        ("constant_reward", 1, "last"),
+        ("mle_continued", 1, "last"),
+    ]
+    kinds = {r["system"]: r["kind"] for r in found}
+    assert kinds["constant_reward"] == kinds["mle_continued"] == "control"
+    assert (dest / "data" / "oracle.npz").read_bytes() == (tmp_path / "given.npz").read_bytes()
+    test = (dest / "data" / "test.txt").read_text().splitlines()
+    assert not set(test) & set((dest / "runs/oracle-seed1/samples.txt").read_text().splitlines())
+    # Tempered, G's own entropy falls, and the held-out NLL is that of the tempered policy.
+    by_key = {(r["system"], r["temperature"]): r for r in found}
+    mle, cold = by_key["mle", 1], by_key["mle", 0.5]
+    assert cold["entropy"]["mean"] < mle["entropy"]["mean"]
+    assert cold["nll"]["mean"] != mle["nll"]["mean"]
+
+    other = tmp_path / "other.npz"
+    Oracle.random(30, 4, 4, seed=6).save(other)
+    assert "made with oracle" in refused(path, "--dest", dest, ORACLE=str(other))
+
+
+# --- the presets
+
+
+def commands_of(preset):
+    """Return the training commands of a preset, without running any."""
+    code = (
+        "import sys, json; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']\n"
+        "from pathlib import Path; from recipe import load, variants\n"
+        "from commands import Commands\n"
+        "recipe, systems = load(Path(sys.argv[2]))\n"
+        "made = Commands(recipe, {s.name: s for s in systems}, Path('/dest'), None)\n"
+        "lines = {s.name: made.train(s, 1) for s in systems if s.options}\n"
+        "rows = [[v.folder(1), v.label] for v in variants(systems)]\n"
+        "print(json.dumps([recipe, lines, rows]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(SYNTHETIC), str(SYNTHETIC / f"{preset}.yaml")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return json.loads(done.stdout)
+
+
+def stated_in(line: list[str]) -> dict[str, str]:
+    """Return every word of a command line with the word after it."""
+    return dict(pairwise(line))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_hold_options_that_fairseq_knows(preset, monkeypatch):
+    """A misspelt option would end a training after hours of others."""
+    _, lines, rows = commands_of(preset)
+    for name, line in lines.items():
+        words = [word for word in line if "fairseq-train" not in word and word != "-m"]
+        monkeypatch.setattr(sys, "argv", ["fairseq-train", *words])
+        args = options.parse_args_and_arch(options.get_training_parser(), words)
+        assert args.user_dir == str(PLUGIN)
+        assert args.oracle, name
+    assert len({folder for folder, _ in rows}) == len(rows)
+
+
+def test_the_paper_preset_is_the_authors_recipe():
+    recipe, lines, _ = commands_of("paper")
+    seqgan = stated_in(lines["seqgan"])
+    expected = {
+        "--lr": "0.01", "--batch-size": "64", "--rounds": "200", "--g-steps": "1",
+        "--d-steps": "5", "--k": "3", "--pretrain-d-steps": "50", "--rollouts": "16",
+        "--discriminator-lr": "0.0001", "--d-dropout": "0.25", "--d-l2": "0.2",
+        "--d-batch-size": "64", "--negative-pool-size": "10000", "--d-embed-dim": "64",
+        "--clip-norm": str(5 / 64), "--fixed-length": "20", "--decoder-hidden-size": "32",
+    }  # fmt: skip
+    assert {name: seqgan[name] for name in expected} == expected
+    assert seqgan["--finetune-from-model"].endswith("mle-seed1/checkpoint_last.pt")
+    mle = stated_in(lines["mle"])
+    assert (mle["--max-epoch"], mle["--lr"], mle["--clip-norm"]) == ("120", "0.01", "5")
+    continued = stated_in(lines["mle_continued"])
+    assert continued["--max-update"] == "200"
+    assert recipe["experiment"]["seeds"] == 5
+    assert recipe["samples"]["num-samples"] == 100_000
+    assert recipe["data"]["num-train"] == 10_000
+
+
+CONTROLS = {("constant", 1), ("random", 1), ("continued", 1)} | {
+    (None, temperature) for temperature in (0.9, 0.8, 0.7, 0.6, 0.5)
+}
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_table_has_all_controls(preset):
+    """Two rewards that know nothing, MLE continued, and MLE at lower temperatures."""
+    recipe, lines, _ = commands_of(preset)
+    found = set()
+    for name, system in recipe["systems"].items():
+        if "updates-of" in system:
+            found.add(("continued", 1))
+        if system["kind"] == "control" and "updates-of" not in system:
+            found.add((stated_in(lines[name]).get("--reward"), 1))
+        found |= {(None, at) for at in system.get("sweep", {}).get("temperatures", [])}
+    assert found == CONTROLS
+
+
+def test_figure3_has_the_papers_strategies():
+    _, lines, _ = commands_of("figure3")
+    found = set()
+    for line in lines.values():
+        stated = stated_in(line)
+        if stated.get("--reward") == "discriminator":
+            found.add(tuple(int(stated[o]) for o in ("--g-steps", "--d-steps", "--k")))
+    assert found == {(100, 1, 10), (30, 1, 30), (1, 1, 10), (1, 5, 3)}
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"systems": {"x": {"label": "x", "kind": "winner"}}}, "kind 'winner'"),
+        ({"systems": {"x": {"label": "x", "kind": "system"}}}, "neither 'train' nor 'random'"),
+        ({"systems": {"x": {"kind": "oracle"}}}, "systems: x: label"),
+        ({"systems": {"x": TRAINED | {"train": ["mlé"]}}}, "no 'mlé'"),
+        ({"systems": {"x": {"label": "x", "kind": "oracle", "seed": 3}}}, "'seed' is not one of"),
+        (
+            {
+                "systems": {
+                    "x": {"label": "x", "kind": "system", "train": ["mle"], "from": "y/last"}
+                }
+            },
+            "builds on 'y'",
+        ),
+        ({"systems": {"x": TRAINED | {"control": "y"}}}, "systems: x: control 'y' is none"),
+        ({"experiment": {"seeds": "many", "data-seed": 1}}, "seeds must be a whole number"),
+        ({"samples": {}}, "num-samples must be a whole number"),
+        ({"extra": {}}, "there is no section 'extra'"),
+    ],
+)
+def test_refuses_a_broken_recipe(tmp_path, change, words):
+    path = write(tmp_path / "broken.yaml", tiny(["mle"]) | change)
+    message = refused(path, "--dest", tmp_path / "out")
+    assert "broken.yaml" in message
+    assert words in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_refuses_what_is_not_there(tmp_path):
+    out = tmp_path / "out"
+    assert "nothing" in refused("nothing", "--dest", out)
+    path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
+    assert "--seeds is 0" in refused(path, "--dest", out, "--seeds", 0)
+    assert "--jobs is 0" in refused(path, "--dest", out, "--jobs", 0)
+    assert "ORACLE=nowhere: no such file" in refused(path, "--dest", out, ORACLE="nowhere")
+    assert not out.exists()
+
+
+def test_refuses_another_experiments_folder(tmp_path):
+    path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "thesis.tex").write_text("all my work")
+    assert "is no folder of this experiment" in refused(path, "--dest", out)
+    assert [p.name for p in out.iterdir()] == ["thesis.tex"]
+    (out / "thesis.tex").unlink()
+    state = {"oracle": "a fresh one", "recipe": {}, "seconds": {}}
+    (out / "experiment.json").write_text(json.dumps(state))
+    assert "made with another recipe" in refused(path, "--dest", out)
+
+
+def test_refuses_a_second_run_in_the_same_folder(tmp_path):
+    path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
+    (tmp_path / "out").mkdir()
+    folder = os.open(tmp_path / "out", os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        assert "another run is at work in it" in refused(path, "--dest", tmp_path / "out")
+    finally:
+        os.close(folder)
+
+
+def test_a_checkpoint_that_was_cut_off_is_replaced_by_its_source(tmp_path):
+    code = (
+        "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']\n"
+        "from pathlib import Path; from common.steps import repair; repair(Path(sys.argv[2]))\n"
+    )
+
+    def repair(folder):
+        command = [sys.executable, "-c", code, str(SYNTHETIC), str(folder)]
+        subprocess.run(command, check=True, capture_output=True)
+
+    best, last = tmp_path / "checkpoint_best.pt", tmp_path / "checkpoint_last.pt"
+    with zipfile.ZipFile(best, "w") as file:
+        file.writestr("data", "weights" * 100)
+    last.write_bytes(best.read_bytes()[:-30])
+    repair(tmp_path)
+    assert last.read_bytes() == best.read_bytes()
+    with zipfile.ZipFile(last, "w") as file:
+        file.writestr("data", "later weights" * 100)
+    whole = last.read_bytes()
+    repair(tmp_path)
+    assert last.read_bytes() == whole
+    best.unlink()
+    last.write_bytes(whole[:-30])
+    repair(tmp_path)
+    assert not last.exists()

@@ -1,0 +1,1 @@
+"""What several tests share: commands, data, small models, a browser."""

@@ -1,0 +1,151 @@
+"""fairseq-generate and fairseq-interactive with task seqgan: how many samples, of what, which."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from helpers.commands import LENGTH, PLUGIN, WORDS, fork, gan, generate, mle
+
+pytestmark = pytest.mark.slow
+
+TRANSFORMER = (
+    "--arch transformer_lm --decoder-embed-dim 16 --decoder-ffn-embed-dim 32 --decoder-layers 1 "
+    "--decoder-attention-heads 2 --dropout 0.1"
+)
+
+
+def hypotheses(result):
+    """Return [(id, words), ...] of the H- lines, as they come."""
+    lines = [line.split("\t") for line in result.check().stdout.splitlines() if line[:2] == "H-"]
+    return [(int(name[2:]), text.split()) for name, _, text in lines]
+
+
+@pytest.fixture(scope="session")
+def draw(data, played, tmp_path_factory):
+    """A function that samples from ``played``: options of fairseq-generate → [(id, words)]."""
+    folder = tmp_path_factory.mktemp("samples")
+    return lambda *options: hypotheses(
+        fork("generate", folder, generate(data, played.last, *options))
+    )
+
+
+@pytest.fixture(scope="session")
+def drawn(draw):
+    """100 samples with seed 1."""
+    return draw("--num-samples", 100)
+
+
+def test_exactly_the_samples_asked_for(drawn):
+    """100 of them, in order, each of exactly T words of the data and no banned symbol.
+
+    T is the checkpoint's: the command line does not say it.
+    """
+    assert [number for number, _ in drawn] == list(range(100))
+    words = {str(i) for i in range(WORDS)}
+    assert all(len(sample) == LENGTH and words.issuperset(sample) for _, sample in drawn)
+
+
+def test_seed_decides(draw, drawn):
+    """The same seed gives the same samples, whatever the batch size; another seed gives others."""
+    assert draw("--num-samples", 100, "--batch-size", 7) == drawn
+    others = draw("--num-samples", 100, "--seed", 2)
+    assert sum(a == b for a, b in zip(others, drawn, strict=True)) <= 1
+
+
+def test_prefixes_are_continued(draw, data):
+    """``--prefix-size 3`` keeps the first three words of each test sentence, and draws the rest."""
+    sentences = [line.split() for line in (data / "test.txt").read_text().splitlines()]
+    continued = draw("--prefix-size", 3)
+    assert [number for number, _ in continued] == list(range(len(sentences)))
+    assert [sample[:3] for _, sample in continued] == [words[:3] for words in sentences]
+    assert all(len(sample) == LENGTH for _, sample in continued)
+    same = sum(s == words for (_, s), words in zip(continued, sentences, strict=True))
+    assert same < 5, "copies of the test sentences"
+
+
+def test_prefixes_repeat_to_num_samples(draw):
+    """With both options the sentences are used again from the first."""
+    continued = [sample[:2] for _, sample in draw("--prefix-size", 2, "--num-samples", 53)]
+    assert len(continued) == 53
+    assert continued[50:] == continued[:3]
+
+
+def test_top_1_is_greedy(draw):
+    """``--sampling-topk 1`` always gives the same sequence; no seed changes it."""
+    greedy = [draw("--num-samples", 5, "--sampling-topk", 1, "--seed", seed) for seed in (1, 2)]
+    assert greedy[0] == greedy[1]
+    assert len({tuple(sample) for _, sample in greedy[0]}) == 1
+
+
+@pytest.mark.parametrize("options", [["--temperature", 0.2], ["--sampling-topp", 0.1]])
+def test_sharper_distributions_use_fewer_words(options, draw, drawn):
+    """A low temperature and a small nucleus each keep to the likely words."""
+    count = len({word for _, sample in drawn for word in sample})
+    sharp = draw("--num-samples", 100, *options)
+    assert len({word for _, sample in sharp for word in sample}) < count
+    assert all(len(sample) == LENGTH for _, sample in sharp)
+
+
+def test_nbest_draws_more_for_each_item(draw):
+    """``--nbest 3`` gives three different samples under every number."""
+    numbers = [number for number, _ in draw("--num-samples", 4, "--nbest", 3, "--beam", 3)]
+    assert numbers == [0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+
+
+def test_search_keeps_to_the_length_and_the_words(data, played, tmp_path):
+    """Beam search, too, gives T words, none of them banned."""
+    options = [data, "--user-dir", PLUGIN, "--task", "seqgan", "--path", played.last, "--cpu"]
+    options += ["--num-samples", 2, "--beam", 4]
+    (_, first), (_, second) = hypotheses(fork("generate", tmp_path, options))
+    assert first == second
+    assert len(first) == LENGTH and {str(i) for i in range(WORDS)}.issuperset(first)
+
+
+def test_interactive_continues_what_is_typed(data, played):
+    """fairseq-interactive --sampling takes a line as the beginning of a sample."""
+    program = Path(sys.executable).with_name("fairseq-interactive")
+    options = f"--user-dir {PLUGIN} --task seqgan --path {played.last} --sampling --cpu".split()
+    typed = ["3 4 5", "", "7 7"]
+    result = subprocess.run(
+        [program, data, *options, "--fixed-length", str(LENGTH), "--buffer-size", "3"],
+        input="\n".join(typed) + "\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    lines = [line for line in result.stdout.splitlines() if line.startswith("H-")]
+    samples = [line.split("\t")[2] for line in lines]
+    assert all(
+        s.startswith(t) and len(s.split()) == LENGTH for s, t in zip(samples, typed, strict=True)
+    )
+
+
+@pytest.fixture(scope="session")
+def played_text(text, tmp_path_factory):
+    """An adversarial training of a transformer on sentences of 2 to 6 words."""
+    folder = tmp_path_factory.mktemp("transformer")
+    form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 7"}
+    fork("train", folder, mle(text, folder / "mle", **form)).check()
+    start = folder / "mle" / "checkpoint_best.pt"
+    fork("train", folder, gan(text, folder, start, "--rounds", 1, **form)).check()
+    return folder / "checkpoint_last.pt"
+
+
+def test_variable_length(text, played_text, tmp_path):
+    """Text without a fixed length: samples of several lengths, none over the longest position."""
+    samples = hypotheses(
+        fork("generate", tmp_path, generate(text, played_text, "--num-samples", 50))
+    )
+    lengths = {len(sample) for _, sample in samples}
+    assert len(samples) == 50
+    assert len(lengths) > 2 and max(lengths) <= 6
+    assert set("abcdefgh").issuperset(word for _, sample in samples for word in sample)
+
+
+@pytest.mark.parametrize("option", ["--max-length", "--max-len-b"])
+def test_samples_end_within_the_maximal_length(option, text, played_text, tmp_path):
+    """``--max-length 3``, or fairseq's own option, is the most words of a sample."""
+    options = ["--num-samples", 50, option, 3]
+    samples = hypotheses(fork("generate", tmp_path, generate(text, played_text, *options)))
+    assert max(len(sample) for _, sample in samples) == 3
