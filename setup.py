@@ -53,10 +53,12 @@ setup(
     install_requires=[
         # The official fairseq 0.12.2 does not import on Python 3.11; this fork of its main does.
         "fairseq-fixed==0.12.3.1",
+        "jinja2>=3.1",
         "matplotlib>=3.7",
         "mido>=1.3",
-        # fairseq uses np.compat, which numpy 2 removed. Tested: 1.26.4.
+        # fairseq needs np.compat, which numpy 2 removed. Tested: 1.26.4.
         "numpy>=1.24,<2",
+        "pandas>=2.1",
         "sacrebleu>=2.3",
         "scikit-learn>=1.3",
         "scipy>=1.11",
@@ -69,6 +71,7 @@ setup(
         "data": DATA,
         "dev": [
             *DATA,
+            "import-linter>=2.0",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",
