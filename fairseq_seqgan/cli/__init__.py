@@ -1,7 +1,7 @@
 """The command ``fairseq-seqgan``; each subcommand is a module, imported only when it is used.
 
 Such a module has ``add_arguments(parser)`` and ``run(args)``. A mistake in the input raises
-``InputError``, which ends the program with one line and exit status 1.
+``InputError``, which ends the program with one line and exit status 2.
 """
 
 from __future__ import annotations

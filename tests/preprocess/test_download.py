@@ -242,7 +242,7 @@ def test_failed_download_is_one_line_and_leaves_no_destination(server, tmp_path)
     server.files["/poems.txt"] = HTML
     options = ["--source", server.url + "/poems.txt", "--dest", "d", "--download-dir", "raw"]
     result = script("poems", tmp_path / "logs", *options, cwd=tmp_path)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith(f"error: {server.url}/poems.txt: an HTML page")
     assert "Traceback" not in result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"logs", "raw"}

@@ -290,7 +290,7 @@ def test_replaces_nothing_unasked(sources, tmp_path, which):
 def test_a_refusal_as_the_user_sees_it(sources, tmp_path):
     sources["MLE"].unlink()
     result = command(*build_arguments(sources, tmp_path / "page.html", "poem"))
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in result.stderr
