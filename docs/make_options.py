@@ -1,4 +1,4 @@
-"""Writes docs/options.md from the dataclasses that define the options: python docs/make_options.py."""
+"""Writes docs/options.md from the dataclasses of the options: python docs/make_options.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import sys
 from enum import Enum
 from pathlib import Path
 
-PAGE = Path(__file__).resolve().parent / "options.md"
-sys.path.insert(0, str(PAGE.parents[1]))  # so that no install is needed
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
 
 from fairseq.dataclass import FairseqDataclass
 from fairseq.models import MODEL_REGISTRY
@@ -29,6 +28,7 @@ from fairseq_seqgan.policy.rollouts import RolloutConfig
 from fairseq_seqgan.rewards.base import OPTIONS
 from fairseq_seqgan.tasks import config as task
 
+PAGE = Path(__file__).resolve().parent / "options.md"
 INTRODUCTION = """# Options
 
 This page is generated from the code by `python docs/make_options.py`. fairseq's own options, such
