@@ -1,4 +1,4 @@
-"""From the task's options and data to the trainer of Algorithm 1.
+"""Build the trainer of Algorithm 1 from the task's options and data.
 
 Shapes: n sequences, T tokens.
 """
@@ -30,8 +30,8 @@ class RealData:
     Args:
         options: the task's.
         datasets: fairseq's, by split.
-        dictionary: of the data.
-        policies: know T.
+        dictionary: the dictionary of the data.
+        policies: the task's, whose ``length`` is T.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class RealData:
         self._heldout: Tensor | None = None
 
     def sequences(self, split: str, most: int | None = None) -> Tensor:
-        """Return the sentences of *split* (n, T), no more than *most*."""
+        """Return the sentences of *split* (n, T), at most *most* of them."""
         return real_sequences(
             self.datasets[split],
             self.dictionary,
@@ -60,7 +60,7 @@ class RealData:
         """Return the training sequences (n_pos, T).
 
         Raises:
-            InputError: there is none, or one holds a symbol beyond the dictionary.
+            InputError: there is none, or one contains a symbol beyond the dictionary.
         """
         source = f"{self.options.data}/{self.options.train_subset}.bin"
         positives = self.sequences(self.options.train_subset)
@@ -72,14 +72,14 @@ class RealData:
         return positives
 
     def heldout(self) -> Tensor:
-        """Return ``--num-eval-samples`` sequences of the first held-out split; (0, T) if none."""
+        """Return ``--num-eval-samples`` sequences (n, T) of the first held-out split."""
         if self._heldout is None:
             subset = self.options.valid_subset.split(",")[0]
             self._heldout = self.sequences(subset, self.options.num_eval_samples)
         return self._heldout
 
     def for_validation(self, trainer: AdversarialTrainer) -> dict[str, Tensor]:
-        """Return the real sequences (n, T) of each AUC of D; none if no update trains D."""
+        """Return the real sequences (n, T) for each AUC of D, or {} if no update trains D."""
         if not trainer.schedule.trains_discriminator:
             return {}
         positives = trainer.pool.positives[: self.options.num_eval_samples]
@@ -93,11 +93,11 @@ def build_trainer(
     """Return the trainer for the training split of *data*.
 
     Args:
-        batch_size: fairseq's ``--batch-size`` and ``--max-tokens``; B is the first, or as many
-            sequences as the second has room for.
+        batch_size: fairseq's ``--batch-size`` and ``--max-tokens``. B is the first; if it is not
+            given, B is the number of sequences of T tokens that the second has room for.
 
     Raises:
-        InputError: an option does not go with the data.
+        InputError: an option does not fit the data.
     """
     options, policies = data.options, data.policies
     longest = int(data.datasets[options.train_subset].sizes.max()) - 1
@@ -126,7 +126,11 @@ def build_trainer(
 
 
 def _early_stopping(data: RealData, discriminator: Discriminator) -> EarlyStopping:
-    """Return what finds the pool of D's pre-training after which D is best."""
+    """Return the early stopping of D's pre-training.
+
+    Raises:
+        InputError: there are no held-out sequences to measure D on.
+    """
     subset = data.options.valid_subset.split(",")[0]
     if subset not in data.datasets:
         raise InputError("--pretrain-d-keep best needs the held-out data of --valid-subset")

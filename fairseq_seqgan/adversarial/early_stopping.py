@@ -1,9 +1,10 @@
-"""D's pre-training, stopped where D knew held-out data best.
+"""Early stopping of D's pre-training, by its AUC on held-out data.
 
-D memorises its positives: on them it gets better with every pool, on real sequences that it was not
-trained on it gets worse from some pool on. The schedule is a function of the update number and
-cannot end early, so the pools after the best one are trained on all the same; then D, and the
-optimizer's state of it, become again what they were after the best pool.
+D memorises its positives: on these it improves with every pool, while on other real sequences it
+gets worse after some pool. The AUC is the probability that D scores a real sequence above a sample
+of G. The schedule is a function of the update number and cannot become shorter, so D is trained on
+all pools; then D and its part of the optimizer's state are restored to what they were after the
+pool with the highest held-out AUC.
 
 Shapes: M sequences, T tokens.
 """
@@ -30,24 +31,24 @@ logger = logging.getLogger(__name__)
 
 @dataclass
 class EarlyStoppingConfig(FairseqDataclass):
-    """Options of the end of D's pre-training."""
+    """Options of early stopping."""
 
     pretrain_d_keep: ChoiceEnum(["last", "best"]) = field(
         default="last",
         metadata={
-            "help": "'best': adversarial training starts with D as it was after the pool with the "
-            "highest AUC on held-out sequences; 'last' (the paper): as its pre-training ends"
+            "help": "which D the first round starts with: 'best': as it was after the pool with "
+            "the highest AUC on held-out sequences; 'last' (the paper): as pre-training leaves it"
         },
     )
 
 
 class EarlyStopping:
-    """The best D of the pre-training so far, by its AUC on held-out sequences against samples of G.
+    """Measures D after every pool of its pre-training, and keeps a copy of the best one.
 
     Args:
         discriminator: D.
         heldout: real sequences (M, T) that D is not trained on, padded at the end.
-        seed: of the samples, as many as *heldout*, drawn anew from G after every pool.
+        seed: seeds the M samples that are drawn from G after every pool.
     """
 
     def __init__(self, discriminator: Discriminator, heldout: Tensor, seed: int) -> None:
@@ -55,8 +56,8 @@ class EarlyStopping:
         self.best = {"pool": 0, "auc": -1.0, "weights": {}, "optimizer": {}}
 
     def after_pool(self, pool: int, policy: Policy, optimizer: FairseqOptimizer) -> None:
-        """Measure D after *pool*, and remember it if it is the best one so far."""
-        # The same numbers on every rank; should two processors differ, the first one decides.
+        """Measure D after *pool*, and keep a copy if it is the best so far."""
+        # Every rank draws the same samples. Should processors round differently, rank 0 decides.
         generator = seeded_rng("early stopping", self.seed, pool)
         drawn = sample(policy, len(self.heldout), generator).tokens
         device = next(self.discriminator.parameters()).device
@@ -78,13 +79,11 @@ class EarlyStopping:
                     for name, parameter in self.discriminator.named_parameters()
                 },
             }
-        logger.info(
-            "D after pool %d: AUC %.4f on held-out sequences%s",
-            pool, found, ", the best so far" if better else "",
-        )  # fmt: skip
+        mark = ", the best so far" if better else ""
+        logger.info("D after pool %d: AUC %.4f on held-out sequences%s", pool, found, mark)
 
     def restore(self, optimizer: FairseqOptimizer) -> None:
-        """Make D what it was after the best pool, and forget it."""
+        """Restore D and its part of the optimizer's state to the best pool; drop the copy."""
         if not self.best["weights"]:
             return
         self.discriminator.load_state_dict(self.best["weights"])
@@ -92,7 +91,7 @@ class EarlyStopping:
             state = optimizer.optimizer.state[parameter]
             for key, value in self.best["optimizer"][name].items():
                 if torch.is_tensor(value):
-                    state[key].copy_(value)  # which may be on another device than the copy
+                    state[key].copy_(value)  # from main memory to its device
                 else:
                     state[key] = value
         logger.info("D is again what it was after pool %d", self.best["pool"])
@@ -108,5 +107,5 @@ class EarlyStopping:
 
 
 def _copy(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of *state* in main memory, whose tensors no later update changes."""
+    """Return a copy of *state* in main memory, which later updates do not change."""
     return {k: v.detach().cpu().clone() if torch.is_tensor(v) else v for k, v in state.items()}

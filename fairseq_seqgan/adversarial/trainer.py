@@ -1,4 +1,6 @@
-"""Algorithm 1: what each update is trained on, and what lasts from one update to the next.
+"""Algorithm 1: the batch of each update, and the state that is kept between updates.
+
+G is the generator (the policy), D the discriminator.
 
 Shapes: B sequences of a G step, N rollouts of each prefix, T tokens.
 """
@@ -37,7 +39,7 @@ class AdversarialConfig(
 
 
 def check_options(options: AdversarialConfig) -> None:
-    """Check the options that need no data to be wrong.
+    """Check the options that can be checked without data.
 
     Raises:
         InputError: names the option.
@@ -60,12 +62,12 @@ class AdversarialTrainer:
     """Algorithm 1 over given positives.
 
     Args:
-        options: of the task.
+        options: the task's.
         positives: real sequences (n_pos, T), padded at the end.
-        reward: what a finished sequence is worth.
-        make_policy: returns a model as the policy that is sampled.
+        reward: scores finished sequences.
+        make_policy: turns a model into the policy that is sampled.
         batch_size: B, on this process.
-        early_stopping: chooses the D with which the first round starts; None: the last one.
+        early_stopping: chooses the D that the first round starts with; None: the last one.
     """
 
     def __init__(
@@ -88,10 +90,10 @@ class AdversarialTrainer:
     def make_batch(
         self, model: BaseFairseqModel, update: int, part: int, parts: int
     ) -> dict[str, Any]:
-        """Return what the criterion trains in part *part* of the *parts* of *update*.
+        """Return what the criterion needs for part *part* of the *parts* of *update*.
 
-        It is a function of the seed, the update, the nets and the pool. If the pool in memory is
-        not the one of this update, the update's pool is drawn first.
+        The batch is a function of the seed, the update, the nets and the pool of negatives. The
+        first update on a pool draws it; a resumed training finds it in the checkpoint.
         """
         step = self.schedule(update)
         if step.phase is Phase.GENERATOR:
@@ -106,7 +108,15 @@ class AdversarialTrainer:
         return {"step": step, **batch}
 
     def collect_rollouts(self, model: BaseFairseqModel, update: int, part: int) -> dict[str, Any]:
-        """Draw the sequences of a G step, roll them out, and value every token (Eq. 4)."""
+        """Draw the B sequences of a G step, roll them out, and compute the value of every token.
+
+        The value of y_t is Q(t) = 1/N Σ_n R(completion n of y_1 ... y_t), with R the reward of a
+        finished sequence; the last token's is R(y_1 ... y_T) (Eq. 4 of the paper).
+
+        Returns:
+            ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log
+            ``entropy_sum``, -Σ log G in nats over the ``ntokens`` tokens drawn.
+        """
         key = (self.options.seed, update, part, distributed.rank())
         policy, generator = self.make_policy(model), seeded_rng("rollout", *key)
         count, stride = self.options.rollouts, self.options.rollout_stride
@@ -139,7 +149,7 @@ class AdversarialTrainer:
         }
 
     def _draw_pool(self, model: BaseFairseqModel, step: Step) -> None:
-        """Draw the negatives of a d-step from G; every rank draws its share."""
+        """Draw the pool of negatives of a d-step from G; every rank draws its share."""
         generator = seeded_rng("pool", self.options.seed, step.pool, distributed.rank())
         share = -(-self.pool.size // distributed.size())
         drawn = sample(self.make_policy(model), share, generator)
@@ -147,7 +157,7 @@ class AdversarialTrainer:
         self.pool.refill(step.pool, distributed.gather(drawn.tokens)[: self.pool.size])
 
     def _rollout_policy(self, model: BaseFairseqModel) -> Policy | None:
-        """Return the moving average of G that rollouts come from, or None where it is G itself."""
+        """Return the moving average of G that rollouts come from; None: they come from G."""
         if not self.options.rollout_ema_decay:
             return None
         if self._rollout_model is None:
@@ -159,7 +169,7 @@ class AdversarialTrainer:
     def after_update(
         self, step: Step, model: BaseFairseqModel, optimizer: FairseqOptimizer
     ) -> None:
-        """Do what follows the update *step*, after the optimizer has moved the weights."""
+        """Finish the update *step* after the optimizer has changed the weights."""
         if step.phase is Phase.GENERATOR:
             self.update_rollout_policy(model)
         elif self.early_stopping is not None and self.schedule.ends_pretrain_pool(step):
@@ -197,7 +207,10 @@ class AdversarialTrainer:
 
 
 def without_rollouts(drawn: Samples, rollouts: int, stride: int) -> Rollouts:
-    """Return *drawn* with its prefixes and no rollouts drawn, for rewards that read no tokens."""
+    """Return *drawn* with its prefixes, without drawing rollouts.
+
+    It is for rewards that do not read the tokens: each completion is the sequence itself.
+    """
     unfinished = drawn.mask.clone()
     unfinished[torch.arange(len(unfinished)), drawn.mask.sum(dim=1) - 1] = False
     unfinished[:, torch.arange(1, unfinished.size(1) + 1) % stride != 0] = False
