@@ -11,7 +11,7 @@ from argparse import ArgumentParser
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import torch.nn.functional as F
+import torch
 from fairseq.criterions import FairseqCriterion, register_criterion
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.logging import metrics
@@ -20,7 +20,8 @@ from fairseq.tasks import FairseqTask
 from torch import Tensor
 
 from ..adversarial.schedule import Phase
-from ..models.discriminator import build_discriminator, discriminators
+from ..models.discriminator import discriminators
+from ..models.ensemble import build_discriminator
 from ..optim.seqgan_adam import DISCRIMINATOR
 from ..support import compat
 from ..support.errors import InputError, require_finite
@@ -44,6 +45,17 @@ VALIDATION = (
 class SeqGANCriterionBaseConfig(FairseqDataclass):
     """Options of the criterion, without those of D, which it owns."""
 
+    d_ensemble: int = field(
+        default=1,
+        metadata={"help": "number of discriminators whose log-odds are averaged; 1: the paper"},
+    )
+    d_token_dropout: float = field(
+        default=0.0,
+        metadata={
+            "help": "share of D's input tokens that are replaced by the unknown word while D is "
+            "trained, so that it cannot memorise its positives"
+        },
+    )
     d_label_smoothing: float = field(
         default=0.0,
         metadata={
@@ -91,11 +103,12 @@ class SeqGANCriterion(FairseqCriterion):
         super().__init__(task)
         if not hasattr(task, "policy"):
             raise InputError("--criterion seqgan needs --task seqgan")
-        if not 0 <= cfg.d_label_smoothing < 1:
-            raise InputError(
-                f"--d-label-smoothing is {cfg.d_label_smoothing}: it must be in [0, 1)"
-            )
+        for name in ("d_label_smoothing", "d_token_dropout"):
+            if not 0 <= getattr(cfg, name) < 1:
+                option = "--" + name.replace("_", "-")
+                raise InputError(f"{option} is {getattr(cfg, name)}: it must be in [0, 1)")
         self.make_policy, self.label_smoothing = task.policy, cfg.d_label_smoothing
+        self.token_dropout, self.dictionary = cfg.d_token_dropout, task.source_dictionary
         self.discriminator = build_discriminator(str(cfg.discriminator), cfg, task)
         for parameter in self.discriminator.parameters():
             parameter.param_group = DISCRIMINATOR
@@ -162,11 +175,10 @@ class SeqGANCriterion(FairseqCriterion):
         if len(tokens) == 0:
             loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
             return loss, 0, {"ntokens": 0, "nsentences": 0}
-        logits = self.discriminator(tokens).float()
-        # Times R, because the trainer divides by the number of sequences.
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
-        loss = loss + self.discriminator.penalty()
-        loss = loss * len(tokens)
+        loss, logits = self.discriminator.loss(
+            self._drop_tokens(tokens), labels, self.label_smoothing
+        )
+        loss = loss * len(tokens)  # because the trainer divides by the number of sequences
         right = (logits.argmax(dim=1) == labels).sum()
         log = {
             "d_loss": (loss.detach(), len(tokens)),
@@ -175,6 +187,14 @@ class SeqGANCriterion(FairseqCriterion):
             "nsentences": len(tokens),
         }
         return loss, len(tokens), log
+
+    def _drop_tokens(self, tokens: Tensor) -> Tensor:
+        """Return *tokens* (R, T), some replaced by the unknown word; padding stays."""
+        if not (self.training and self.token_dropout):
+            return tokens
+        dropped = torch.rand(tokens.shape, device=tokens.device) < self.token_dropout
+        dropped &= tokens != self.dictionary.pad()
+        return tokens.masked_fill(dropped, self.dictionary.unk())
 
     def heldout_loss(
         self, model: BaseFairseqModel, sample: dict[str, Any]

@@ -10,6 +10,7 @@ Shapes: R sequences, B sequences of a G step, P prefixes, N rollouts of each, T 
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from fairseq.dataclass import FairseqDataclass
 from fairseq.models import MODEL_DATACLASS_REGISTRY, MODEL_REGISTRY, BaseFairseqModel
 from torch import Tensor, nn
@@ -61,6 +62,21 @@ class Discriminator(BaseFairseqModel):
         """Return what is added to D's cross-entropy; 0 unless overridden."""
         return 0.0
 
+    def loss(
+        self, tokens: Tensor, labels: Tensor, label_smoothing: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return D's loss, a mean over sequences in nats, and its logits (R, 2).
+
+        With x_r the sequences, y_r their *labels* (R,) and s = *label_smoothing*, it is
+
+            -1/R Σ_r [(1 - s/2) log P(y_r | x_r) + s/2 log P(1 - y_r | x_r)] + penalty,
+
+        which is Eq. 5 of the paper for s = 0 and as many real as generated sequences.
+        """
+        logits = self(tokens).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        return loss + self.penalty(), logits
+
     @torch.no_grad()
     def score(self, tokens: Tensor, batch_size: int = 512, *, log_odds: bool = False) -> Tensor:
         """Return D(Y), the probability of REAL, for *tokens* (R, T), as float32 (R,).
@@ -111,15 +127,3 @@ def discriminators() -> dict[str, type[DiscriminatorConfig]]:
         for name, cls in MODEL_REGISTRY.items()
         if issubclass(cls, Discriminator)
     }
-
-
-def build_discriminator(name: str, cfg: DiscriminatorConfig, task: object) -> Discriminator:
-    """Build the discriminator that ``--discriminator`` names.
-
-    Raises:
-        InputError: there is none of that name, or one of its options is out of range.
-    """
-    known = discriminators()
-    if name not in known:
-        raise InputError(f"--discriminator '{name}': choose one of {', '.join(sorted(known))}")
-    return MODEL_REGISTRY[name].build_model(cfg, task)
