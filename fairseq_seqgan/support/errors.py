@@ -5,11 +5,10 @@ from torch import Tensor
 
 
 class InputError(SystemExit, ValueError):
-    """A file, option or value the user gave cannot be used; the message names it in one line.
+    """A file, option or value of the user cannot be used; the message names it in one line.
 
-    It is a ``ValueError`` to the Python code that catches it. Left uncaught, as under
-    ``fairseq-train``, which this plugin does not own, it is a ``SystemExit``: the interpreter
-    prints the message alone and exits with status 1.
+    Python code can catch it as a ``ValueError``. Uncaught, as under ``fairseq-train``, it is a
+    ``SystemExit``: the interpreter prints the message alone and exits with status 1.
     """
 
     def __init__(self, message: str) -> None:
