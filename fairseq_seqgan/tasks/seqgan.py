@@ -66,7 +66,7 @@ class SeqGANTask(LanguageModelingTask):
 
     @classmethod
     def add_args(cls, parser: ArgumentParser) -> None:
-        """Add the options to *parser*, with the default 1 for ``--beam``, as ``--sampling`` needs."""
+        """Add the options to *parser*; ``--beam`` is 1 by default, as ``--sampling`` needs."""
         super().add_args(parser)
         compat.add_old_names(parser, {"--rollout-lag": "rollout_ema_decay"})
         parser.set_defaults(beam=1)
