@@ -71,8 +71,7 @@ class Pool:
         """Return share number *share* of *shares* of the minibatch of *step*.
 
         Shares and sequences are counted from 0: share 1 of 4 holds the sequences 1, 5, 9 ... The
-        result is a function of the
-        step, the seed and the negatives alone.
+        result is a function of the step, the seed and the negatives alone.
         """
         if self._pass != (step.pool, step.pass_index):
             self._shuffle(step)

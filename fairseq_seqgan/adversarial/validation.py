@@ -59,7 +59,7 @@ class Validation:
             return
         self.oracle = Oracle.load_for(self.options.oracle, symbols)
         if not self.options.fixed_length:
-            raise InputError("--oracle needs --fixed-length: an oracle knows no end of sequence")
+            raise InputError("--oracle needs --fixed-length: an oracle has no end symbol")
 
     def begin(self) -> None:
         """Start a validation: the next batch measures samples."""

@@ -1,9 +1,9 @@
-"""Criterion ``seqgan``: D's cross-entropy, G's policy gradient, and the held-out NLL.
+"""Criterion ``seqgan``: the losses of discriminator D and generator G, and the held-out NLL.
 
-It owns D, so that the model stays a plain language model and its checkpoint an ordinary one. The
-task decides which of the two nets an update trains and what it is trained on.
+The criterion owns D, so the model stays a plain language model and its checkpoint an ordinary one.
+The task decides which of the two nets an update trains, and on what.
 
-Shapes: B sequences of G, R of D, T tokens.
+Shapes: B sequences in a batch of G, R sequences in a minibatch of D, T tokens.
 """
 
 import math
@@ -29,8 +29,8 @@ from ..support.options import combine
 
 Log = dict[str, Any]
 
-# Logged during training and validation: the weighted mean over updates, batches and ranks.
-# (name, decimals); docs/metrics.md says what each is.
+# (name, decimals) of what is logged: weighted means over updates, batches and ranks.
+# docs/metrics.md defines each.
 TRAINING = (("d_loss", 4), ("d_acc", 3), ("g_loss", 4), ("reward", 4), ("entropy", 4))
 VALIDATION = (
     ("nll", 4),
@@ -59,8 +59,8 @@ class SeqGANCriterionBaseConfig(FairseqDataclass):
     d_label_smoothing: float = field(
         default=0.0,
         metadata={
-            "help": "share of each label that is spread over both classes in D's cross-entropy; 0 "
-            "(the paper): labels are certain"
+            "help": "share of each label's weight that D's cross-entropy spreads over both "
+            "classes; 0 (the paper): none"
         },
     )
 
@@ -75,7 +75,7 @@ def make_config() -> type[FairseqDataclass]:
     discriminator = {
         "type": ChoiceEnum(sorted(known)),
         "default": "cnn_highway",
-        "help": "the net that tells real sequences from samples; cnn_highway is the paper's",
+        "help": "the discriminator; cnn_highway is the paper's",
     }
     return combine(
         "SeqGANCriterionConfig",
@@ -87,10 +87,18 @@ def make_config() -> type[FairseqDataclass]:
 
 @register_criterion("seqgan", dataclass=make_config())
 class SeqGANCriterion(FairseqCriterion):
-    """The losses of Algorithm 1 (the paper's Eq. 5 and 6 to 8).
+    """The losses of Algorithm 1.
+
+    D minimises its cross-entropy (Eq. 5 of the paper); Y are sequences:
+
+        L_D = -E_{Y ~ real data} log D(Y) - E_{Y ~ G} log(1 - D(Y))
+
+    G maximises the expected reward J by policy gradient (Eq. 6 to 8), with Q(t) the value of y_t:
+
+        dJ/dθ ≈ Σ_t Q(t) d/dθ log G(y_t | y_1 ... y_t-1)
 
     Args:
-        cfg: options of D.
+        cfg: options of the criterion and of D.
         task: a task with ``policy(model)`` and a ``source_dictionary``.
 
     Raises:
@@ -115,7 +123,7 @@ class SeqGANCriterion(FairseqCriterion):
 
     @classmethod
     def refresh_options(cls) -> None:
-        """Let the options of discriminators that were registered since be known to fairseq."""
+        """Tell fairseq the options of discriminators that were registered in the meantime."""
         if set(discriminators().values()) != cls._known:
             compat.replace_options("criterion", "seqgan", cls, make_config())
             cls._known = set(discriminators().values())
@@ -129,10 +137,13 @@ class SeqGANCriterion(FairseqCriterion):
     def forward(
         self, model: BaseFairseqModel, sample: dict[str, Any], reduce: bool = True
     ) -> tuple[Tensor, int, Log]:
-        """Return (loss, sample size, logging output) of the step that *sample* was made for.
+        """Return (loss, sample size, logging output).
 
-        In training, *sample* has a ``step`` from the schedule and what the task drew for it. In
-        validation it is one of fairseq's batches of held-out text.
+        In training, *sample* has a ``step`` of the schedule and the batch that the trainer made for
+        it. In validation it is one of fairseq's batches of held-out text.
+
+        Raises:
+            NumericalError: the loss is NaN or infinite; no weight has changed.
         """
         step = sample.get("step")
         if step is None:
@@ -148,10 +159,14 @@ class SeqGANCriterion(FairseqCriterion):
     def generator_loss(
         self, model: BaseFairseqModel, sample: dict[str, Any]
     ) -> tuple[Tensor, int, Log]:
-        """Return the policy-gradient loss, -Σ_b Σ_t Q(b, t) log G(y_bt | y_b1 ... y_bt-1) (Eq. 8).
+        """Return the policy-gradient loss, in nats:
 
-        *sample* holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,) and ``entropy``.
-        The sample size is B, so the gradient is the mean over sequences of the sum over steps.
+            -Σ_b Σ_t A(b, t) log G(y_bt | y_b1 ... y_bt-1)
+
+        A(b, t) is the advantage of token t of sequence b: its value Q minus the baseline. *sample*
+        holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log
+        ``entropy_sum`` and ``ntokens``. The sample size is B, so that fairseq makes the gradient
+        the mean over the sequences.
         """
         tokens, advantage = sample["tokens"], sample["advantage"]
         log_probs = self.make_policy(model).log_probs(tokens)
@@ -166,10 +181,12 @@ class SeqGANCriterion(FairseqCriterion):
         return loss, len(tokens), log
 
     def discriminator_loss(self, sample: dict[str, Any]) -> tuple[Tensor, int, Log]:
-        """Return D's cross-entropy (Eq. 5) plus its L2 penalty, summed over the R sequences.
+        """Return D's cross-entropy plus its L2 penalty, times the R sequences, in nats:
 
-        *sample* holds ``tokens`` (R, T) and ``labels`` (R,). R may be 0 on a rank that got nothing
-        of a pass's last minibatch.
+            R (-1/R Σ_r log P(label of r | sequence r) + penalty)
+
+        P is D(Y) for the label REAL and 1 - D(Y) for FAKE. *sample* holds ``tokens`` (R, T) and
+        ``labels`` (R,). R is 0 on a rank that gets no sequence of the last minibatch of a pass.
         """
         tokens, labels = sample["tokens"], sample["labels"]
         if len(tokens) == 0:
@@ -199,10 +216,10 @@ class SeqGANCriterion(FairseqCriterion):
     def heldout_loss(
         self, model: BaseFairseqModel, sample: dict[str, Any]
     ) -> tuple[Tensor, int, Log]:
-        """Return the policy's NLL of held-out text, summed, in nats; the sample size is in tokens.
+        """Return the NLL of held-out text, -Σ_t log G(x_t | x_1 ... x_t-1), in nats.
 
-        Symbols that the policy never draws are left out: padding, an unknown word, and the end of
-        a sequence of fixed length.
+        The sample size is the number of tokens. Symbols that the policy never draws are left out:
+        padding, unknown words, and the end symbol of sequences of fixed length.
         """
         policy = self.make_policy(model)
         tokens = sample["target"]
@@ -225,7 +242,7 @@ class SeqGANCriterion(FairseqCriterion):
         }
         nll = means["nll"]
         if nll is not None:
-            # fairseq wants a `loss`. Held out, it is fairseq's own: base 2, for the perplexity.
+            # fairseq needs a `loss`. For held-out data it is in base 2, as the perplexity expects.
             metrics.log_scalar("loss", nll[0] / math.log(2), nll[1], round=3)
         else:
             minimized = means["g_loss"] or means["d_loss"]
@@ -236,19 +253,19 @@ class SeqGANCriterion(FairseqCriterion):
             metrics.log_scalar("round", rounds[0], weight=0, round=0)
 
     def load_state_dict(self, state_dict: dict | None, strict: bool = True) -> Any:
-        """Load D; ``None``, which a plain language model's checkpoint holds, leaves D as it is."""
+        """Load D. ``None``, as in the checkpoint of a plain language model, leaves D as it is."""
         if state_dict is None:
             return None
         return super().load_state_dict(state_dict, strict)
 
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
-        """No: the metrics of an update depend on its phase."""
+        """Return False: the metrics of an update depend on its phase."""
         return False
 
 
 def log_mean(name: str, logging_outputs: list[Log], decimals: int) -> tuple[float, float] | None:
-    """Log the mean of metric *name* from its (sum, count) pairs; return it and the count."""
+    """Log the mean of metric *name* from its (sum, count) pairs; return mean and count."""
     pairs = [log[name] for log in logging_outputs if name in log]
     count = sum(n for _, n in pairs)
     if not count:

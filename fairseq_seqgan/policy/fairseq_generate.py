@@ -1,4 +1,4 @@
-"""Sampling behind the interface that ``fairseq-generate`` expects of a generator.
+"""Sampling with the interface that ``fairseq-generate`` expects of a generator.
 
 Shapes: B sentences in a batch, T steps at most.
 """
@@ -36,13 +36,14 @@ class GenerateConfig(FairseqDataclass):
 
 
 class Prompts(FairseqDataset):
-    """What ``fairseq-generate`` goes through: *num* items, in order.
+    """The items that ``fairseq-generate`` processes, in order.
 
     Args:
-        num: items; each is an unconditional sample, or continues a sentence of *source*.
-        eos: the symbol that an empty source sentence consists of.
+        num: how many; each is an unconditional sample, or continues a sentence of *source*.
+        eos: the only symbol of an empty source sentence.
         pad: the padding symbol.
-        source: sentences to continue, used again from the first if there are fewer than *num*.
+        source: sentences to continue. If there are fewer than *num*, they are used again: with 10
+            sentences, items 0, 10 and 20 continue sentence 0.
     """
 
     def __init__(self, num: int, eos: int, pad: int, source: FairseqDataset | None = None) -> None:
@@ -80,15 +81,15 @@ def make_prompts(
     dictionary: Dictionary,
     load_source: Callable[[], FairseqDataset],
 ) -> Prompts | None:
-    """Return the items that ``fairseq-generate`` goes through; None for those of the split itself.
+    """Return the items that ``fairseq-generate`` processes; None if they are those of the split.
 
-    Lengths that *options* leave open become those that the checkpoint was trained with.
+    Where *options* give no length, the length that the checkpoint was trained with is set.
 
     Args:
         options: the task's.
         generation: fairseq's options of generation; None outside a command.
         saved: the task's options in the checkpoint, or None.
-        dictionary: of the data.
+        dictionary: the dictionary of the data.
         load_source: returns the split, whose sentences are continued with ``--prefix-size``.
 
     Raises:
@@ -131,10 +132,16 @@ def prompt_iterator(
 def search_options(
     args: Any, dictionary: Dictionary, fixed_length: int
 ) -> tuple[Any, tuple[str, ...]]:
-    """Return fairseq's options *args* for a search that finds what the policy might draw.
+    """Return fairseq's options for a search that only finds sequences that the policy can draw.
 
-    With them the words that fairseq's search has to suppress; unk is not one of them, because
-    fairseq refuses it there.
+    Args:
+        args: fairseq's options of generation; they are not changed.
+        dictionary: the dictionary of the data.
+        fixed_length: T, or 0.
+
+    Returns:
+        The changed options, and the words that the search has to suppress. The unknown word is not
+        among these, because fairseq refuses it there; a penalty suppresses it.
     """
     unk = dictionary.unk()
     banned = [i for i in banned_symbols(dictionary, fixed_length=False) if i != unk]
@@ -151,9 +158,9 @@ class SequenceSampler:
 
     Args:
         policy: the model, with its temperature, top-k and top-p.
-        nbest: samples of each item.
+        nbest: samples for each item.
         seed: the same seed gives the same samples, whatever the batch size.
-        shard: which share of the items this process draws.
+        shard: the number of this process; each draws another share of the items.
     """
 
     def __init__(self, policy: Policy, nbest: int, seed: int, shard: int = 0) -> None:
@@ -170,8 +177,8 @@ class SequenceSampler:
     ) -> list[list[Hypothesis]]:
         """Return *nbest* hypotheses for each of the B items of *batch*.
 
-        ``score`` is the mean log-probability of a token in nats, ``positional_scores`` (T,) that
-        of each; the tokens of a given prefix have 0.
+        ``positional_scores`` (T,) are the log-probabilities of the tokens in nats, 0 for those of a
+        given prefix, and ``score`` is their mean.
 
         Raises:
             InputError: there is more than one model.
@@ -185,7 +192,7 @@ class SequenceSampler:
         prefix_tokens = prefix_tokens.repeat_interleave(self.nbest, dim=0)
         drawn = sample(self.policy, num, self.random, prefix=prefix_tokens)
         if not self.policy.fixed:
-            # What did not end has one token more than the maximal length, in the place of its end.
+            # A sequence that did not end has one token too many, where its end symbol would be.
             drawn.mask[:, -1] &= drawn.tokens[:, -1] == self.policy.eos
         hypotheses = [
             {
@@ -203,8 +210,8 @@ class SequenceSampler:
 def build_sampler(
     policies: PolicyFactory, model: BaseFairseqModel, generation: Any, seed: int
 ) -> SequenceSampler:
-    """Return the sampler that fairseq's options of *generation* ask for."""
-    # A transformer has no position for a longer sequence and its end.
+    """Return the sampler for fairseq's options of *generation*."""
+    # A transformer has no positions for a longer sequence with its end symbol.
     longest = min(generation.max_len_b, model.max_positions() - 1)
     policy = policies.make(
         model,

@@ -1,4 +1,4 @@
-"""Writing files that are either there whole or not at all."""
+"""Writing files that are complete or absent, never partial."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .errors import InputError
 
 
 def refuse_to_replace(paths: list[Path], overwrite: bool) -> None:
-    """Check, before any work, that *paths* can be new files.
+    """Check before any work that *paths* can be written.
 
     Raises:
         InputError: one exists and *overwrite* is False, or its folder does not exist.
@@ -25,7 +25,7 @@ def refuse_to_replace(paths: list[Path], overwrite: bool) -> None:
 
 
 def write(contents: Mapping[Path, bytes | str]) -> None:
-    """Write every file beside its place first, then rename them all; text is UTF-8.
+    """Write every file beside its place first, then rename all of them; text is UTF-8.
 
     Raises:
         InputError: a file cannot be written.

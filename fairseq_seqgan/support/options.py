@@ -1,4 +1,4 @@
-"""Options as dataclasses, put together from parts that other files and other people define."""
+"""Options as dataclasses, combined from parts that other files and users define."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ def combine(
 
 
 def _refuse_clashes(classes: list[type]) -> None:
-    """Refuse *classes* of which two define a field of the same name, each for itself."""
+    """Refuse *classes* if two of them define a field of the same name independently."""
     defined: dict[str, type] = {}
     for part in classes:
         for owner in part.__mro__:
