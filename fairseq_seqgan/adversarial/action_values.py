@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ..policy.rollouts import Rollouts
 
-BASELINES = ("none", "mean")
+BASELINES = ("none", "mean", "leave-one-out")
 
 
 @dataclass
@@ -23,8 +23,8 @@ class AdvantageConfig(FairseqDataclass):
     baseline: ChoiceEnum(list(BASELINES)) = field(
         default="none",
         metadata={
-            "help": "'mean': subtract from each value the batch's mean at its step; 'none' "
-            "(the paper): subtract nothing"
+            "help": "'leave-one-out': subtract from each value the mean of the other sequences' "
+            "values at its step; 'mean': that of all sequences; 'none' (the paper): nothing"
         },
     )
 
@@ -61,16 +61,56 @@ def action_values(rollouts: Rollouts, completion_rewards: Tensor, final_rewards:
     return values.gather(1, torch.minimum(ends.expand_as(mask), last)) * mask
 
 
+def sequence_values(mask: Tensor, final_rewards: Tensor) -> Tensor:
+    """Return Q (B, T) without rollouts: every token has the reward (B,) of its own sequence."""
+    return mask * final_rewards.unsqueeze(1)
+
+
+def kl_penalty(log_probs: Tensor, reference: Tensor) -> Tensor:
+    """Return what each token's value loses to the divergence from the reference policy, in nats.
+
+        k(t) = Σ_{s ≥ t} [log G(y_s | y_1 ... y_s-1) - log G_ref(y_s | y_1 ... y_s-1)]
+
+    The values Q(t) - β k(t) have the expected gradient of E[R] - β KL(G ‖ G_ref), whose optimum is
+    p(Y) ∝ G_ref(Y) exp(R(Y) / β). What was lost before y_t does not depend on y_t.
+
+    Args:
+        log_probs: (B, T), of the policy; 0 after a sequence's end.
+        reference: (B, T), of the reference policy for the same tokens; 0 after a sequence's end.
+    """
+    return (log_probs - reference).flip(1).cumsum(dim=1).flip(1)
+
+
 def advantage(values: Tensor, mask: Tensor, baseline: str) -> Tensor:
     """Return the action values (B, T) minus the *baseline*, 0 where *mask* is False.
 
-    The baseline ``none`` (the paper) subtracts nothing. ``mean`` subtracts, at every step t, the
-    mean of Q(t) over the sequences that have a token there. The expected gradient stays the same
-    up to the factor 1 - 1/B; what disappears is the part that rewards every token for having been
-    drawn.
+    ``none`` (the paper) subtracts nothing.
+
+    ``mean`` subtracts, at every step t, the mean of Q(t) over the sequences that have a token
+    there. The expected gradient stays the same up to the factor 1 - 1/B; what disappears is the
+    part that rewards every token for having been drawn.
+
+    ``leave-one-out`` subtracts the mean of Q(t) over the other B - 1 sequences, so the expected
+    gradient stays the same without a factor. A sequence that ended before t counts with the value
+    of its last token. A constant reward then has no gradient at all.
     """
     if baseline == "none":
         return values * mask
+    if baseline == "leave-one-out":
+        steps = torch.arange(mask.size(1), device=mask.device)
+        last = mask.sum(dim=1, keepdim=True) - 1
+        extended = values.gather(1, torch.minimum(steps.expand_as(mask), last))
+        others = (extended.sum(dim=0) - extended) / (len(values) - 1)
+        return (values - others) * mask
     count = mask.sum(dim=0).clamp(min=1)
     mean = (values * mask).sum(dim=0) / count
     return (values - mean) * mask
+
+
+def sequence_weights(rewards: Tensor) -> Tensor:
+    """Return weights w_b = B exp(R_b) / Σ_c exp(R_c) of B sequences with *rewards* (B,).
+
+    With R = a d(Y), sequences drawn from G_ref and weighted so stand for
+    p(Y) ∝ G_ref(Y) exp(a d(Y)); the weighted likelihood is the forward KL divergence to p.
+    """
+    return rewards.softmax(dim=0) * len(rewards)

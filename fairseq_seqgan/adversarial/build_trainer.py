@@ -18,6 +18,7 @@ from ..rewards.base import RewardInputs, build_reward
 from ..support import input_checks
 from ..support.errors import InputError
 from .early_stopping import EarlyStopping
+from .objective import AUTO
 from .positives import real_sequences
 from .trainer import AdversarialTrainer
 
@@ -109,32 +110,50 @@ def build_trainer(
     positives = data.positives()
     inputs = RewardInputs(discriminator, positives, data.dictionary, options.seed)
     reward = build_reward(options, inputs)
-    early_stopping = None
-    if str(options.pretrain_d_keep) == "best":
-        early_stopping = _early_stopping(data, discriminator)
+    keeps_best = str(options.pretrain_d_keep) == "best"
+    early_stopping = slope_data = None
+    if keeps_best or options.pretrain_d_patience:
+        option = "--pretrain-d-keep best" if keeps_best else "--pretrain-d-patience"
+        early_stopping = EarlyStopping(discriminator, _heldout(data, option), options)
+    if options.reward_scale == AUTO:
+        if not hasattr(reward, "log_odds") or not reward.log_odds:
+            raise InputError(
+                f"--reward-scale auto: it is the slope of D's log-odds; --reward {options.reward} "
+                "has none, --reward logit has"
+            )
+        slope_data = _heldout(data, "--reward-scale auto")
     max_sentences, max_tokens = batch_size
+    size = max_sentences or max(1, max_tokens // policies.length)
+    if str(options.baseline) == "leave-one-out" and size < 2:
+        raise InputError("--baseline leave-one-out needs a --batch-size of 2 or more")
     trainer = AdversarialTrainer(
         options,
         positives,
         reward,
         policies,
-        max_sentences or max(1, max_tokens // policies.length),
+        size,
         early_stopping,
+        slope_data,
     )
     logger.info("%s: %d updates in all", trainer.schedule, trainer.schedule.total_updates)
     return trainer
 
 
-def _early_stopping(data: RealData, discriminator: Discriminator) -> EarlyStopping:
-    """Return the early stopping of D's pre-training.
+def _heldout(data: RealData, option: str) -> Tensor:
+    """Return the held-out sequences (M, T) that *option* needs.
 
     Raises:
-        InputError: there are no held-out sequences to measure D on.
+        InputError: there are none, or too few to fit a slope on.
     """
     subset = data.options.valid_subset.split(",")[0]
     if subset not in data.datasets:
-        raise InputError("--pretrain-d-keep best needs the held-out data of --valid-subset")
+        raise InputError(f"{option} needs the held-out data of --valid-subset")
+    if subset == data.options.train_subset:
+        raise InputError(f"{option}: --valid-subset {subset} is the training split itself")
     heldout = data.heldout()
     if not len(heldout):
-        raise InputError(f"--pretrain-d-keep best: split '{subset}' has no sequence for D")
-    return EarlyStopping(discriminator, heldout, data.options.seed)
+        raise InputError(f"{option}: split '{subset}' has no sequence for D")
+    uses_gain = str(data.options.pretrain_d_select) == "gain" or option.endswith("auto")
+    if uses_gain and len(heldout) < 2:
+        raise InputError(f"{option}: split '{subset}' has one sequence, a gain needs two or more")
+    return heldout

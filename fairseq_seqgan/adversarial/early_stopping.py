@@ -1,15 +1,17 @@
-"""Early stopping of D's pre-training, by its AUC on held-out data.
+"""Early stopping of D's pre-training, by its AUC or its gain on held-out data.
 
 D memorises its positives: on these it improves with every pool, while on other real sequences it
 gets worse after some pool. The AUC is the probability that D scores a real sequence above a sample
-of G. The schedule is a function of the update number and cannot become shorter, so D is trained on
-all pools; then D and its part of the optimizer's state are restored to what they were after the
-pool with the highest held-out AUC.
+of G; the gain says in nats what D knows that G does not (metrics/gain.py). The schedule is a
+function of the update number and cannot become shorter. So either D is trained on all pools, or the
+updates on the pools left are skipped; then D and its part of the optimizer's state are restored to
+what they were after the best pool.
 
 Shapes: M sequences, T tokens.
 """
 
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +20,9 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.optim import FairseqOptimizer
 from torch import Tensor
 
-from ..metrics.discrimination import auc
 from ..models.discriminator import Discriminator
 from ..policy.policy import Policy
-from ..policy.rollouts import sample
-from ..support import distributed
-from ..support.eval_mode import eval_mode
-from ..support.rng import seeded_rng
+from .calibration import calibrate_on_samples
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +35,22 @@ class EarlyStoppingConfig(FairseqDataclass):
         default="last",
         metadata={
             "help": "which D the first round starts with: 'best': as it was after the pool with "
-            "the highest AUC on held-out sequences; 'last' (the paper): as pre-training leaves it"
+            "the highest value of --pretrain-d-select; 'last' (the paper): as pre-training leaves "
+            "it"
+        },
+    )
+    pretrain_d_select: ChoiceEnum(["auc", "gain"]) = field(
+        default="auc",
+        metadata={
+            "help": "what says how good D is, on held-out sequences: its AUC, or its gain in nats "
+            "per sequence"
+        },
+    )
+    pretrain_d_patience: int = field(
+        default=0,
+        metadata={
+            "help": "above 0, D's pre-training ends when --pretrain-d-select has not grown for "
+            "this number of pools"
         },
     )
 
@@ -48,39 +61,61 @@ class EarlyStopping:
     Args:
         discriminator: D.
         heldout: real sequences (M, T) that D is not trained on, padded at the end.
-        seed: seeds the M samples that are drawn from G after every pool.
+        options: of the task; ``seed`` seeds the M samples that are drawn from G after every pool.
     """
 
-    def __init__(self, discriminator: Discriminator, heldout: Tensor, seed: int) -> None:
-        self.discriminator, self.heldout, self.seed = discriminator, heldout, seed
-        self.best = {"pool": 0, "auc": -1.0, "weights": {}, "optimizer": {}}
+    def __init__(
+        self, discriminator: Discriminator, heldout: Tensor, options: EarlyStoppingConfig
+    ) -> None:
+        self.discriminator, self.heldout, self.seed = discriminator, heldout, options.seed
+        self.keep_best = str(options.pretrain_d_keep) == "best"
+        self.select, self.patience = str(options.pretrain_d_select), options.pretrain_d_patience
+        self.best = {
+            "pool": 0, "auc": -1.0, "gain": -math.inf, "weights": {}, "optimizer": {},
+            "ended": False,
+        }  # fmt: skip
 
-    def after_pool(self, pool: int, policy: Policy, optimizer: FairseqOptimizer) -> None:
-        """Measure D after *pool*, and keep a copy if it is the best so far."""
-        # Every rank draws the same samples. Should processors round differently, rank 0 decides.
-        generator = seeded_rng("early stopping", self.seed, pool)
-        drawn = sample(policy, len(self.heldout), generator).tokens
-        device = next(self.discriminator.parameters()).device
-        with eval_mode(self.discriminator):
-            real, fake = (
-                self.discriminator.score(rows.long().to(device)).cpu().numpy()
-                for rows in (self.heldout, drawn)
-            )
-        found = torch.tensor([auc(real, fake)], dtype=torch.float64, device=device)
-        found = float(distributed.gather(found)[0])
-        better = found > self.best["auc"]
+    @property
+    def ended(self) -> bool:
+        """Whether pre-training has ended before its last pool; the pools left are skipped."""
+        return self.best["ended"]
+
+    def after_pool(
+        self, pool: int, policy: Policy, optimizer: FairseqOptimizer, last: bool
+    ) -> None:
+        """Measure D after *pool*; keep a copy if it is the best so far.
+
+        After the *last* pool, or when the best one is ``--pretrain-d-patience`` pools back,
+        pre-training ends, and D becomes what it was after the best pool if that is asked for.
+        """
+        found = calibrate_on_samples(
+            self.discriminator, policy, self.heldout, "early stopping", self.seed, pool
+        )
+        values = {"auc": found.auc, "gain": found.gain.gain}
+        better = values[self.select] > self.best[self.select]
         if better:
-            self.best = {
-                "pool": pool,
-                "auc": found,
-                "weights": _copy(self.discriminator.state_dict()),
-                "optimizer": {
-                    name: _copy(optimizer.optimizer.state[parameter])
-                    for name, parameter in self.discriminator.named_parameters()
-                },
-            }
-        mark = ", the best so far" if better else ""
-        logger.info("D after pool %d: AUC %.4f on held-out sequences%s", pool, found, mark)
+            self.best |= {"pool": pool, **values}
+            if self.keep_best:
+                self.best |= {
+                    "weights": _copy(self.discriminator.state_dict()),
+                    "optimizer": {
+                        name: _copy(optimizer.optimizer.state[parameter])
+                        for name, parameter in self.discriminator.named_parameters()
+                    },
+                }
+        logger.info(
+            "D after pool %d: AUC %.4f, gain %.4f +- %.4f nats per sequence on held-out data%s",
+            pool,
+            found.auc,
+            found.gain.gain,
+            found.gain.stderr,
+            ", the best so far" if better else "",
+        )
+        if self.patience and pool - self.best["pool"] >= self.patience and not last:
+            logger.info("D's pre-training ends: no better one for %d pools", self.patience)
+            self.best |= {"ended": True}
+        if last or self.ended:
+            self.restore(optimizer)
 
     def restore(self, optimizer: FairseqOptimizer) -> None:
         """Restore D and its part of the optimizer's state to the best pool; drop the copy."""
@@ -103,7 +138,7 @@ class EarlyStopping:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
-        self.best = state
+        self.best |= state
 
 
 def _copy(state: dict[str, Any]) -> dict[str, Any]:

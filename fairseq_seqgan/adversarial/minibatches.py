@@ -83,6 +83,11 @@ class Pool:
         tokens[fake] = self.negatives[index[fake] - self.size].long()
         return Minibatch(tokens, torch.where(fake, FAKE, REAL))
 
+    def empty_minibatch(self) -> Minibatch:
+        """Return a minibatch of no sequences, for an update that trains nothing."""
+        tokens = torch.empty(0, self.positives.size(1), dtype=torch.long)
+        return Minibatch(tokens, torch.empty(0, dtype=torch.long))
+
     def _shuffle(self, step: Step) -> None:
         """Choose the positives of the pass that *step* belongs to, and shuffle its sequences."""
         generator = seeded_rng("shuffle", self.seed, step.pool, step.pass_index)

@@ -132,10 +132,10 @@ class Schedule:
         """Updates in fairseq's epoch number *epoch*, which starts at 1."""
         return self.pool_updates if epoch <= self.pretrain_d_steps else self.round_updates
 
-    def ends_pretrain_pool(self, step: Step) -> bool:
-        """Whether *step* is the last update on a pool of D's pre-training."""
+    def ends_pool(self, step: Step) -> bool:
+        """Whether *step* is D's last update on a pool of negatives."""
         last = (self.k - 1, self.batches - 1)
-        return step.phase is Phase.PRETRAIN and (step.pass_index, step.minibatch_index) == last
+        return step.pool > 0 and (step.pass_index, step.minibatch_index) == last
 
     def __call__(self, update: int) -> Step:
         """Return the step that *update* (from 0) is.

@@ -3,6 +3,7 @@
 Shapes: M samples, T tokens.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -12,16 +13,16 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.logging import metrics
 from torch import Tensor
 
-from ..metrics.discrimination import auc
 from ..models.discriminator import Discriminator
 from ..oracle.lstm import OFFSET, Oracle
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support import distributed
 from ..support.errors import InputError
-from ..support.eval_mode import eval_mode
 from ..support.rng import seeded_rng
+from .calibration import calibrate
 
+HELDOUT = "d_auc_heldout"
 Measured = dict[str, tuple[float, int]]  # name: (sum, count), as the criterion logs it
 
 
@@ -119,7 +120,9 @@ def measure(
             nll_oracle = mean of -log G_oracle(y_t | y_1 ... y_t-1)    if there is an oracle
 
         and for every entry of *positives* the AUC: the probability that D scores a real sequence
-        above a sample (0.5: D cannot tell them apart). Without positives, D is not used.
+        above a sample (0.5: D cannot tell them apart). With held-out ones also ``d_gain``, what D
+        knows that G does not, in nats per sequence, and ``d_slope``, the factor of D's log-odds at
+        which it is worth that (metrics/gain.py). Without positives, D is not used.
     """
     drawn = sample(policy, num, generator)
     tokens = int(drawn.mask.sum())
@@ -129,12 +132,11 @@ def measure(
         measured["nll_oracle"] = (float(nll.sum()), num)
     if not positives:
         return measured
-    with eval_mode(discriminator):
-        device = next(discriminator.parameters()).device
-        fake = discriminator.score(drawn.tokens.to(device)).cpu()
-        for name, real in positives.items():
-            scores = discriminator.score(real.long().to(device)).cpu()
-            measured[name] = (auc(scores.numpy(), fake.numpy()), 1)
+    for name, real in positives.items():
+        found = calibrate(discriminator, real, drawn.tokens)
+        measured[name] = (found.auc, 1)
+        if name == HELDOUT and not math.isnan(found.gain.gain):
+            measured |= {"d_gain": (found.gain.gain, 1), "d_slope": (found.gain.slope, 1)}
     return measured
 
 

@@ -31,13 +31,15 @@ Log = dict[str, Any]
 
 # (name, decimals) of what is logged: weighted means over updates, batches and ranks.
 # docs/metrics.md defines each.
-TRAINING = (("d_loss", 4), ("d_acc", 3), ("g_loss", 4), ("reward", 4), ("entropy", 4))
+TRAINING = (("d_loss", 4), ("d_acc", 3), ("g_loss", 4), ("reward", 4), ("entropy", 4), ("kl", 4))
 VALIDATION = (
     ("nll", 4),
     ("nll_oracle", 4),
     ("entropy", 4),
     ("d_auc_train", 4),
     ("d_auc_heldout", 4),
+    ("d_gain", 4),
+    ("d_slope", 4),
 )
 
 
@@ -143,7 +145,7 @@ class SeqGANCriterion(FairseqCriterion):
         it. In validation it is one of fairseq's batches of held-out text.
 
         Raises:
-            NumericalError: the loss is NaN or infinite; no weight has changed.
+            DivergenceError: the loss is NaN or infinite; no weight has changed.
         """
         step = sample.get("step")
         if step is None:
@@ -175,6 +177,7 @@ class SeqGANCriterion(FairseqCriterion):
             "g_loss": (loss.detach(), len(tokens)),
             "reward": (sample["reward"].sum(), len(tokens)),
             "entropy": (sample["entropy_sum"], sample["ntokens"]),
+            **({"kl": (sample["kl_sum"], sample["ntokens"])} if "kl_sum" in sample else {}),
             "ntokens": sample["ntokens"],
             "nsentences": len(tokens),
         }

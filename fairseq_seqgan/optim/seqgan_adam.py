@@ -107,7 +107,7 @@ class SeqGANAdam(FairseqOptimizer):
         return torch.stack(norms).norm() if norms else torch.tensor(0.0)
 
 
-def drop_gradients(optimizer: FairseqOptimizer, active: str) -> None:
+def drop_gradients(optimizer: FairseqOptimizer, active: str | None) -> None:
     """Set the gradient of every parameter outside the net *active* to None, before the step.
 
     ``legacy_ddp`` and fp16 fill missing gradients with zeros. Adam's momentum would then change a

@@ -30,7 +30,12 @@ from .policy import Decoding, Policy
 class RolloutConfig(FairseqDataclass):
     """Options of the rollouts."""
 
-    rollouts: int = field(default=16, metadata={"help": "N, the number of rollouts of each prefix"})
+    rollouts: int = field(
+        default=16,
+        metadata={
+            "help": "N, rollouts of each prefix; 0: none, every token has its sequence's reward"
+        },
+    )
     rollout_stride: int = field(
         default=1,
         metadata={

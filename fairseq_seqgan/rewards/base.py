@@ -38,6 +38,7 @@ class Reward(ABC):
     name: ClassVar[str] = ""  # its name for --reward; set by register_reward
     # False: the reward does not depend on the tokens, so no rollouts are drawn.
     reads_tokens: ClassVar[bool] = True
+    needs_rollouts: ClassVar[bool] = False  # True: it cannot be used with --rollouts 0
     uses_discriminator: ClassVar[bool] = False  # True: D must be trained
 
     @classmethod  # noqa: B027  (most rewards have nothing to check)

@@ -56,3 +56,25 @@ class LogOddsReward(DiscriminatorReward):
     """
 
     log_odds = True
+
+
+@register_reward("shuffled")
+class ShuffledReward(LogOddsReward):
+    """Control: the log-odds of the batch's sequences, permuted at random.
+
+    The rewards have the distribution of ``logit`` and say nothing about the sequence that gets
+    them.
+    """
+
+    def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
+        return self._permute(super().__call__(tokens, generator), generator)
+
+    def of_completions(self, rollouts: Rollouts, generator: torch.Generator) -> Tensor:
+        """Return the rewards (P, N) of ``rollouts.completions``, permuted over all of them."""
+        scores = super().of_completions(rollouts, generator)
+        return self._permute(scores.flatten(), generator).view(scores.shape)
+
+    @staticmethod
+    def _permute(scores: Tensor, generator: torch.Generator) -> Tensor:
+        order = torch.randperm(len(scores), generator=generator, device=generator.device)
+        return scores[order.to(scores.device)]

@@ -4,6 +4,7 @@ import math
 import struct
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,11 +73,11 @@ def _check_size(path: Path, expected: int) -> None:
         raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
 
 
-def checkpoint(path: str, dictionary: Dictionary) -> None:
-    """Check that *path* can be loaded and was trained with a dictionary of the same size.
+def read_checkpoint(path: str) -> dict[str, Any]:
+    """Return the contents of the checkpoint *path*; nothing in it is run.
 
     Raises:
-        InputError: it is missing, truncated, not a fairseq checkpoint, or of another vocabulary.
+        InputError: it is missing, truncated, or not a checkpoint.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such checkpoint")
@@ -86,6 +87,16 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
     except (RuntimeError, LookupError, EOFError, OSError, UnpicklingError, ValueError) as e:
         reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:120]
         raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
+    return state
+
+
+def checkpoint(path: str, dictionary: Dictionary) -> None:
+    """Check that *path* can be loaded and was trained with a dictionary of the same size.
+
+    Raises:
+        InputError: it is missing, truncated, not a fairseq checkpoint, or of another vocabulary.
+    """
+    state = read_checkpoint(path)
     try:
         weights = dict(state["model"])
     except (LookupError, TypeError, ValueError) as e:

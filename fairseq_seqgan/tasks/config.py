@@ -60,6 +60,8 @@ def check_options(options: SeqGANBaseConfig) -> None:
     )
     reward = rewards.reward_class(str(options.reward))
     reward.check(options)
+    if reward.needs_rollouts and not options.rollouts:
+        raise InputError(f"--rollouts 0: --reward {options.reward} needs rollouts, 1 or more")
     schedule = trainer.make_schedule(options, batches=1)
     if reward.uses_discriminator and not schedule.trains_discriminator:
         raise InputError(

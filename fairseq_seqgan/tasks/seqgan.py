@@ -187,7 +187,7 @@ class SeqGANTask(LanguageModelingTask):
             super().optimizer_step(optimizer, model, update_num)
             return
         step = self.adversarial.schedule(update_num)
-        drop_gradients(optimizer, active=step.net)
+        drop_gradients(optimizer, active=self.adversarial.trained_net(step))
         super().optimizer_step(optimizer, model, update_num)
         self.adversarial.after_update(step, model, optimizer)
 
@@ -217,7 +217,9 @@ class SeqGANTask(LanguageModelingTask):
         if self.adversarial is not None:
             discriminator = self.criterion.discriminator
             real = partial(self.real_data.for_validation, self.adversarial)
-            log.update(self.validation.measure_samples(policy, discriminator, real))
+            measured = self.validation.measure_samples(policy, discriminator, real)
+            self.adversarial.keep_slope(measured)
+            log.update(measured)
         else:
             whole = str(self.args.sample_break_mode) == "eos"  # otherwise rows are not sequences
             self.validation.log_language_model(policy, sample["target"] if whole else None)
