@@ -25,6 +25,7 @@ from ..adversarial.build_trainer import RealData, build_trainer
 from ..adversarial.trainer import AdversarialTrainer
 from ..adversarial.update_iterator import update_iterator
 from ..adversarial.validation import Validation
+from ..criterions.saved_discriminator import load_guide
 from ..criterions.seqgan import SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients
 from ..policy.factory import PolicyFactory
@@ -230,7 +231,8 @@ class SeqGANTask(LanguageModelingTask):
     def build_generator(self, models: list[BaseFairseqModel], args: Any, **kwargs: Any) -> Any:
         """Return our sampler for ``--sampling``; else fairseq's search without banned symbols."""
         if getattr(args, "sampling", False):
-            return build_sampler(self.policy, models[0], args, self.args.seed)
+            guide = load_guide(self.args, self.dictionary, models[0])
+            return build_sampler(self.policy, models[0], args, self.args.seed, guide)
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
         args, suppressed = search_options(args, self.dictionary, self.args.fixed_length)
         extra["tokens_to_suppress"] = suppressed
