@@ -148,7 +148,8 @@ class CNNHighway(Discriminator):
     def _initialize(self) -> None:
         """Initialise as the authors' code does, except for the biases of the highway layer.
 
-        The gate's is -2, so that the layer at first copies most of its input; the authors' is about 0.
+        The gate's is -2, so that the layer at first copies most of its input; the authors' is
+        about 0.
         """
         nn.init.uniform_(self.embed.weight, -1.0, 1.0)
         for layer in [*self.convolutions, self.output]:
