@@ -18,9 +18,7 @@ def resolve_dtype(option: str, wanted: str) -> torch.dtype:
     if wanted == "float32" or has_bfloat16():
         return torch.float32 if wanted == "float32" else torch.bfloat16
     if wanted == "bfloat16":
-        logger.warning(
-            "%s bfloat16: this machine has no bfloat16 instructions; float32 is used", option
-        )
+        logger.warning("%s bfloat16: this machine has none; float32 is used", option)
     return torch.float32
 
 
