@@ -24,6 +24,7 @@ from fairseq_seqgan.support.errors import InputError
 from preprocess.common import libraries
 
 with libraries():
+    from fairseq_seqgan.show.notes import KEYS, SILENCE
     from preprocess import melody
     from preprocess.common import report, source, split
     from preprocess.common.dataset import write_dataset
@@ -49,7 +50,7 @@ class Tune(NamedTuple):
     """The melody of a file."""
 
     name: str
-    keys: list[int]  # one a step; melody.REST where nothing sounds
+    keys: list[int]  # one a step; SILENCE where nothing sounds
     digest: bytes  # of the file's content
 
 
@@ -193,7 +194,7 @@ def count(parts: dict[str, list[Tune]], windows: dict[str, list]) -> dict[str, i
     for name, tunes in parts.items():
         keys = [key for tune in tunes for key in tune.keys]
         counts |= {f"{name}: tunes": len(tunes), f"{name}: steps": len(keys)}
-        counts |= {f"{name}: silent steps": keys.count(melody.REST)}
+        counts |= {f"{name}: silent steps": keys.count(SILENCE)}
         counts |= {f"{name}: windows": len(windows[name])}
     return counts
 
@@ -254,8 +255,8 @@ def make_data(args: argparse.Namespace, folder: Path) -> None:
         "windows_that_also_occur_in_train": seen,
         "kept": sum(map(len, windows.values())),
     }
-    keys = range(melody.LOWEST, melody.HIGHEST + 1)
-    words = [str(key) for key in (*keys, *([melody.REST] if args.silence == "rest" else []))]
+    keys = range(1, KEYS + 1)
+    words = [str(key) for key in (*keys, *([SILENCE] if args.silence == "rest" else []))]
     splits = {s: [list(map(str, window)) for window in windows[s]] for s in SPLITS}
     numbers, size = write_dataset(folder, splits, words, stats)
     report.print_comparison(rows)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..show.notes import STEP_SECONDS, piano_keys, poem_lines
+from ..show.notes import STEP_SECONDS, piano_keys
+from ..show.text import poem_lines
 from ..support import atomic_write, input_checks
 from ..support.errors import InputError
 from .inputs import read_texts

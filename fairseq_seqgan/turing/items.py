@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..show.notes import piano_keys, poem_lines, sentence
+from ..show.notes import piano_keys
+from ..show.text import poem_lines, sentence
 from ..support.errors import InputError
 
 REAL = "real"

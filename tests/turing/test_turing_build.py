@@ -10,12 +10,11 @@ import pytest
 from helpers.turing_data import REAL, build_arguments, command, key_of, make_sources
 
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.show.notes import Note, notes, piano_keys, poem_lines, sentence
+from fairseq_seqgan.show.text import poem_lines
 from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.turing.items import Item, distinguishable, draw
 
 ROOT = Path(__file__).resolve().parents[2]
-POEM = "春 眠 不 觉 晓 处 处 闻 啼 鸟 夜 来 风 雨 声 花 落 知 多 少".split()
 
 
 def data_of(page: Path) -> dict:
@@ -160,49 +159,6 @@ def test_parts_of_the_page_are_packaged(tmp_path):
     }
     assert parts == {"page.html", "page.css", "record.js", "music.js", "page.js"}
     assert parts <= {path.name for path in (tmp_path / folder).iterdir()}
-
-
-# --- layout
-
-
-def test_poems():
-    assert poem_lines(POEM, "") == ["春眠不觉晓，", "处处闻啼鸟。", "夜来风雨声，", "花落知多少。"]
-    seven = poem_lines(["字"] * 28, "")
-    assert seven == ["字" * 7 + mark for mark in "，。，。"]
-    assert poem_lines([*"春眠不觉晓，" * 4], "") == ["春眠不觉晓，"] * 4
-    rare = ["<R>", "<unk>", *POEM[2:]]
-    assert poem_lines(rare, "")[0] == "□□不觉晓，"
-    assert poem_lines(["e\u0304", *POEM[1:]], "")[0] == "ē眠不觉晓，"
-
-
-@pytest.mark.parametrize(
-    ("tokens", "expected"),
-    [
-        (POEM[:-1], "f, line 1: 19 tokens"),
-        (["".join(POEM)], "f, line 1: 1 tokens"),
-        ([*POEM[:-1], "word"], "f, line 1: 'word' is not one character"),
-    ],
-)
-def test_what_is_no_poem(tokens, expected):
-    with pytest.raises(InputError, match=expected):
-        poem_lines(tokens, "f, line 1")
-
-
-def test_sentences():
-    assert sentence("a walk , long".split()) == "a walk , long"
-    assert sentence("▁a ▁w al k , ▁long".split()) == "a walk, long"
-
-
-def test_notes_are_held():
-    assert notes([50, 50, 0, 50, 52, 0, 0]) == [Note(50, 0, 2), Note(50, 3, 1), Note(52, 4, 1)]
-    assert notes([0, 0]) == []
-
-
-@pytest.mark.parametrize("token", ["89", "-1", "1.5", "C4", "１", "<unk>", "1000"])
-def test_what_is_no_pitch(token):
-    with pytest.raises(InputError, match=r"f, line 3: '.*' is not a pitch \(1 to 88"):
-        piano_keys(["1", token, "88"], "f, line 3")
-    assert piano_keys(["1", "0", "88"], "") == [1, 0, 88]
 
 
 # --- what is refused
