@@ -39,7 +39,25 @@ function show() {
   ({ start: showStart, judge: showItem, end: showEnd })[record.screen]();
 }
 
+/* What to say of characters that would be seen as boxes; "" if there are none. */
+function glyphNotice() {
+  if (!data.language) return "";
+  const text = data.items.map((item) => [item.content].flat().join("")).join("");
+  const font = getComputedStyle(document.documentElement).getPropertyValue("--chinese");
+  const missing = missingCharacters(text, font).length;
+  const different = new Set(text.replace(/\s/gu, "")).size;
+  if (!missing) return "";
+  return (
+    `This browser has no font for ${missing} of the ${different} different characters on this ` +
+    "page and shows boxes in their place. Please use another device, or install a Chinese font " +
+    "(such as Noto Serif CJK) before you start."
+  );
+}
+
 function showStart() {
+  const notice = glyphNotice();
+  $("glyphs").textContent = notice;
+  $("glyphs").hidden = !notice;
   $("count").textContent = plural(total);
   $("rater").value = record.rater;
 }

@@ -22,7 +22,7 @@ from .items import Shown
 KEY_FORMAT = "turing-test key"
 VERSION = 1
 # In the order in which they are joined; each knows those before it.
-_SCRIPTS = ("record.js", "music.js", "page.js")
+_SCRIPTS = ("record.js", "music.js", "glyphs.js", "page.js")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 

@@ -157,7 +157,7 @@ def test_parts_of_the_page_are_packaged(tmp_path):
     parts = {
         path.name for path in (ROOT / folder).iterdir() if path.suffix in (".html", ".css", ".js")
     }
-    assert parts == {"page.html", "page.css", "record.js", "music.js", "page.js"}
+    assert parts == {"page.html", "page.css", "record.js", "music.js", "glyphs.js", "page.js"}
     assert parts <= {path.name for path in (tmp_path / folder).iterdir()}
 
 
