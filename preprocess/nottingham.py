@@ -26,10 +26,9 @@ from preprocess.common import libraries
 with libraries():
     from fairseq_seqgan.show.notes import KEYS, SILENCE
     from preprocess import melody
-    from preprocess.common import report, source, split
-    from preprocess.common.dataset import write_dataset
+    from preprocess.common import arguments, report, script, source, split
     from preprocess.common.files import Files, UnreadableError, open_files
-    from preprocess.common.folder import SPLITS, new_folder
+    from preprocess.common.folder import SPLITS
     from preprocess.midi import MidiError, read_notes
 
 # The zip there has another checksum than repacked copies, so the tunes themselves are compared.
@@ -56,9 +55,7 @@ class Tune(NamedTuple):
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    source.add_arguments(parser, PUBLIC, "zip file or folder of MIDI files")
-    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser = script.get_parser(__doc__, PUBLIC, "zip file or folder of MIDI files")
     parser.add_argument(
         "--step-seconds",
         type=_fraction,
@@ -101,8 +98,6 @@ def get_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="with --split folders too, drop a tune whose melody an earlier one has",
     )
-    split.add_arguments(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
     return parser
 
 
@@ -223,10 +218,10 @@ def tunes_sha256(tunes: list[Tune]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def make_data(args: argparse.Namespace, folder: Path) -> None:
-    """Read, sample, divide and write everything into *folder*, and print the counts."""
-    raw = source.get_source(args, PUBLIC)
-    dropped = report.Dropped()
+def make_data(
+    raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
+) -> script.DataSet:
+    """Read, sample and divide the tunes, and cut them into windows."""
     with open_files(raw.path, (".mid", ".midi")) as files:
         tunes = read_tunes(files, args, raw.path, dropped)
     parts = divide(tunes, args, raw.path, dropped)
@@ -235,35 +230,24 @@ def make_data(args: argparse.Namespace, folder: Path) -> None:
         s: [w for keys in filled[s] for w in melody.windows(keys, args.window)] for s in SPLITS
     }
     unused = {s: sum(map(len, filled[s])) - args.window * len(windows[s]) for s in SPLITS}
-    rows = report.compare(count(parts, windows), get_expected(tunes, args))
     train = set(windows["train"])
     seen = {s: sum(window in train for window in windows[s]) for s in ("valid", "test")}
-    options = (
-        *("window", "silence", "melody_track", "ignore_tempo", "skip_bad", "split", "deduplicate"),
-        *("valid_share", "test_share", "seed"),
-    )
-    stats = {
-        **raw.describe(),
-        "tunes_sha256": tunes_sha256(tunes),
-        "options": {
-            "step_seconds": str(args.step_seconds),
-            **{name: getattr(args, name) for name in options},
+    keys = [*range(1, KEYS + 1), *([SILENCE] if args.silence == "rest" else [])]
+    return script.DataSet(
+        splits={s: [list(map(str, window)) for window in windows[s]] for s in SPLITS},
+        counts=count(parts, windows),
+        expected=get_expected(tunes, args),
+        words=map(str, keys),
+        about={"tunes_sha256": tunes_sha256(tunes)},
+        more={
+            "steps_behind_the_last_window_of_a_tune": unused,
+            "windows_that_also_occur_in_train": seen,
         },
-        "read": rows,
-        "dropped": dropped.summary(),
-        "steps_behind_the_last_window_of_a_tune": unused,
-        "windows_that_also_occur_in_train": seen,
-        "kept": sum(map(len, windows.values())),
-    }
-    keys = range(1, KEYS + 1)
-    words = [str(key) for key in (*keys, *([SILENCE] if args.silence == "rest" else []))]
-    splits = {s: [list(map(str, window)) for window in windows[s]] for s in SPLITS}
-    numbers, size = write_dataset(folder, splits, words, stats)
-    report.print_comparison(rows)
-    print(*dropped.lines(), sep="\n", end="\n" if dropped.total else "")
-    print(f"steps behind the last whole window of their tune, not used: {sum(unused.values()):,}")
-    print(*(f"{s}: {n:,} windows also occur in train" for s, n in seen.items()), sep="\n")
-    report.print_splits(numbers, size)
+        lines=(
+            f"steps behind the last whole window of their tune, not used: {sum(unused.values()):,}",
+            *(f"{s}: {n:,} windows also occur in train" for s, n in seen.items()),
+        ),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -275,13 +259,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     if args.step_seconds <= 0:
         raise InputError(f"--step-seconds must be above 0, not {args.step_seconds}")
-    if args.window < 1:
-        raise InputError(f"--window must be at least 1, not {args.window}")
-    if args.melody_track is not None and args.melody_track < 0:
-        raise InputError(f"--melody-track must be at least 0, not {args.melody_track}")
-    with new_folder(args.dest, args.overwrite) as folder:
-        make_data(args, folder)
-    print(f"written to {args.dest}")
+    arguments.require_at_least(1, args, "window")
+    arguments.require_at_least(0, args, "melody_track")
+    script.run(args, PUBLIC, make_data)
 
 
 if __name__ == "__main__":

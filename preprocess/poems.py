@@ -21,10 +21,9 @@ from fairseq_seqgan.support.errors import InputError
 from preprocess.common import libraries
 
 with libraries():
-    from preprocess.common import report, source, split
-    from preprocess.common.dataset import write_dataset
+    from preprocess.common import report, script, source, split
     from preprocess.common.download import Expected
-    from preprocess.common.folder import SPLITS, new_folder
+    from preprocess.common.folder import SPLITS
     from preprocess.common.text import read_text
     from preprocess.quatrains import FORMS, NoQuatrainError, Quatrain, han_characters, parse
 
@@ -44,9 +43,7 @@ EXPECTED = {
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    source.add_arguments(parser, PUBLIC, "UTF-8 text with one quatrain a line")
-    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser = script.get_parser(__doc__, PUBLIC, "UTF-8 text with one quatrain a line")
     parser.add_argument(
         "--characters",
         type=int,
@@ -60,8 +57,6 @@ def get_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="the mark behind each line is a token, too: 24 or 32 tokens a poem, not 20 or 28",
     )
-    split.add_arguments(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
     return parser
 
 
@@ -109,11 +104,11 @@ def select(
     return list(selected.values())
 
 
-def make_data(args: argparse.Namespace, folder: Path) -> None:
-    """Read, clean, divide and write everything into *folder*, and print the counts."""
-    raw = source.get_source(args, PUBLIC)
+def make_data(
+    raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
+) -> script.DataSet:
+    """Read, clean and divide the quatrains."""
     text = read_text(raw.path)
-    dropped = report.Dropped()
     quatrains = read_quatrains(text.lines, dropped)
     forms = [quatrain.form for _, quatrain in quatrains]
     counts = {
@@ -125,22 +120,13 @@ def make_data(args: argparse.Namespace, folder: Path) -> None:
     kept = select(quatrains, args, dropped)
     keys = ["".join(quatrain.tokens()) for quatrain in kept]
     divided = split.divide(keys, args.valid_share, args.test_share, args.seed)
-    splits = {s: [kept[i].tokens(args.keep_punctuation) for i in divided[s]] for s in SPLITS}
-    known = EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {}
-    rows = report.compare(counts, known)
-    options = ("characters", "keep_punctuation", "valid_share", "test_share", "seed")
-    stats = {
-        **raw.describe(),
-        "notes": text.notes,
-        "options": {name: getattr(args, name) for name in options},
-        "read": rows,
-        "dropped": dropped.summary(),
-        "kept": len(kept),
-    }
-    numbers, words = write_dataset(folder, splits, None, stats)
-    report.print_comparison(rows)
-    print(*dropped.lines(), f"kept: {len(kept):,} different quatrains", sep="\n")
-    report.print_splits(numbers, words)
+    return script.DataSet(
+        splits={s: [kept[i].tokens(args.keep_punctuation) for i in divided[s]] for s in SPLITS},
+        counts=counts,
+        expected=EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {},
+        about={"notes": text.notes},
+        lines=(f"kept: {len(kept):,} different quatrains",),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -149,10 +135,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         InputError: an option or file cannot be used; nothing has been written then.
     """
-    args = get_parser().parse_args(argv)
-    with new_folder(args.dest, args.overwrite) as folder:
-        make_data(args, folder)
-    print(f"written to {args.dest}")
+    script.run(get_parser().parse_args(argv), PUBLIC, make_data)
 
 
 if __name__ == "__main__":
