@@ -1,11 +1,11 @@
 """Make the data of the SeqGAN paper's folk tunes (section "Music Generation").
 
-Reads MIDI files, takes the pitch of the melody every 0.4 s, and cuts it into windows of 32; the
-folder DEST is then read by ``fairseq-train DEST``:
+Reads MIDI files, samples the pitch of each melody every 0.4 s, and cuts the result into windows of
+32 steps. ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/nottingham.py --source Nottingham.zip --dest DEST
 
-The words are the 88 keys of a piano, and the fairseq id of every one is key + 3.
+The words are the 88 keys of a piano. The fairseq id of a word is key + 3: key 1 has the id 4.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Tune(NamedTuple):
     """The melody of a file."""
 
     name: str
-    keys: list[int]  # one a step; SILENCE where nothing sounds
+    keys: list[int]  # one for each step; SILENCE where nothing sounds
     digest: bytes  # of the file's content
 
 
@@ -70,7 +70,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--silence",
         choices=melody.SILENCES,
         default="hold",
-        help="what a silent step becomes: the pitch before, the word 0, or nothing "
+        help="what a silent step becomes: the pitch before it, the word 0, or nothing "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -80,10 +80,12 @@ def get_parser() -> argparse.ArgumentParser:
         help="number of the melody's track, from 0 (default: the first with notes)",
     )
     parser.add_argument(
-        "--ignore-tempo", action="store_true", help="120 beats a minute, whatever a file says"
+        "--ignore-tempo",
+        action="store_true",
+        help="always take 120 beats a minute; ignore the tempo in a file",
     )
     parser.add_argument(
-        "--skip-bad", action="store_true", help="name and skip a file without melody, do not stop"
+        "--skip-bad", action="store_true", help="name and skip a file without a melody"
     )
     parser.add_argument(
         "--split",
@@ -96,7 +98,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--deduplicate",
         action="store_true",
-        help="with --split folders too, drop a tune whose melody an earlier one has",
+        help="also with --split folders, drop a tune that has the melody of an earlier one",
     )
     return parser
 
@@ -125,7 +127,7 @@ def read_tunes(
         except (UnreadableError, MidiError) as error:
             if not args.skip_bad:
                 raise InputError(
-                    f"{where}: {name}: {error}; --skip-bad goes on without such files"
+                    f"{where}: {name}: {error}; --skip-bad leaves out such files"
                 ) from error
             print(f"skipped: {name}: {error}", file=sys.stderr)
             dropped.add("files without a usable melody", name)
@@ -137,7 +139,7 @@ def read_tunes(
 
 
 def folder_split(name: str) -> str | None:
-    """Return the split whose folder file *name* lies in, if any."""
+    """Return the split whose folder holds the file *name*: "valid" for "Validation/a.mid"."""
     found = [_FOLDERS.get(part.lower()) for part in PurePosixPath(name).parts[:-1]]
     return next((name for name in reversed(found) if name), None)
 
@@ -145,7 +147,7 @@ def folder_split(name: str) -> str | None:
 def divide(
     tunes: list[Tune], args: argparse.Namespace, where: Path, dropped: report.Dropped
 ) -> dict[str, list[Tune]]:
-    """Return the tunes of every split; those that belong nowhere or repeat one are *dropped*.
+    """Return the tunes of every split; tunes outside all splits and repetitions are *dropped*.
 
     Raises:
         InputError: the source has some, but not all, of the folders train, valid and test.
@@ -173,7 +175,7 @@ def divide(
 
 
 def without_repetitions(tunes: list[Tune], dropped: report.Dropped) -> list[Tune]:
-    """Return the first of the tunes with the same melody."""
+    """Return the tunes, of those with the same melody only the first."""
     firsts: dict[tuple[int, ...], Tune] = {}
     for tune in tunes:
         if tuple(tune.keys) in firsts:
@@ -184,7 +186,7 @@ def without_repetitions(tunes: list[Tune], dropped: report.Dropped) -> list[Tune
 
 
 def count(parts: dict[str, list[Tune]], windows: dict[str, list]) -> dict[str, int]:
-    """Return the counts of every split, before the silent steps were filled or dropped."""
+    """Return the counts of every split; silent steps are counted before they are filled."""
     counts: dict[str, int] = {}
     for name, tunes in parts.items():
         keys = [key for tune in tunes for key in tune.keys]
@@ -195,7 +197,7 @@ def count(parts: dict[str, list[Tune]], windows: dict[str, list]) -> dict[str, i
 
 
 def get_expected(tunes: list[Tune], args: argparse.Namespace) -> dict[str, int]:
-    """Return the counts to be expected, if these are the known tunes with the usual options."""
+    """Return the expected counts for the public tunes with default options, else {}."""
     usual = get_parser().parse_args(["--dest", "x"])
     names = ("step_seconds", "window", "melody_track", "deduplicate", "skip_bad")
     if args.silence == "drop" or args.split == "seed":
@@ -213,7 +215,7 @@ def get_expected(tunes: list[Tune], args: argparse.Namespace) -> dict[str, int]:
 
 
 def tunes_sha256(tunes: list[Tune]) -> str:
-    """Return a checksum of the contents and splits of all *tunes*, whatever holds them."""
+    """Return a checksum of the contents and splits of *tunes*: the same for a zip and a folder."""
     lines = sorted(f"{folder_split(t.name)} {t.digest.hex()}" for t in tunes)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -1,7 +1,7 @@
 """Make the data of the SeqGAN paper's political speeches (section "Text Generation").
 
 Reads a transcript of speeches, one paragraph a line, cleans it, drops repetitions, and divides
-the rest into train, valid and test; the folder DEST is then read by ``fairseq-train DEST``:
+the rest into train, valid and test. ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/obama.py --source input.txt --dest DEST
 
@@ -129,7 +129,7 @@ def get_units(
 
 
 def get_tokenizer(train: list[str], args: argparse.Namespace) -> Tokenizer:
-    """Return the tokenizer that *args* ask for; it knows the texts of *train* only."""
+    """Return the tokenizer that *args* ask for; its dictionary comes from *train* only."""
     if args.tokenizer == "word":
         return WordTokenizer(train, args.vocab_size)
     return PieceTokenizer(train, args.vocab_size or 8000, args.seed)

@@ -1,11 +1,11 @@
 """Make the synthetic data of the SeqGAN paper (section "Synthetic Data Experiments").
 
-An LSTM with weights from N(0, 1), or the authors' own (--params), writes the training, validation
-and test sequences; the folder DEST is then read by ``fairseq-train DEST``:
+Samples the training, validation and test sequences from the oracle: an LSTM with weights from
+N(0, 1), or the authors' own (``--params``). ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/oracle.py --dest DEST --params target_params_py3.pkl
 
-Tokens are the decimal words 0 .. V-1, and the fairseq id of every one is token + 4.
+Tokens are the decimal words 0 .. V-1. The fairseq id of a word is token + 4: token 0 has the id 4.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """Make the data of the SeqGAN paper's Chinese poems (section "Text Generation").
 
 Reads quatrains, one a line, drops damaged and repeated ones, and divides the rest into train,
-valid and test; the folder DEST is then read by ``fairseq-train DEST``:
+valid and test. ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/poems.py --source shi.txt --dest DEST
 
-A sequence is a poem of four lines of 5 characters (--characters 7: of 7) and so of fixed length.
+A sequence is a poem of four lines of 5 characters (7 with ``--characters 7``), so all sequences
+have the same length.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep-punctuation",
         action="store_true",
-        help="the mark behind each line is a token, too: 24 or 32 tokens a poem, not 20 or 28",
+        help="keep the mark behind each line as a token: 24 or 32 tokens a poem, not 20 or 28",
     )
     return parser
 
@@ -79,8 +80,8 @@ def select(
 ) -> list[Quatrain]:
     """Return the distinct quatrains of the form that *args* ask for; the others are *dropped*.
 
-    Two poems are the same if their characters are, whatever their punctuation: so the splits are
-    the same with and without it.
+    Two poems with the same characters are the same even if their punctuation differs. So the splits
+    are the same with and without punctuation.
 
     Raises:
         InputError: none is left; the message says which form the poems have.

@@ -1,7 +1,7 @@
 """Files of oracle parameters: the authors' pickle, the same as ``.npz``, and our own ``.npz``.
 
-Nothing here runs code that a file brings: ``.npz`` is read with pickles forbidden, and a pickle is
-read by an unpickler that knows stand-ins for plain float arrays and nothing else.
+No code from a file is ever run: ``.npz`` is read with pickles forbidden, and a pickle is read by an
+unpickler that accepts plain float arrays only.
 
 Shapes: V symbols, E embedding and H hidden units.
 """
@@ -65,10 +65,10 @@ def shapes(vocab: int, embed: int, hidden: int) -> dict[str, tuple[int, ...]]:
 
 
 def check(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
-    """Return float32 copies of *arrays*, which an error message calls *source*.
+    """Return float32 copies of *arrays*; error messages begin with *source*.
 
     Raises:
-        InputError: an array is missing, superfluous, of a wrong shape or type, or not finite.
+        InputError: an array is missing, unexpected, of a wrong shape or type, or not finite.
     """
     for name in (*ARRAY_NAMES, *arrays):
         if name not in arrays:

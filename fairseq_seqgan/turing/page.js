@@ -11,7 +11,7 @@ const QUESTIONS = {
 };
 const NOT_KEPT =
   "This browser does not keep your answers when the page is closed. " +
-  "Save them to a file before you close it; with that file you can go on later.";
+  "Save them to a file before you close it; with that file you can continue later.";
 
 const noun = NOUNS[data.kind];
 let record = properRecord(keeper.load());
@@ -95,11 +95,11 @@ function contentOf(item) {
 function showEnd() {
   const left = total - countAnswers(record);
   $("verdict").textContent = left ? "Stopped here" : "Thank you, that was all";
-  const go = keeper.works ? "You can close this page and go on later, or save what is there. " : "";
+  const go = keeper.works ? "You can close this page and continue later, or save your answers now. " : "";
   $("remaining").textContent = left
     ? `${plural(left)} not judged yet. ${go}`
     : "Now save the answers, and send the file to whoever gave you this page.";
-  $("resume").textContent = left ? "Go on" : "Look at them again";
+  $("resume").textContent = left ? "Continue" : "Look at them again";
   $("copy").value = answersFile(record);
   $("saved").hidden = true;
   $("verdict").focus();

@@ -52,8 +52,12 @@ def test_page_and_key(sources, tmp_path, capsys):
     assert {name: counts.count(name) for name in sources} == dict.fromkeys(sources, 5)
     assert {frozenset(item) for item in data["items"]} == {frozenset({"id", "content"})}
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "MLE.txt", "SeqGAN.txt", "page.html", "page.key.json", "real.txt",
-    ]  # fmt: skip
+        "MLE.txt",
+        "SeqGAN.txt",
+        "page.html",
+        "page.key.json",
+        "real.txt",
+    ]
 
 
 def test_same_seed_same_bytes(sources, tmp_path):
@@ -151,8 +155,11 @@ def test_parts_of_the_page_are_packaged(tmp_path):
     """An installed package, too, can build pages."""
     subprocess.run(
         [sys.executable, "setup.py", "-q", "build_py", "--build-lib", tmp_path],
-        cwd=ROOT, check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     folder = "fairseq_seqgan/turing"
     parts = {
         path.name for path in (ROOT / folder).iterdir() if path.suffix in (".html", ".css", ".js")
@@ -179,27 +186,37 @@ BAD = {
     "no poem": ("poem", spoil("MLE", "一 二\n"), [], r"MLE.txt, line 1: 2 tokens"),
     "no tune": ("music", spoil("MLE", "40 41\n40 x\n"), [], r"MLE.txt, line 2: 'x' is not a pitch"),
     "too few": (
-        "poem", lambda s: None, ["--per-source", 13],
+        "poem",
+        lambda s: None,
+        ["--per-source", 13],
         r"real: 12 different items that no other source has; --per-source 13 is more",
     ),
     "the same file twice": (
-        "poem", lambda s: s["MLE"].write_bytes(s["real"].read_bytes()), [],
+        "poem",
+        lambda s: s["MLE"].write_bytes(s["real"].read_bytes()),
+        [],
         r"real: 0 different items",
     ),
     "per-source 0": ("poem", lambda s: None, ["--per-source", 0], r"--per-source is 0"),
     "named real": (
-        "poem", lambda s: None, ["--system", "Real=x.txt"],
+        "poem",
+        lambda s: None,
+        ["--system", "Real=x.txt"],
         r"--system Real=x.txt: the name 'Real' is the data of --real",
     ),
     "name twice": (
-        "poem", lambda s: None, ["--system", "mle=x.txt"],
+        "poem",
+        lambda s: None,
+        ["--system", "mle=x.txt"],
         r"--system mle=x.txt: the name 'mle' is there twice",
     ),
     "title names a source": (
-        "poem", lambda s: None, ["--title", "Is it seqgan?"],
+        "poem",
+        lambda s: None,
+        ["--title", "Is it seqgan?"],
         r"--title 'Is it seqgan\?' tells the raters of the source 'SeqGAN'",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("kind", "change", "more", "expected"), BAD.values(), ids=BAD)

@@ -195,8 +195,10 @@ def test_follows_the_dark_scheme(browser, poem_page):
             browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
             browser.open(poem_page)
             colours = "const s = getComputedStyle(document.documentElement);"
-            seen[scheme] = browser.run(colours + "return [s.backgroundColor, s.color].map("
-                                       "(c) => Number(c.match(/\\d+/)[0]))")  # fmt: skip
+            seen[scheme] = browser.run(
+                colours + "return [s.backgroundColor, s.color].map("
+                "(c) => Number(c.match(/\\d+/)[0]))"
+            )
     finally:
         browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert seen["light"][0] > 200 and seen["light"][1] < 60
