@@ -112,7 +112,7 @@ def _shown(kind: str) -> Callable[[Sequence[str], str], str]:
     """Return the function that makes a cell of a table of a sample's tokens and its place."""
     sys.path.insert(0, str(ROOT))  # so that no install is needed
     # Imported late: the package imports fairseq, and a wrong option should be told at once.
-    from fairseq_seqgan.show.notes import poem_lines, sentence
+    from fairseq_seqgan.show.text import poem_lines, sentence
 
     if kind == "poem":
         return lambda tokens, where: "<br>".join(poem_lines(tokens, where))

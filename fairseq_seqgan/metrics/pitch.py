@@ -24,7 +24,11 @@ _PAIRS = 2**22  # differences that are held at a time: 32 MB of float64
 
 
 def hold(keys: np.ndarray) -> np.ndarray:
-    """Return *keys* (S, T) with a pitch in every step; all 0 where a tune is silent throughout."""
+    """Return tunes in which every silent step takes the key before it: (S, T) -> (S, T).
+
+    Steps before the first note take the first key. A tune that is silent throughout stays all 0.
+    Example: ``0 5 0 7`` becomes ``5 5 5 7``.
+    """
     sounding = keys > 0
     latest = np.maximum.accumulate(np.where(sounding, np.arange(keys.shape[1]), -1), axis=1)
     latest = np.where(latest < 0, sounding.argmax(axis=1)[:, None], latest)

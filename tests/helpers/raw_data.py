@@ -15,6 +15,7 @@ from typing import NamedTuple
 import mido
 from fairseq.data import Dictionary
 from fairseq.data.data_utils import load_indexed_dataset
+
 from helpers.commands import _SERVER, REPO, Result, Running
 
 SPLITS = ("train", "valid", "test")

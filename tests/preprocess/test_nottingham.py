@@ -240,7 +240,7 @@ def broken(source):
 
 def test_bad_file_is_an_error_that_names_it(source):
     for name, reason in broken(source).items():
-        with pytest.raises(InputError, match=rf"Music: {name}: {reason}.*; --skip-bad goes on"):
+        with pytest.raises(InputError, match=rf"Music: {name}: {reason}.*; --skip-bad leaves out"):
             make(source)
         (source / name).unlink()
     assert not source.with_name("data").exists()
