@@ -13,11 +13,14 @@ from pathlib import Path
 
 from ..support import input_checks
 from ..support.errors import InputError
-from . import outputs
+from . import outputs, user_module
+
+prepare = user_module.import_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
+    user_module.add_argument(parser)
     parser.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="run folder, or folder of run folders"
     )

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from .columns import BLEU
+from ..metrics.bleu_scores import SentenceBleu
 from .rows import Row
 from .runs import BEST
 from .style import GRID, INK, ORACLE, colours, figure, legend_columns, png, styled
@@ -42,12 +42,8 @@ def plane(rows: list[Row]) -> Plane:
     if "oracle" in rows[0].runs[0].about:
         return _ORACLE_PLANE
     stated = {name for row in rows for name in row.metrics}
-    orders = [
-        int(found[2])
-        for found in map(BLEU.fullmatch, stated)
-        if found and found[3] == "sentence" and f"backward_{found[0]}" in stated
-    ]
-    n = max(orders, default=0)
+    forward = filter(None, map(SentenceBleu.parse, stated))
+    n = max((bleu.n for bleu in forward if f"backward_{bleu.name}" in stated), default=0)
     return Plane(
         f"backward_bleu{n}_sentence", f"bleu{n}_sentence",
         f"coverage: backward BLEU-{n} (mean of held-out sentences)",

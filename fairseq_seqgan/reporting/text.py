@@ -180,23 +180,24 @@ def _notes(rows: list[Row]) -> str:
         lines.append("± is the standard deviation over seeds (n − 1).")
         if len(several) < len(rows):
             lines.append("A row of one seed has no standard deviation.")
-    signatures = {run.metrics.get("self_bleu_signature") for row in rows for run in row.runs}
-    for signature in sorted(filter(None, signatures)):
-        lines.append(f"Self-BLEU: `{signature}`.")
-    for name in names:
-        if name.endswith("_sentence"):
-            key = name.replace("_sentence", "_signature")
-            made = {run.metrics.get(key) for row in rows for run in row.runs} - {None}
-            title = columns.column(name).title.split(",")[0]
-            lines += [
-                f"{title[0].upper()}{title[1:]}: `{signature}`." for signature in sorted(made)
-            ]
+    lines += _signatures(names, rows)
     if any(row.paper for row in rows):
         lines.append(
             "The paper's numbers are those of its Table 1, for orientation: other code, other "
             "random numbers. Its Random is a unigram draw, by its value."
         )
     return "\n\n".join(lines)
+
+
+def _signatures(names: list[str], rows: list[Row]) -> list[str]:
+    """Return how every metric was made that states it, such as ``Self-BLEU: `BLEU-4|…`.``."""
+    lines = []
+    for name in sorted(names, key=lambda name: name != "self_bleu"):  # self-BLEU's comes first
+        metric = columns.column(name)
+        made = {run.metrics.get(metric.signature_key) for row in rows for run in row.runs} - {None}
+        title = metric.title.split(",")[0]
+        lines += [f"{title[0].upper()}{title[1:]}: `{signature}`." for signature in sorted(made)]
+    return list(dict.fromkeys(lines))  # the two kinds of BLEU share a signature
 
 
 def _test_notes(rows: list[Row], reference: Row) -> str:
@@ -260,9 +261,11 @@ def _checkpoint(row: Row) -> str:
 def _show(name: str, summary: Summary | None) -> str:
     if summary is None:
         return NONE
-    _, decimals, scale, _ = columns.column(name)
-    text = f"{scale * summary.mean:.{decimals}f}"
-    return text if summary.sd is None else f"{text} ± {scale * summary.sd:.{decimals}f}"
+    metric = columns.column(name)
+    mean = f"{metric.scale * summary.mean:.{metric.decimals}f}"
+    if summary.sd is None:
+        return mean
+    return f"{mean} ± {metric.scale * summary.sd:.{metric.decimals}f}"
 
 
 def _spread(values: tuple[float, ...], form: str) -> str:
