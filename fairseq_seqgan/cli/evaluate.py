@@ -35,17 +35,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
     hypotheses = parser.add_mutually_exclusive_group(required=True)
     hypotheses.add_argument(
-        "--samples", type=Path, metavar="FILE",
+        "--samples",
+        type=Path,
+        metavar="FILE",
         help="one sample a line, or what fairseq-generate printed",
-    )  # fmt: skip
+    )
     hypotheses.add_argument(
-        "--real-split", metavar="SPLIT",
+        "--real-split",
+        metavar="SPLIT",
         help="in place of samples: real data of another split, such as valid",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="FOLDER",
+        "--data",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
         help="binarized data: dict.txt, train and the held-out split",
-    )  # fmt: skip
+    )
     parser.add_argument(
         "--oracle", type=Path, metavar="FILE", help="for NLL_oracle; its token i is the id i + 4"
     )
@@ -56,33 +62,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--valid-subset", metavar="SPLIT", help="the held-out split; default: test, else valid"
     )
     parser.add_argument(
-        "--fixed-length", type=int, metavar="T",
+        "--fixed-length",
+        type=int,
+        metavar="T",
         help="every sequence has T tokens and no end symbol; 0: lengths vary; default: what the "
         "checkpoint was trained with, or, with --oracle, the length of the data",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--temperature", type=float, default=1.0,
+        "--temperature",
+        type=float,
+        default=1.0,
         help="of the model for its NLL and entropy, 1 unless given",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--num-eval-samples", type=int, default=10_000, metavar="N",
+        "--num-eval-samples",
+        type=int,
+        default=10_000,
+        metavar="N",
         help="fresh samples for the entropy; default %(default)s",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--seed", type=int, default=1,
+        "--seed",
+        type=int,
+        default=1,
         help="of these samples and of the subsets for BLEU and self-BLEU; default %(default)s",
-    )  # fmt: skip
+    )
     base.add_arguments(parser)
     user_module.add_argument(parser)
     parser.add_argument(
-        "--per-sample", type=Path, metavar="FILE.npz",
+        "--per-sample",
+        type=Path,
+        metavar="FILE.npz",
         help="also write a score of each sample: with --oracle the array nll_oracle, in nats per "
         "token, with --bleu bleuN_sentence of the largest order N",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--json", nargs="?", const="-", metavar="FILE",
+        "--json",
+        nargs="?",
+        const="-",
+        metavar="FILE",
         help="also write JSON to FILE; without FILE, print it in place of the table",
-    )  # fmt: skip
+    )
 
 
 def run(args: argparse.Namespace) -> None:

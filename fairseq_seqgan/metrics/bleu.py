@@ -21,10 +21,10 @@ import numpy as np
 from sacrebleu.metrics import BLEU
 
 from ..support.errors import InputError
-from .ngrams import Flat, Matches, ReferenceNgrams
+from .ngrams import Matches, RaggedTokens, ReferenceNgrams
 
 Tokens = Sequence[Hashable]
-Sentences = Sequence[Tokens] | Flat
+Sentences = Sequence[Tokens] | RaggedTokens
 
 SMOOTHING = tuple(BLEU.SMOOTH_DEFAULTS)  # none, floor, add-k, exp
 
@@ -53,7 +53,7 @@ class References:
 
     Args:
         references: the sentences that everything is held against: sequences of tokens, or ids as a
-            :class:`Flat`.
+            :class:`RaggedTokens`.
         order: n, the longest n-grams.
         smoothing: of sentences without a match of some order: sacrebleu's ``none``, ``floor`` (0.1
             matches), ``add-k`` (k = 1) or ``exp`` (halved with every such order).
@@ -76,7 +76,7 @@ class References:
             raise InputError(f"BLEU smoothing '{smoothing}': choose one of {', '.join(SMOOTHING)}")
         self.order, self.smoothing, self.tokenization = order, smoothing, tokenization
         self._vocabulary: dict[Hashable, int] = {}
-        self._of_ids = isinstance(references, Flat)
+        self._of_ids = isinstance(references, RaggedTokens)
         flat = references if self._of_ids else self._number(references, grow=True)
         self.size = len(flat.lengths)
         if self.size == 0:
@@ -142,12 +142,12 @@ class References:
         )
         return min(1.0, score.score / 100)
 
-    def _flat(self, sentences: Sentences) -> Flat:
-        if isinstance(sentences, Flat) != self._of_ids:
-            raise TypeError("sentences and references must both be Flat, or neither")
+    def _flat(self, sentences: Sentences) -> RaggedTokens:
+        if isinstance(sentences, RaggedTokens) != self._of_ids:
+            raise TypeError("sentences and references must both be RaggedTokens, or neither")
         return sentences if self._of_ids else self._number(sentences)
 
-    def _number(self, sentences: Sequence[Tokens], grow: bool = False) -> Flat:
+    def _number(self, sentences: Sequence[Tokens], grow: bool = False) -> RaggedTokens:
         """Number the tokens; one that no reference has is -1."""
         known = self._vocabulary
         if grow:
@@ -155,7 +155,7 @@ class References:
         else:
             numbers = [known.get(token, -1) for s in sentences for token in s]
         lengths = [len(sentence) for sentence in sentences]
-        return Flat(np.array(numbers, dtype=np.int64), np.array(lengths, dtype=np.int64))
+        return RaggedTokens(np.array(numbers, dtype=np.int64), np.array(lengths, dtype=np.int64))
 
 
 def bleu(

@@ -18,24 +18,24 @@ import numpy as np
 _CHUNK_TOKENS = 2**20  # tokens that are matched at a time: the arrays stay small whatever S is
 
 
-class Flat(NamedTuple):
+class RaggedTokens(NamedTuple):
     """Sequences of token ids, one after the other."""
 
     tokens: np.ndarray  # (N,) int64
     lengths: np.ndarray  # (S,) int64, adding up to N
 
     @classmethod
-    def from_padded(cls, tokens: np.ndarray, mask: np.ndarray) -> Flat:
+    def from_padded(cls, tokens: np.ndarray, mask: np.ndarray) -> RaggedTokens:
         """Return the rows of *tokens* (S, T) without the places where *mask* (S, T) is False."""
         return cls(tokens[mask].astype(np.int64), mask.sum(axis=1, dtype=np.int64))
 
-    def chunks(self) -> Iterator[Flat]:
+    def chunks(self) -> Iterator[RaggedTokens]:
         """Yield runs of whole sequences of about ``_CHUNK_TOKENS`` tokens."""
         ends = np.cumsum(self.lengths)
         first = done = 0
         while first < len(self.lengths):
             last = max(first + 1, int(np.searchsorted(ends, done + _CHUNK_TOKENS, side="right")))
-            yield Flat(self.tokens[done : ends[last - 1]], self.lengths[first:last])
+            yield RaggedTokens(self.tokens[done : ends[last - 1]], self.lengths[first:last])
             first, done = last, int(ends[last - 1])
 
 
@@ -57,7 +57,7 @@ class _Order(NamedTuple):
     second: np.ndarray  # (G,): the most often any reference but the holder has it
 
 
-class _Places(NamedTuple):
+class NgramOccurrences(NamedTuple):
     """Where the n-grams of one order begin."""
 
     start: np.ndarray  # (M,) int64: position of the first token
@@ -73,13 +73,13 @@ class ReferenceNgrams:
     beside it, so that one reference can be left out of all.
     """
 
-    def __init__(self, references: Flat, n: int) -> None:
+    def __init__(self, references: RaggedTokens, n: int) -> None:
         self.n = n
         self._references = references
         self._words = np.unique(references.tokens)
         self._lengths, self._of_length = np.unique(references.lengths, return_counts=True)
         self._orders: list[_Order] = []
-        places, codes = _everywhere(references), self._codes(references.tokens)
+        places, codes = token_starts(references), self._codes(references.tokens)
         ends = np.cumsum(references.lengths)
         for order in range(1, n + 1):
             places, keys = self._grow(places, codes, ends, order)
@@ -87,7 +87,7 @@ class ReferenceNgrams:
             places = places._replace(number=number.reshape(-1))
             self._orders.append(_Order(known, *_two_best(places, len(known))))
 
-    def match(self, hypotheses: Flat) -> Matches:
+    def match(self, hypotheses: RaggedTokens) -> Matches:
         """Hold *hypotheses* against all references."""
         parts = [self._match(chunk) for chunk in hypotheses.chunks()]
         return _join(parts, self.n, self._closest(hypotheses.lengths))
@@ -100,11 +100,11 @@ class ReferenceNgrams:
             first += len(chunk.lengths)
         return _join(parts, self.n, self._closest(self._references.lengths, leave_out=True))
 
-    def _match(self, sequences: Flat, leave_out: int | None = None) -> Matches:
+    def _match(self, sequences: RaggedTokens, leave_out: int | None = None) -> Matches:
         """Match one chunk; with *leave_out*, sequence s without reference *leave_out* + s."""
         size = len(sequences.lengths)
         correct = np.zeros((size, self.n), dtype=np.int64)
-        places, codes = _everywhere(sequences), self._codes(sequences.tokens)
+        places, codes = token_starts(sequences), self._codes(sequences.tokens)
         ends = np.cumsum(sequences.lengths)
         for order, known in enumerate(self._orders, start=1):
             places, keys = self._grow(places, codes, ends, order)
@@ -112,7 +112,7 @@ class ReferenceNgrams:
                 break
             number = np.minimum(np.searchsorted(known.keys, keys), len(known.keys) - 1)
             found = np.flatnonzero(known.keys[number] == keys)
-            places = _Places(places.start[found], places.sequence[found], number[found])
+            places = NgramOccurrences(places.start[found], places.sequence[found], number[found])
             limit = known.most[places.number]
             if leave_out is not None:
                 own = known.holder[places.number] == places.sequence + leave_out
@@ -129,8 +129,8 @@ class ReferenceNgrams:
         return np.where(self._words[code] == tokens, code, -1)
 
     def _grow(
-        self, places: _Places, codes: np.ndarray, ends: np.ndarray, order: int
-    ) -> tuple[_Places, np.ndarray]:
+        self, places: NgramOccurrences, codes: np.ndarray, ends: np.ndarray, order: int
+    ) -> tuple[NgramOccurrences, np.ndarray]:
         """Append to every n-gram of *order* - 1 its next token; return those that go on, and keys.
 
         None goes on beyond its sequence's end, or with a word that no reference has.
@@ -139,7 +139,7 @@ class ReferenceNgrams:
         going = np.flatnonzero(last < ends[places.sequence])
         code = codes[last[going]]
         going, code = going[code >= 0], code[code >= 0]
-        places = _Places(*(field[going] for field in places))
+        places = NgramOccurrences(*(field[going] for field in places))
         return places, places.number * len(self._words) + code
 
     def _closest(self, lengths: np.ndarray, leave_out: bool = False) -> np.ndarray:
@@ -158,14 +158,14 @@ class ReferenceNgrams:
         return np.where(below <= above, known[left], known[inside])
 
 
-def _everywhere(sequences: Flat) -> _Places:
+def token_starts(sequences: RaggedTokens) -> NgramOccurrences:
     """Return the places of the empty n-gram, which begins at every token."""
     size = len(sequences.tokens)
     sequence = np.repeat(np.arange(len(sequences.lengths)), sequences.lengths)
-    return _Places(np.arange(size), sequence, np.zeros(size, dtype=np.int64))
+    return NgramOccurrences(np.arange(size), sequence, np.zeros(size, dtype=np.int64))
 
 
-def _two_best(places: _Places, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _two_best(places: NgramOccurrences, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the best count of each of *size* n-grams, who holds it, and the second-best count."""
     sequences = int(places.sequence.max(initial=0)) + 1
     pairs, count = np.unique(places.number * sequences + places.sequence, return_counts=True)
@@ -180,7 +180,7 @@ def _two_best(places: _Places, size: int) -> tuple[np.ndarray, np.ndarray, np.nd
     return count[first], sequence[first], second
 
 
-def _clipped(places: _Places, limit: np.ndarray, numbers: int, size: int) -> np.ndarray:
+def _clipped(places: NgramOccurrences, limit: np.ndarray, numbers: int, size: int) -> np.ndarray:
     """Return how many n-grams each of *size* sequences has, each counted up to its *limit* (M,).
 
     An n-gram that occurs c times counts min(c, limit) times: those are the occurrences that have
