@@ -2,7 +2,7 @@
 
 A new metric is one file: a subclass of :class:`Metric` with ``@register_metric("name")``, in this
 folder or in a folder that ``--user-dir`` names. ``fairseq-seqgan evaluate`` then measures it,
-``metrics.json`` holds it under its name, and the report has a column for it (docs/extending.md)::
+``metrics.json`` holds it under its name, and the report has a column for it (docs/metrics.md)::
 
     @register_metric("mean_length")
     class MeanLength(Metric):

@@ -1,15 +1,15 @@
 """BLEU-n of many sentences against one whole set of references, and self-BLEU.
 
-Conventions: S sentences are held against **all** R references, not each against references of its
+Conventions: each of S sentences is compared with **all** R references, not with references of its
 own. n-grams of order 1 ... n have equal weights. Scores are in 0 ... 1, sacrebleu's divided by 100.
 A sentence is any sequence of hashable tokens (ids or words) without padding and without an end
-symbol; an empty sentence is a sentence, and its BLEU is 0.
+symbol; an empty sentence counts as a sentence, and its BLEU is 0.
 
 The BLEU formula, its smoothing and its brevity penalty are sacrebleu's
-(``sacrebleu.metrics.BLEU.compute_bleu``). What is done here is the counting: sacrebleu would count
-the n-grams of all references once more for every sentence, which takes hours where this takes
-seconds. A sentence of fewer than n tokens has no n-gram and, as sacrebleu's formula has it, BLEU 0,
-but for smoothing ``add-k`` (``effective_order`` is off).
+(``sacrebleu.metrics.BLEU.compute_bleu``). Only the counting is done here: sacrebleu would count the
+n-grams of all references once more for every sentence, which takes hours where this takes seconds.
+A sentence of fewer than n tokens has no n-gram, and by sacrebleu's formula its BLEU is 0, except
+with smoothing ``add-k`` (``effective_order`` is off).
 """
 
 from __future__ import annotations
@@ -52,12 +52,11 @@ class References:
     """A set of references whose n-grams are counted once, for any number of sentences.
 
     Args:
-        references: the sentences that everything is held against: sequences of tokens, or ids as a
-            :class:`RaggedTokens`.
+        references: sequences of tokens, or ids as :class:`RaggedTokens`.
         order: n, the longest n-grams.
-        smoothing: of sentences without a match of some order: sacrebleu's ``none``, ``floor`` (0.1
-            matches), ``add-k`` (k = 1) or ``exp`` (halved with every such order).
-        tokenization: what made the tokens; it is only reported.
+        smoothing: what an order without a match counts: sacrebleu's ``none``, ``floor`` (0.1
+            matches), ``add-k`` (k = 1) or ``exp`` (1/2 match, 1/4 for the next such order, ...).
+        tokenization: what made the tokens; it only appears in the signature.
 
     Raises:
         InputError: there is no reference, or *order* or *smoothing* cannot be used.

@@ -1,8 +1,8 @@
 """How varied samples are, and how much of them is copied from the training data.
 
 A sequence is any sequence of hashable tokens (ids or words) without padding and without an end
-symbol; an empty sequence is a sequence. All shares are between 0 and 1. NLL under an oracle says
-nothing about any of this: a model that repeats its best sentence has an excellent one.
+symbol; an empty sequence counts as a sequence. All shares are between 0 and 1. NLL_oracle does not
+measure variety: a model that repeats its most likely sentence has a very low one.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How well a distribution explains sequences: negative log-likelihood in nats per token.
 
 Conventions: B sequences, T positions, natural logarithms. The mean is over tokens, not over
-sequences: a long sequence counts for more than a short one. For the samples of a distribution under
-that distribution itself, the same number estimates its entropy per token.
+sequences: a long sequence counts for more than a short one. The NLL of a distribution's samples
+under that same distribution is an estimate of its entropy per token.
 """
 
 from __future__ import annotations

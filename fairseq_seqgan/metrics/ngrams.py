@@ -1,11 +1,15 @@
-"""n-grams of many sequences, counted at once against those of one set of references.
+"""Counts of the n-grams of many sequences at once, clipped by their counts in a reference set.
 
-Shapes: S sequences, N tokens in all, M places where an n-gram begins, G different n-grams of one
-order in the references.
+Shapes: S sequences, N tokens in all, M occurrences of n-grams, G different n-grams of one order in
+the references.
 
-An n-gram has a number: its place in the sorted table of its order. The number of a longer n-gram's
-key is made of the number of what it begins with and its last token, so it is exact: nothing is
-hashed, nothing collides. What is not in the references has no number and is dropped on the way.
+Each n-gram of the references has a number: its index in the sorted table of the n-grams of its
+order. The numbers are built up order by order. The key of an n-gram is
+(number of its first n - 1 tokens) * (number of different tokens) + (index of its last token).
+Example: the references hold the tokens a, b, c with indices 0, 1, 2, and "a b" is bigram number 4.
+The key of "a b c" is then 4 * 3 + 2 = 14, and its number is the index of 14 among the sorted keys
+of all trigrams. Different n-grams have different keys; nothing is hashed. An n-gram that the
+references do not hold has no number, and no longer n-gram that begins with it is looked at.
 """
 
 from __future__ import annotations
@@ -58,9 +62,9 @@ class _Order(NamedTuple):
 
 
 class NgramOccurrences(NamedTuple):
-    """Where the n-grams of one order begin."""
+    """The n-grams of one order, one entry for every time that one occurs."""
 
-    start: np.ndarray  # (M,) int64: position of the first token
+    start: np.ndarray  # (M,) int64: position of its first token among all N
     sequence: np.ndarray  # (M,) int64: which of the S sequences
     number: np.ndarray  # (M,) int64: of the n-gram
 
@@ -68,9 +72,9 @@ class NgramOccurrences(NamedTuple):
 class ReferenceNgrams:
     """The n-grams of order 1 ... *n* of a set of references, and the references' lengths.
 
-    Everything that BLEU asks of the references is counted here, once: an n-gram of a hypothesis is
-    found as often as the reference that has it most often has it. The second-best count is kept
-    beside it, so that one reference can be left out of all.
+    BLEU clips the count of an n-gram at the largest count in any one reference. That count is kept
+    for every n-gram, with the reference that has it and the largest count in any other reference:
+    the latter serves where one reference is left out, as in self-BLEU.
     """
 
     def __init__(self, references: RaggedTokens, n: int) -> None:
@@ -88,12 +92,12 @@ class ReferenceNgrams:
             self._orders.append(_Order(known, *_two_best(places, len(known))))
 
     def match(self, hypotheses: RaggedTokens) -> Matches:
-        """Hold *hypotheses* against all references."""
+        """Count the n-grams of *hypotheses* that all references hold."""
         parts = [self._match(chunk) for chunk in hypotheses.chunks()]
         return _join(parts, self.n, self._closest(hypotheses.lengths))
 
     def match_each_other(self) -> Matches:
-        """Hold every reference against all others; a second copy of it is one of the others."""
+        """Count every reference's n-grams that the others hold; a second copy of it is another."""
         parts, first = [], 0
         for chunk in self._references.chunks():
             parts.append(self._match(chunk, first))
@@ -131,15 +135,16 @@ class ReferenceNgrams:
     def _grow(
         self, places: NgramOccurrences, codes: np.ndarray, ends: np.ndarray, order: int
     ) -> tuple[NgramOccurrences, np.ndarray]:
-        """Append to every n-gram of *order* - 1 its next token; return those that go on, and keys.
+        """Append its next token to every n-gram of *order* - 1; return the results and their keys.
 
-        None goes on beyond its sequence's end, or with a word that no reference has.
+        Dropped are n-grams that end with their sequence, and those whose next token no reference
+        has.
         """
         last = places.start + order - 1
-        going = np.flatnonzero(last < ends[places.sequence])
-        code = codes[last[going]]
-        going, code = going[code >= 0], code[code >= 0]
-        places = NgramOccurrences(*(field[going] for field in places))
+        extended = np.flatnonzero(last < ends[places.sequence])
+        code = codes[last[extended]]
+        extended, code = extended[code >= 0], code[code >= 0]
+        places = NgramOccurrences(*(field[extended] for field in places))
         return places, places.number * len(self._words) + code
 
     def _closest(self, lengths: np.ndarray, leave_out: bool = False) -> np.ndarray:
@@ -159,14 +164,14 @@ class ReferenceNgrams:
 
 
 def token_starts(sequences: RaggedTokens) -> NgramOccurrences:
-    """Return the places of the empty n-gram, which begins at every token."""
+    """Return an n-gram of no tokens at every token: the ones from which longer ones are built."""
     size = len(sequences.tokens)
     sequence = np.repeat(np.arange(len(sequences.lengths)), sequences.lengths)
     return NgramOccurrences(np.arange(size), sequence, np.zeros(size, dtype=np.int64))
 
 
 def _two_best(places: NgramOccurrences, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the best count of each of *size* n-grams, who holds it, and the second-best count."""
+    """Return the largest count of each of *size* n-grams, its sequence, and the second largest."""
     sequences = int(places.sequence.max(initial=0)) + 1
     pairs, count = np.unique(places.number * sequences + places.sequence, return_counts=True)
     number, sequence = pairs // sequences, pairs % sequences

@@ -1,11 +1,11 @@
-"""How far tunes are from real ones: three readings of what the paper's "MSE" may be.
+"""How far tunes are from real ones: three ways to read the "MSE" of the paper's Table 4.
 
-The paper's Table 4 gives an MSE of music and does not define it. All three here are mean squared
-differences of keys (semitones squared), of tunes of piano keys 1 ... 88.
+The paper gives an MSE of music and does not define it. All three are mean squared differences of
+keys of the piano, 1 ... 88, in semitones squared.
 
-Silence, 0, is no pitch: the key before is held through it, and the first key of a tune stands in
-front of it too, as in ``preprocess/nottingham.py`` by default. A tune that is silent throughout has
-no pitch and cannot be compared.
+Silence, 0, is not a pitch. It counts as the key before it, and silence at the beginning as the
+first key that follows, as in ``preprocess/nottingham.py`` by default. Example: 0 0 50 0 41 counts
+as 50 50 50 50 41. A tune that is silent throughout has no pitch and cannot be compared.
 
 Shapes: S tunes, R references, T steps, B tunes of a batch, V symbols.
 """
@@ -52,11 +52,11 @@ def to_mean(tunes: Keys, references: Keys) -> np.ndarray:
 
 
 def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
-    """Return the squared error to expect of a pitch that the model draws in a step of real tunes.
+    """Return the expected squared error of the pitch that the model draws after real steps.
 
-    That is sum_v p(v) (pitch(v) - key)^2, given the real steps before: exact, nothing is drawn.
-    Silence stands for the key that is held. What is no pitch and no silence (the end) is left out,
-    and the rest scaled up.
+    In every step that is sum_v p(v) (pitch(v) - key)^2, computed from the probabilities: nothing is
+    drawn. Silence stands for the key before it. Symbols that are neither a pitch nor silence (the
+    end) are left out, and the other probabilities are scaled up to a sum of 1.
 
     Args:
         probs: (B, T, V), the model's for the step after the real ones before.
@@ -64,7 +64,7 @@ def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
         keys: (B, T) int64: the real keys, 0 for silence; negative at padding.
 
     Returns:
-        One float64 for every step from a tune's first note on: no pitch is due in a silence before.
+        One float64 for every step from each tune's first note on; before it no pitch is expected.
     """
     latest = torch.where(keys > 0, torch.arange(keys.size(1)), -1).cummax(dim=1).values
     due = keys.gather(1, latest.clamp(min=0))  # the key that sounds or is held; 0: none yet
