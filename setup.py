@@ -49,7 +49,10 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["fairseq_seqgan", "fairseq_seqgan.*"]),
-    package_data={"fairseq_seqgan.turing": ["*.html", "*.css", "*.js"]},  # the page's parts
+    package_data={
+        "fairseq_seqgan.reporting": ["templates/*"],
+        "fairseq_seqgan.turing": ["*.html", "*.css", "*.js"],  # the page's parts
+    },
     python_requires=">=3.11,<3.13",  # tested: 3.11
     install_requires=[
         # The official fairseq 0.12.2 does not import on Python 3.11; this fork of its main does.

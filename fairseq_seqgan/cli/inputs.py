@@ -5,7 +5,6 @@ Every problem is an ``InputError`` that names the file and, in a text file, the 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +18,8 @@ from fairseq.tasks.language_modeling import LanguageModelingTask
 from omegaconf import DictConfig
 
 from ..oracle.lstm import OFFSET
-from ..support import input_checks
+from ..support import hypotheses, input_checks
 from ..support.errors import InputError
-
-_HYPOTHESIS = re.compile(r"H-(\d+)\t")
 
 Sequences = list[tuple[int, ...]]
 
@@ -149,22 +146,11 @@ def read_texts(path: Path) -> list[tuple[int, str]]:
         lines.pop()
     if not lines:
         raise InputError(f"{path}: is empty, there are no samples in it")
-    return _hypotheses(path, lines) or list(enumerate(lines, start=1))
-
-
-def _hypotheses(path: Path, lines: list[str]) -> list[tuple[int, str]]:
-    """Return (line number, text) of the H- lines, in the order of their ids; [] if none."""
-    found = []
-    for number, line in enumerate(lines, start=1):
-        match = _HYPOTHESIS.match(line)
-        if match is None:
-            continue
-        fields = line.split("\t", 2)
-        if len(fields) < 3:
-            raise InputError(f"{path}, line {number}: not H-<id>, score and text between tabs")
-        found.append((int(match[1]), number, fields[2]))
-    found.sort(key=lambda hypothesis: hypothesis[0])  # stable: several of one id keep their order
-    return [(number, text) for _, number, text in found]
+    try:
+        generated = hypotheses.parse(lines)
+    except ValueError as error:
+        raise InputError(f"{path}, {error}") from error
+    return [(found.line, found.text) for found in generated] or list(enumerate(lines, start=1))
 
 
 def _encode(path: Path, line: int, text: str, dictionary: Dictionary) -> tuple[int, ...]:

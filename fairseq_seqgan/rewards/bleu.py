@@ -11,7 +11,7 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from torch import Tensor
 
 from ..metrics.bleu import SMOOTHING, References
-from ..metrics.ngrams import Flat
+from ..metrics.ngrams import RaggedTokens
 from ..support.errors import InputError
 from ..support.input_checks import positive
 from ..support.rng import seeded_rng
@@ -115,7 +115,7 @@ class BleuReward(Reward):
         scores = self.references.sentence_scores(self._flat(tokens))
         return torch.from_numpy(scores).to(tokens.device, torch.float32)
 
-    def _flat(self, tokens: Tensor) -> Flat:
+    def _flat(self, tokens: Tensor) -> RaggedTokens:
         tokens = tokens.cpu()
         mask = ~torch.isin(tokens, self._silent.to(tokens.dtype))
-        return Flat.from_padded(tokens.numpy(), mask.numpy())
+        return RaggedTokens.from_padded(tokens.numpy(), mask.numpy())

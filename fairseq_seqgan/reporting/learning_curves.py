@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..support.errors import InputError
-from .rows import Row, find
-from .runs import ABOUT, BEST, LAST, SELECTIONS, Run
+from .aggregate import Row, find
+from .run_folder import BEST, FINE_TUNING, LAST, PHASES, PRETRAINING, RUN, SELECTIONS
+from .runs import Run
 from .training_log import Record, best
 
 UPDATES, ROUNDS = "updates", "rounds"
 AXES = {UPDATES: "updates of G", ROUNDS: "rounds"}
-PRETRAINING, FINE_TUNING = "pre-training", "fine-tuning"
 
 
 @dataclass
@@ -75,7 +75,7 @@ def phase(run: Run) -> str:
         InputError: its ``training`` says neither.
     """
     found = run.about["training"].get("phase")
-    if found not in (PRETRAINING, FINE_TUNING):
+    if found not in PHASES:
         raise _malformed(run, f"phase is {found!r}, not '{PRETRAINING}' or '{FINE_TUNING}'")
     return found
 
@@ -152,4 +152,4 @@ def _join(row: Row, seeds: list[list[tuple[float, Record]]], metrics: tuple[str,
 
 
 def _malformed(run: Run, what: str) -> InputError:
-    return InputError(f"{run.folder / ABOUT}: training: {what}")
+    return InputError(f"{run.folder / RUN}: training: {what}")

@@ -13,7 +13,8 @@ import numpy as np
 from ..metrics.significance import Welch, welch
 from ..support.errors import InputError
 from . import columns
-from .runs import KINDS, LAST, Collection, Run, System
+from .run_folder import KINDS, LAST
+from .runs import Collection, Run, System
 
 # The sha256 of the oracle.npz that preprocess/oracle.py makes of the authors' parameter file, and
 # what the paper's Table 1 states for it, in nats per token.

@@ -1,10 +1,13 @@
-"""At equal held-out NLL: what a system gains over another when both have paid the same for it.
+"""The difference of two systems' NLL_oracle at equal held-out NLL.
 
-A training that follows MLE moves away from its start: NLL_oracle falls, and the held-out NLL rises.
-How far it has gone is a matter of the learning rate and of when it was stopped. So two trainings
-are compared where their held-out NLLs are equal: at the highest one that both have reached, between
-two validations by linear interpolation. MLE at lower temperatures is such a path too. A training
-whose held-out NLL never rose above its start's has paid nothing, and is taken as it ended.
+Fine-tuning moves a model away from the MLE checkpoint that it starts from: NLL_oracle falls, and
+the held-out NLL rises. How far both move depends on the learning rate and on when the training
+stops. So two trainings are compared at the same held-out NLL: the highest one that both have
+reached. Between two validations, NLL_oracle is interpolated linearly. Example: a system goes from
+(held-out NLL 7.70, NLL_oracle 9.05) to (7.80, 8.73); at 7.75 its NLL_oracle is 8.89.
+
+Sampling from MLE at lower temperatures gives such a path too. Where a training's held-out NLL never
+rises above that of its start, its last NLL_oracle counts.
 """
 
 from __future__ import annotations
@@ -13,9 +16,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from ..metrics.significance import Paired, paired
-from . import series
-from .rows import Row, find
-from .runs import LAST, System
+from . import learning_curves
+from .aggregate import Row, find
+from .run_folder import FINE_TUNING, LAST
+from .runs import System
 
 Path = list[tuple[float, float]]  # (held-out NLL, NLL_oracle), nats per token, from the start on
 
@@ -31,7 +35,9 @@ class Comparison:
     prices: tuple[float, ...]  # by seed: by how much the held-out NLL is above the start's
     differences: tuple[float, ...]  # by seed: the system's NLL_oracle less the other's
     test: Paired | None  # of the differences; None of a single seed
-    aucs: tuple[tuple[float, float], ...] = ()  # by run: D's held-out AUC before and after the game
+    aucs: tuple[
+        tuple[float, float], ...
+    ] = ()  # by run: D's held-out AUC before and after G is trained
 
 
 def compare(rows: list[Row], reference: Row | None) -> list[Comparison]:
@@ -70,7 +76,9 @@ def compare_with_controls(rows: list[Row]) -> list[Comparison]:
         control = None if name is None else find(rows, name)
         if control is not None and find(rows, row.system.name) is row:
             compared = _compare_trained(row, control, rows)
-            aucs = [auc for run in row.runs if run.curve and (auc := series.heldout_aucs(run))]
+            aucs = [
+                auc for run in row.runs if run.curve and (auc := learning_curves.heldout_aucs(run))
+            ]
             found.append(replace(compared, aucs=tuple(aucs)))
     return [comparison for comparison in found if comparison.seeds]
 
@@ -116,8 +124,12 @@ def _trained(row: Row, rows: list[Row]) -> dict[int, Path]:
     """Return by seed the path of a fine-tuning whose start is in the report."""
     found = {}
     for run in row.runs:
-        if run.curve and series.phase(run) == series.FINE_TUNING and series.start(run, rows):
-            points = series.fine_tuned(run, rows, series.UPDATES)
+        if (
+            run.curve
+            and learning_curves.phase(run) == FINE_TUNING
+            and learning_curves.start(run, rows)
+        ):
+            points = learning_curves.fine_tuned(run, rows, learning_curves.UPDATES)
             path = [
                 (record["nll"], record["nll_oracle"])
                 for _, record in points

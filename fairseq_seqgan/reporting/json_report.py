@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..metrics.significance import Paired, Welch
-from .equal import Comparison
-from .rows import AUTHORS_ORACLE, Row
+from .aggregate import AUTHORS_ORACLE, Row
+from .matched_nll import Comparison
 from .runs import Collection
 
 _DIGITS = 10  # of every number: the last bits of a float are the processor's business
