@@ -56,7 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--oracle", type=Path, metavar="FILE", help="for NLL_oracle; its token i is the id i + 4"
     )
     parser.add_argument(
-        "--model", type=Path, metavar="CHECKPOINT", help="for held-out NLL and entropy"
+        "--model",
+        type=Path,
+        metavar="CHECKPOINT",
+        help="for held-out NLL and entropy; default: that of --discriminator",
     )
     parser.add_argument(
         "--valid-subset", metavar="SPLIT", help="the held-out split; default: test, else valid"
@@ -112,6 +115,9 @@ def run(args: argparse.Namespace) -> None:
         InputError: a file or option cannot be used; the message names it.
     """
     input_checks.positive(num_eval_samples=args.num_eval_samples, temperature=args.temperature)
+    args.model = args.model or args.discriminator  # the checkpoint holds G as well
+    if args.judge and not args.model:
+        raise InputError("--judge needs --model, which says how long sequences are")
     metrics = base.select(args)
     if args.per_sample and args.oracle is None and args.bleu is None:
         raise InputError("--per-sample needs --oracle or --bleu: one of them scores each sample")

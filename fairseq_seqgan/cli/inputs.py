@@ -35,6 +35,7 @@ class Sample(NamedTuple):
 class Corpus:
     """What the model is held against; sequences are ids without the end symbol."""
 
+    folder: Path  # of the binarized data
     dictionary: Dictionary
     samples_path: Path | None  # None: the samples are real data
     samples_split: str | None  # the split that they are, if they are
@@ -99,6 +100,7 @@ def read_corpus(
         sequences = read_split(folder, str(real_split), dictionary)
         given = [Sample(ids, number) for number, ids in enumerate(sequences, start=1)]
     return Corpus(
+        folder,
         dictionary,
         samples,
         real_split,

@@ -14,12 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..metrics.discriminator import LogOdds
 from ..oracle.lstm import Oracle, from_fairseq
 from ..policy.rollouts import Samples, sample
 from ..show.notes import piano_keys
 from ..support.errors import InputError
 from ..support.rng import seeded_rng
-from . import model_scores
+from . import discriminator_scores, model_scores
 from .inputs import Corpus, Sequences, read_corpus
 
 T = TypeVar("T")
@@ -101,6 +102,24 @@ class EvaluateInputs:
         for index in set(range(len(self.dictionary))) - never:
             found[index] = self._keys((index,), f"{self.options.data / 'dict.txt'}")[0]
         return found
+
+    def discriminator_log_odds(self) -> LogOdds:
+        """Return the log-odds of ``--discriminator``."""
+        options = self.options
+        return discriminator_scores.log_odds_of(
+            options.discriminator,
+            self._needed_policy(),
+            self.corpus,
+            options.discriminator_samples,
+            self.seed,
+            options.slope_subset,
+        )
+
+    def judge_scores(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log-odds that ``--judge`` gives held-out sequences and samples."""
+        return discriminator_scores.judge_scores(
+            self.options.judge, self._needed_policy(), self.corpus
+        )
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:
         """Return what *compute* returned when it was first called under *key*."""
