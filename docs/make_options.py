@@ -16,6 +16,7 @@ from tabulate import tabulate
 from fairseq_seqgan.adversarial.action_values import AdvantageConfig
 from fairseq_seqgan.adversarial.early_stopping import EarlyStoppingConfig
 from fairseq_seqgan.adversarial.minibatches import MinibatchConfig
+from fairseq_seqgan.adversarial.objective import ObjectiveConfig
 from fairseq_seqgan.adversarial.schedule import ScheduleConfig
 from fairseq_seqgan.adversarial.validation import ValidationConfig
 from fairseq_seqgan.criterions import seqgan as criterion
@@ -48,7 +49,7 @@ def sections() -> list[tuple[str, str]]:
         ("`--task seqgan`: rollouts", table(RolloutConfig)),
         ("`--task seqgan`: the reward", table(task_config, "reward")),
         *((f"`--task seqgan`: {heading(options)}", table(options)) for options in OPTIONS),
-        ("`--task seqgan`: the baseline of the reward", table(AdvantageConfig)),
+        ("`--task seqgan`: what G maximises", table(ObjectiveConfig, AdvantageConfig)),
         ("`--task seqgan`: the data of D", table(MinibatchConfig, EarlyStoppingConfig)),
         ("`--task seqgan`: the policy", table(PolicyConfig)),
         ("`--task seqgan`: validation", table(ValidationConfig)),

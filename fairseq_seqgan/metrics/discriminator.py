@@ -135,8 +135,9 @@ class NLLWithDiscriminator(_DiscriminatorMetric):
     title, row_title = "held-out NLL with D", "held-out NLL of G with D (a bound)"
     unit, direction = "nats per token", Direction.LOWER
     formula = (
-        "`nll` − `d_gain` / (mean tokens of a held-out sequence). The estimate of log Z is too "
-        "small by `d_log_z_bias` on average, so the NLL is too low by as much for each sequence"
+        "the held-out NLL of G − `d_gain` / (mean tokens of a held-out sequence). The estimate of "
+        "log Z is too small by `d_log_z_bias` on average, so the NLL is too low by as much for "
+        "each sequence"
     )
 
     def compute(self, inputs: DiscriminatorInputs) -> Score:
