@@ -1,8 +1,5 @@
 """Two processes that train together over gloo, each with its own share of the samples."""
 
-import functools
-import sys
-
 import pytest
 import torch
 from helpers.commands import (
@@ -12,9 +9,10 @@ from helpers.commands import (
     TOTAL_UPDATES,
     differences,
     gan,
-    train_ranks,
     training_state,
 )
+from helpers.ranks import train_ranks
+from helpers.trainings import made_once
 
 pytestmark = pytest.mark.slow
 
@@ -22,40 +20,17 @@ DDP = ["legacy_ddp", "pytorch_ddp"]
 BATCH = 8  # of G, in each process
 
 
-def record(folder):
-    """In a training process: keep what every update was dealt, and the weights at the end."""
-    from fairseq.trainer import Trainer
-
-    rank = sys.argv[sys.argv.index("--distributed-rank") + 1]
-    step, dealt = Trainer.train_step, []
-
-    @functools.wraps(step)
-    def recording(self, samples, *args, **kwargs):
-        make_batch = self.task.adversarial.make_batch
-        if not hasattr(make_batch, "recording"):
-
-            def recording_batch(*about):
-                sample = make_batch(*about)
-                dealt.append(sample["tokens"].clone())
-                return sample
-
-            recording_batch.recording = True
-            self.task.adversarial.make_batch = recording_batch
-        output = step(self, samples, *args, **kwargs)
-        weights = {"G": self.model.state_dict(), "D": self.criterion.state_dict()}
-        torch.save({"weights": weights, "dealt": dealt}, f"{folder}/rank{rank}.pt")
-        return output
-
-    Trainer.train_step = recording
-
-
 @pytest.fixture(scope="session", params=DDP)
 def pair(request, data, pretrained, tmp_path_factory):
     """A training by two processes, with what each of them saw: (folder, recordings)."""
-    folder = tmp_path_factory.mktemp("pair")
-    args = gan(data, folder, pretrained.best, "--batch-size", BATCH)
-    for rank in train_ranks(folder, args, request.param, functools.partial(record, folder)):
-        rank.check()
+
+    def make(folder):
+        args = gan(data, folder, pretrained.best, "--batch-size", BATCH)
+        record = f"from helpers import ranks; ranks.record({str(folder)!r})"
+        for rank in train_ranks(folder, args, request.param, record):
+            rank.check()
+
+    folder = made_once(tmp_path_factory, f"pair-{request.param}", make)
     recordings = [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
     return request.param, folder, recordings
 

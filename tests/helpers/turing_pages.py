@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from helpers.browser import Browser, start_browser
-from helpers.turing_data import REAL, SYSTEMS, build_arguments, make_sources
 
 from fairseq_seqgan.cli import main
+from helpers.browser import Browser, start_browser
+from helpers.turing_data import REAL, SYSTEMS, build_arguments, make_sources
 
 PER_SOURCE = 4
 TOTAL = PER_SOURCE * 3
