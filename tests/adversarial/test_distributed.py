@@ -1,5 +1,7 @@
 """Two processes that train together over gloo, each with its own share of the samples."""
 
+from collections import Counter
+
 import pytest
 import torch
 from helpers.commands import (
@@ -13,6 +15,8 @@ from helpers.commands import (
 )
 from helpers.ranks import train_ranks
 from helpers.trainings import made_once
+
+from fairseq_seqgan.oracle.lstm import OFFSET
 
 pytestmark = pytest.mark.slow
 
@@ -64,11 +68,17 @@ def test_each_draws_its_own_samples(pair):
     assert same.float().mean() < 0.05
 
 
-def test_a_minibatch_of_d_is_shared_out(pair):
+def test_a_minibatch_of_d_is_shared_out(pair, data):
     """64 sequences a D update over both, and every one of the 400 of a pass in one of them."""
     _, _, (first, second) = pair
-    sizes = [len(a) + len(b) for a, b in zip(first["dealt"][:7], second["dealt"][:7], strict=True)]
-    assert sizes == [64] * 6 + [16]
+    both = [torch.cat(parts) for parts in zip(first["dealt"], second["dealt"], strict=True)]
+    passes = both[:7], both[7:14]  # of the first pool
+    assert [len(rows) for rows in passes[0]] == [64] * 6 + [16]
+    once, again = (sorted(torch.cat(rows).tolist()) for rows in passes)
+    assert once == again
+    lines = (data / "train.txt").read_text().splitlines()
+    real = Counter(tuple(int(word) + OFFSET for word in line.split()) for line in lines)
+    assert len(lines) == 200 and real <= Counter(map(tuple, once))
 
 
 def test_resume_is_exact(pair, data, pretrained, tmp_path):
