@@ -10,5 +10,6 @@ from .support import compat  # noqa: E402
 from .version import __version__  # noqa: E402
 
 compat.allow_checkpoints()
+compat.show_all_options()
 
 __all__ = ["__version__", "criterions", "models", "optim", "rewards", "tasks"]

@@ -3,12 +3,26 @@
 from pathlib import Path
 
 import pytest
+from helpers import warm
 from helpers.trainings import data, played, pretrained, text
 from helpers.turing_pages import browser, poem_page, tune_page
 
 __all__ = ["browser", "data", "played", "poem_page", "pretrained", "text", "tune_page"]
 
+WARM = pytest.StashKey[warm.Warm]()
 DATA = Path(__file__).resolve().parents[1] / ".." / "shared" / "data"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server of the warm programs, one for all workers."""
+    if not hasattr(config, "workerinput"):
+        config.stash[WARM] = warm.Warm()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop it."""
+    if WARM in config.stash:
+        config.stash[WARM].stop()
 
 
 @pytest.fixture(scope="session")

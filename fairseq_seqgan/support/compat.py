@@ -2,9 +2,13 @@
 
 import argparse
 import collections
+import functools
+import sys
 import typing
+from typing import Any
 
 import torch
+from fairseq import options
 from fairseq.dataclass import FairseqDataclass
 from fairseq.distributed.utils import _TensorPlaceholder, all_gather_list
 from fairseq.models import FairseqDecoder
@@ -107,6 +111,35 @@ def replace_options(registry: str, name: str, cls: type, dataclass: type[Fairseq
     node = dataclass()
     node._name = name
     ConfigStore.instance().store(name=name, group=registry, node=node, provider="fairseq")
+
+
+def show_all_options() -> None:
+    """Let ``--help`` list the options of the task, the model and the criterion as well.
+
+    fairseq parses a command line twice: first for the names of task, model and criterion, then
+    with their options. Its ``--help`` already ends the first parse, before these are known.
+    """
+    parse = options.parse_args_and_arch
+
+    @functools.wraps(parse)
+    def parse_with_help(
+        parser: argparse.ArgumentParser, input_args: list[str] | None = None, **kwargs: Any
+    ) -> Any:
+        given = sys.argv[1:] if input_args is None else input_args
+        if not {"-h", "--help"}.intersection(given):
+            return parse(parser, input_args, **kwargs)
+
+        def first_parse(*_: Any) -> tuple[argparse.Namespace, list[str]]:
+            del parser.parse_known_args  # the second parse is fairseq's own
+            args, rest = parser.parse_known_args([a for a in given if a not in ("-h", "--help")])
+            if getattr(args, "arch", None) is None:
+                vars(args).pop("arch", None)  # fairseq stops at a missing one
+            return args, rest
+
+        parser.parse_known_args = first_parse
+        return parse(parser, input_args, **kwargs)
+
+    options.parse_args_and_arch = parse_with_help
 
 
 def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> None:

@@ -22,14 +22,16 @@ def combine(
         choices: further fields by name, each ``{"type": ..., "default": ..., "help": ...}``.
 
     Raises:
-        InputError: two classes define the same option.
+        InputError: two classes define the same option. That includes a class that redefines an
+            inherited option: its default would silently become that of the other classes too.
     """
+    parts = list(parts)
+    _refuse_clashes([base, *parts])
     bases = [base]
     for part in parts:
         if not any(issubclass(known, part) for known in bases):
             # A subclass must stand in front of its base for Python's method resolution order.
             bases = [known for known in bases if not issubclass(part, known)] + [part]
-    _refuse_clashes(bases)
     fields = [
         (
             field,
@@ -42,15 +44,18 @@ def combine(
 
 
 def _refuse_clashes(classes: list[type]) -> None:
-    """Refuse *classes* if two of them define a field of the same name independently."""
+    """Refuse *classes* of which two have a field of the same name from different definitions."""
     defined: dict[str, type] = {}
     for part in classes:
+        own: dict[str, type] = {}  # which class defines a field as *part* has it
         for owner in part.__mro__:
             for field in vars(owner).get("__annotations__", {}):
-                other = defined.setdefault(field, owner)
-                if other is not owner and not (issubclass(part, other) and issubclass(part, owner)):
-                    option = "--" + field.replace("_", "-")
-                    raise InputError(
-                        f"{option} is defined by {other.__name__} and by {owner.__name__}: give "
-                        "one of the options another name"
-                    )
+                own.setdefault(field, owner)
+        for field, owner in own.items():
+            other = defined.setdefault(field, owner)
+            if other is not owner:
+                option = "--" + field.replace("_", "-")
+                raise InputError(
+                    f"{option} is defined by {other.__name__} and by {owner.__name__}: give one "
+                    "of the options another name"
+                )

@@ -1,7 +1,6 @@
 """Two processes that train together over gloo, each with its own share of the samples."""
 
-import functools
-import sys
+from collections import Counter
 
 import pytest
 import torch
@@ -12,9 +11,12 @@ from helpers.commands import (
     TOTAL_UPDATES,
     differences,
     gan,
-    train_ranks,
     training_state,
 )
+from helpers.ranks import train_ranks
+from helpers.trainings import made_once
+
+from fairseq_seqgan.oracle.lstm import OFFSET
 
 pytestmark = pytest.mark.slow
 
@@ -22,40 +24,17 @@ DDP = ["legacy_ddp", "pytorch_ddp"]
 BATCH = 8  # of G, in each process
 
 
-def record(folder):
-    """In a training process: keep what every update was dealt, and the weights at the end."""
-    from fairseq.trainer import Trainer
-
-    rank = sys.argv[sys.argv.index("--distributed-rank") + 1]
-    step, dealt = Trainer.train_step, []
-
-    @functools.wraps(step)
-    def recording(self, samples, *args, **kwargs):
-        make_batch = self.task.adversarial.make_batch
-        if not hasattr(make_batch, "recording"):
-
-            def recording_batch(*about):
-                sample = make_batch(*about)
-                dealt.append(sample["tokens"].clone())
-                return sample
-
-            recording_batch.recording = True
-            self.task.adversarial.make_batch = recording_batch
-        output = step(self, samples, *args, **kwargs)
-        weights = {"G": self.model.state_dict(), "D": self.criterion.state_dict()}
-        torch.save({"weights": weights, "dealt": dealt}, f"{folder}/rank{rank}.pt")
-        return output
-
-    Trainer.train_step = recording
-
-
 @pytest.fixture(scope="session", params=DDP)
 def pair(request, data, pretrained, tmp_path_factory):
     """A training by two processes, with what each of them saw: (folder, recordings)."""
-    folder = tmp_path_factory.mktemp("pair")
-    args = gan(data, folder, pretrained.best, "--batch-size", BATCH)
-    for rank in train_ranks(folder, args, request.param, functools.partial(record, folder)):
-        rank.check()
+
+    def make(folder):
+        args = gan(data, folder, pretrained.best, "--batch-size", BATCH)
+        record = f"from helpers import ranks; ranks.record({str(folder)!r})"
+        for rank in train_ranks(folder, args, request.param, record):
+            rank.check()
+
+    folder = made_once(tmp_path_factory, f"pair-{request.param}", make)
     recordings = [torch.load(folder / f"rank{rank}.pt") for rank in (0, 1)]
     return request.param, folder, recordings
 
@@ -89,11 +68,17 @@ def test_each_draws_its_own_samples(pair):
     assert same.float().mean() < 0.05
 
 
-def test_a_minibatch_of_d_is_shared_out(pair):
+def test_a_minibatch_of_d_is_shared_out(pair, data):
     """64 sequences a D update over both, and every one of the 400 of a pass in one of them."""
     _, _, (first, second) = pair
-    sizes = [len(a) + len(b) for a, b in zip(first["dealt"][:7], second["dealt"][:7], strict=True)]
-    assert sizes == [64] * 6 + [16]
+    both = [torch.cat(parts) for parts in zip(first["dealt"], second["dealt"], strict=True)]
+    passes = both[:7], both[7:14]  # of the first pool
+    assert [len(rows) for rows in passes[0]] == [64] * 6 + [16]
+    once, again = (sorted(torch.cat(rows).tolist()) for rows in passes)
+    assert once == again
+    lines = (data / "train.txt").read_text().splitlines()
+    real = Counter(tuple(int(word) + OFFSET for word in line.split()) for line in lines)
+    assert len(lines) == 200 and real <= Counter(map(tuple, once))
 
 
 def test_resume_is_exact(pair, data, pretrained, tmp_path):

@@ -1,7 +1,8 @@
 """Each update moves one net, and leaves the other as it is, to the last bit."""
 
 import pytest
-from helpers.commands import differences, fork, gan, load, train_ranks
+from helpers.commands import differences, fork, gan, load
+from helpers.ranks import train_ranks
 
 pytestmark = pytest.mark.slow
 

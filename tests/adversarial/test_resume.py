@@ -90,9 +90,9 @@ def test_resume_is_exact_with(options, stops, data, pretrained, tmp_path):
 def test_resume_after_kill(data, pretrained, played, tmp_path):
     """Killed in a d-step, the training goes on from its last saved update as if nothing was."""
     args = gan(data, tmp_path, pretrained.best, *played_options(data))
-    running = start("train", tmp_path, [*args, "--save-interval-updates", 5])
+    running = start("train", tmp_path, [*args, "--save-interval-updates", 5], cold=True)
     while not re.search(r"Saved checkpoint.*@ 20 updates", log := running.out.read_text()):
-        assert running.process.is_alive(), log
+        assert running.process.poll() is None, log
         time.sleep(0.005)
     os.kill(running.process.pid, signal.SIGKILL)
     assert running.wait().returncode == -signal.SIGKILL

@@ -3,12 +3,12 @@
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from helpers.commands import program
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo"
@@ -33,7 +33,7 @@ TINY = {
 
 
 def run_demo(*args, cwd):
-    command = [sys.executable, str(DEMO / "run.py"), *map(str, args)]
+    command = [program("python"), str(DEMO / "run.py"), *map(str, args)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900)
 
 

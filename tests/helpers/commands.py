@@ -1,32 +1,26 @@
 """Running the real commands on tiny data, and reading what they wrote.
 
-A fairseq command takes about five seconds to import fairseq. ``run`` pays that, as a user does;
-``fork`` starts the same command in a process forked from one that has imported fairseq (but not
-the plugin) already, which is as good wherever the start of the program is not the point.
+Importing fairseq takes a program about five seconds. Unless a test says *cold*, the programs are
+those of :mod:`helpers.warm`, forked from a process that has done so. A few tests of each kind of
+program run the real one, so that its start is tested too.
 """
 
 import argparse
-import importlib
-import multiprocessing
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
-from socket import socket
 from typing import NamedTuple
 
 import torch
 
+from helpers import warm
+
 REPO = Path(__file__).resolve().parents[2]
 PLUGIN = REPO / "fairseq_seqgan"
+TESTS = REPO / "tests"
 LENGTH, WORDS = 8, 50  # of the oracle's data
-
-_COMMANDS = ("train", "preprocess", "generate", "interactive", "eval_lm", "hydra_train", "validate")
-_SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload([f"fairseq_cli.{name}" for name in _COMMANDS])
 
 _COMMON = f"--user-dir {PLUGIN} --task seqgan --cpu --seed 1 --log-format simple --num-workers 0"
 _DATA = f"--fixed-length {LENGTH} --tokens-per-sample {LENGTH + 1}"
@@ -104,19 +98,23 @@ def generate(data: Path, checkpoint: Path, *more: object) -> list:
     return [data, *options, "--path", checkpoint, *more]
 
 
-def run(command: str, *args: object, cwd: Path | None = None, env: dict | None = None) -> Result:
+def program(name: str, cold: bool = False) -> Path:
+    """Return the program *name* of this environment: fairseq-train, python, ..."""
+    return Path(sys.executable).with_name(name) if cold else warm.program(name)
+
+
+def run(
+    command: str,
+    *args: object,
+    cwd: Path | None = None,
+    env: dict | None = None,
+    cold: bool = False,
+) -> Result:
     """Run the installed program *command* as a user would."""
-    program = Path(sys.executable).with_name(command)
-    return run_python(program, *args, cwd=cwd, env=env)
-
-
-def run_python(*args: object, cwd: Path | None = None, env: dict | None = None) -> Result:
-    """Run a Python program or module with this interpreter."""
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, *map(str, args)],
+        [program(command, cold), *map(str, args)],
         cwd=cwd,
-        env={**environment, "OMP_NUM_THREADS": "1", **(env or {})},
+        env=_environment(env),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -126,85 +124,75 @@ def run_python(*args: object, cwd: Path | None = None, env: dict | None = None) 
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+def run_python(
+    *args: object, cwd: Path | None = None, env: dict | None = None, cold: bool = False
+) -> Result:
+    """Run a Python program or module with this interpreter."""
+    return run("python", *args, cwd=cwd, env=env, cold=cold)
+
+
+def _environment(more: dict | None = None) -> dict[str, str]:
+    """Return this process's environment; the plugin is found without PYTHONPATH."""
+    own = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return {**own, "OMP_NUM_THREADS": "1", **(more or {})}
+
+
 class Running:
     """A command that was started by :func:`start`."""
 
-    def __init__(self, process: multiprocessing.Process, out: Path, err: Path) -> None:
+    def __init__(self, process: subprocess.Popen, out: Path, err: Path) -> None:
         self.process, self.out, self.err = process, out, err
 
     def wait(self) -> Result:
         """Wait for its end."""
-        self.process.join(timeout=300)
-        if self.process.is_alive():
+        try:
+            code = self.process.wait(timeout=300)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-            raise TimeoutError(self.out.read_text()[-2000:] + self.err.read_text()[-2000:])
-        return Result(self.process.exitcode, self.out.read_text(), self.err.read_text())
+            printed = self.out.read_text()[-2000:] + self.err.read_text()[-2000:]
+            raise TimeoutError(printed) from None
+        return Result(code, self.out.read_text(), self.err.read_text())
+
+
+# A fairseq command after other Python code.
+_PREPARED = """
+import importlib, sys
+sys.path.insert(0, {tests!r})
+{setup}
+sys.argv[0] = "fairseq-{command}"
+importlib.import_module("fairseq_cli.{command}").cli_main()
+"""
 
 
 def start(
-    command: str, logs: Path, args: list, setup: Callable | None = None, name: str = "log"
+    command: str, logs: Path, args: list, setup: str = "", name: str = "log", cold: bool = False
 ) -> Running:
-    """Start *command* (train, generate ...) in a forked process that writes into folder *logs*.
+    """Start *command* (train, generate ...) in folder *logs*, into which it writes its output.
 
-    *setup*, a function of this process's choice that takes no argument, is called in it first.
+    *setup* is Python code that runs in it first and finds this package, ``helpers``.
     """
     logs.mkdir(parents=True, exist_ok=True)
     out, err = logs / f"{name}.out", logs / f"{name}.err"
-    out.touch()
-    argv = [str(arg) for arg in args]
-    process = _SERVER.Process(target=_main, args=(command, argv, out, err, logs, setup))
-    process.start()
+    if setup:
+        code = _PREPARED.format(tests=str(TESTS), setup=setup, command=command)
+        begin = [program("python", cold), "-c", code]
+    else:
+        begin = [program(f"fairseq-{command.replace('_', '-')}", cold)]
+    with out.open("wb") as stdout, err.open("wb") as stderr:
+        process = subprocess.Popen(
+            [*begin, *map(str, args)],
+            cwd=logs,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=stderr,
+        )
     return Running(process, out, err)
 
 
-def fork(command: str, logs: Path, args: list, setup: Callable | None = None) -> Result:
-    """Run *command* in a forked process and wait for it."""
+def fork(command: str, logs: Path, args: list, setup: str = "") -> Result:
+    """Run *command* as :func:`start` does, and wait for it."""
     return start(command, logs, args, setup).wait()
-
-
-def _main(
-    command: str, argv: list[str], out: Path, err: Path, cwd: Path, setup: Callable | None
-) -> None:
-    """Become *command*: its streams, its arguments, and then its main function."""
-    for path, stream in ((out, 1), (err, 2)):
-        os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)
-    os.chdir(cwd)
-    multiprocessing.set_start_method("fork", force=True)  # fairseq's data loaders, as ever
-    torch.set_num_threads(1)
-    sys.argv = [f"fairseq-{command}", *argv]
-    if "pytorch_ddp" in argv:
-        _let_pytorch_ddp_run_on_cpu()
-    if setup is not None:
-        setup()
-    importlib.import_module(f"fairseq_cli.{command}").cli_main()
-
-
-def _let_pytorch_ddp_run_on_cpu() -> None:
-    """Drop the device numbers that fairseq always passes, and torch refuses without a GPU."""
-    from fairseq.models import distributed_fairseq_model as module
-
-    wrapper = module.DistributedDataParallel
-    module.DistributedDataParallel = lambda **options: wrapper(
-        **{**options, "device_ids": None, "output_device": None}
-    )
-
-
-def train_ranks(
-    logs: Path, args: list, ddp: str = "legacy_ddp", setup: Callable | None = None
-) -> list[Result]:
-    """Run fairseq-train in two processes that train together over gloo; return their results."""
-    with closing(socket()) as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    world = (
-        f"--ddp-backend {ddp} --distributed-world-size 2 --distributed-backend gloo "
-        f"--distributed-init-method tcp://localhost:{port} --distributed-no-spawn"
-    ).split()
-    ranks = [
-        start("train", logs, [*args, *world, "--distributed-rank", rank], setup, f"rank{rank}")
-        for rank in (0, 1)
-    ]
-    return [rank.wait() for rank in ranks]
 
 
 def load(checkpoint: Path) -> dict:

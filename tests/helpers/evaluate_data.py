@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 from fairseq.data.indexed_dataset import make_builder
-from helpers.commands import fork, mle
-from helpers.models import make_dictionary
 
 from fairseq_seqgan.oracle.lstm import Oracle
 from fairseq_seqgan.support.rng import seeded_rng
+from helpers.commands import fork, mle
+from helpers.models import make_dictionary
 
 WORDS, LENGTH = 8, 4
 UNK, EOS, OFFSET = 3, 2, 4

@@ -1,9 +1,6 @@
 """Raw data made in tests, the preprocess scripts run on it, and a server to download it from."""
 
 import json
-import os
-import runpy
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +13,7 @@ import mido
 from fairseq.data import Dictionary
 from fairseq.data.data_utils import load_indexed_dataset
 
-from helpers.commands import _SERVER, REPO, Result, Running
+from helpers.commands import REPO, Result, run_python
 
 SPLITS = ("train", "valid", "test")
 FILES = {
@@ -29,14 +26,9 @@ FILES = {
 
 
 def script(name: str, logs: Path, *args: object, cwd: Path) -> Result:
-    """Run preprocess/*name*.py in a forked process, in folder *cwd*; its output goes to *logs*."""
+    """Run preprocess/*name*.py in folder *cwd*."""
     logs.mkdir(parents=True, exist_ok=True)
-    out, err = logs / "out", logs / "err"
-    path = REPO / "preprocess" / f"{name}.py"
-    argv = [str(path), *map(str, args)]
-    process = _SERVER.Process(target=_main, args=(argv, out, err, cwd))
-    process.start()
-    return Running(process, out, err).wait()
+    return run_python(REPO / "preprocess" / f"{name}.py", *args, cwd=cwd)
 
 
 def refuses_raw_file(name: str, content: bytes | None, message: str, folder: Path) -> None:
@@ -52,19 +44,10 @@ def refuses_raw_file(name: str, content: bytes | None, message: str, folder: Pat
     if content is not None:
         (work / "raw.txt").write_bytes(content)
     result = script(name, folder / "logs", "--source", "raw.txt", "--dest", "d", cwd=work)
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1].startswith(f"error: {message}")
     assert "Traceback" not in result.stderr
     assert [path.name for path in work.iterdir() if path.name != "raw.txt"] == []
-
-
-def _main(argv: list[str], out: Path, err: Path, cwd: Path) -> None:
-    for path, stream in ((out, 1), (err, 2)):
-        os.dup2(os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY), stream)
-    os.chdir(cwd)
-    sys.argv = argv
-    sys.path.insert(0, str(Path(argv[0]).parent))
-    runpy.run_path(argv[0], run_name="__main__")
 
 
 def read(folder: Path, split: str) -> list[list[str]]:

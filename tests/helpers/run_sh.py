@@ -3,17 +3,17 @@
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import yaml
-from helpers.commands import REPO
+
+from helpers.commands import REPO, program
 
 
 def start(script: Path, recipe: Path | str, *arguments, **environment: str) -> subprocess.Popen:
     """Start *script* in a process group of its own, as from a shell."""
     command = [str(script), str(recipe), *map(str, arguments)]
-    own = {"PYTHON": sys.executable, "PYTHONPATH": str(REPO)}
+    own = {"PYTHON": str(program("python")), "PYTHONPATH": str(REPO)}
     return subprocess.Popen(
         command, env=os.environ | own | environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,

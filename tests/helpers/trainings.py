@@ -1,21 +1,45 @@
-"""Fixtures that several test files share: tiny data, a pre-trained generator, a whole game.
+"""Fixtures that several test files share: tiny data, a pre-trained generator, a whole training.
 
 Each is made once in a session, by the real commands, and is only read by the tests.
 """
 
+import os
 import random
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from helpers.commands import LENGTH, REPO, WORDS, Result, fork, gan, mle, run, run_python
+from filelock import FileLock
+
+from helpers.commands import LENGTH, REPO, WORDS, Result, fork, gan, mle, run_python
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return the folder *name*, which *make* fills once for all of pytest's workers."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, done = root / name, root / f"{name}.done"
+    with FileLock(root / f"{name}.lock"):
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of another worker, which failed
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
 
 
 class Training(NamedTuple):
-    """A training that a command did."""
+    """A training that a command did, in its --save-dir."""
 
-    folder: Path  # its --save-dir
-    result: Result
+    folder: Path
+
+    @property
+    def result(self) -> Result:
+        """What the command printed."""
+        return Result(0, *((self.folder / f"log.{end}").read_text() for end in ("out", "err")))
 
     @property
     def last(self) -> Path:
@@ -28,35 +52,41 @@ class Training(NamedTuple):
         return self.folder / "checkpoint_best.pt"
 
 
-def train(folder, args):
-    """Run fairseq-train as a user does; *args* save into *folder*."""
-    return Training(folder, run("fairseq-train", *args).check())
+def train_once(
+    factory: pytest.TempPathFactory, name: str, args: Callable[[Path], list]
+) -> Training:
+    """Run fairseq-train once for all workers; *args* of a folder are its arguments."""
+    return Training(made_once(factory, name, lambda f: fork("train", f, args(f)).check()))
 
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory):
     """A folder of sequences of 8 of 50 words, drawn from a small random oracle, and the oracle."""
-    folder = tmp_path_factory.mktemp("oracle") / "data"
     options = (
         f"--vocab-size {WORDS} --embed-dim 8 --hidden-size 8 --length {LENGTH} "
         "--num-train 200 --num-valid 50 --num-test 50"
     ).split()
-    run_python(REPO / "preprocess" / "oracle.py", "--dest", folder, *options).check()
-    return folder
+    script = REPO / "preprocess" / "oracle.py"
+
+    def make(folder):
+        run_python(script, "--dest", folder / "data", *options, cold=True).check()
+
+    return made_once(tmp_path_factory, "oracle", make) / "data"
 
 
 @pytest.fixture(scope="session")
 def pretrained(data, tmp_path_factory):
     """A generator that was pre-trained on ``data`` by task seqgan."""
-    folder = tmp_path_factory.mktemp("mle")
-    return train(folder, mle(data, folder))
+    return train_once(tmp_path_factory, "mle", lambda folder: mle(data, folder))
 
 
 @pytest.fixture(scope="session")
 def played(data, pretrained, tmp_path_factory):
     """An adversarial training on ``data``, from its first update to its last."""
-    folder = tmp_path_factory.mktemp("gan")
-    return train(folder, gan(data, folder, pretrained.best, *played_options(data)))
+    options = played_options(data)
+    return train_once(
+        tmp_path_factory, "gan", lambda folder: gan(data, folder, pretrained.best, *options)
+    )
 
 
 def played_options(data):
@@ -68,15 +98,18 @@ def played_options(data):
 @pytest.fixture(scope="session")
 def text(tmp_path_factory):
     """A folder of binarized text: sentences of 2 to 6 of 8 words."""
-    folder = tmp_path_factory.mktemp("text")
-    generator = random.Random(0)
-    arguments = ["--only-source", "--destdir", folder / "data"]
-    for split, size in (("train", 120), ("valid", 30), ("test", 30)):
-        lines = [
-            " ".join(generator.choices("abcdefgh", k=generator.randint(2, 6))) for _ in range(size)
-        ]
-        path = folder / f"{split}.txt"
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        arguments += [f"--{split}pref", path]
-    fork("preprocess", folder, arguments).check()
-    return folder / "data"
+
+    def make(folder):
+        generator = random.Random(0)
+        arguments = ["--only-source", "--destdir", folder / "data"]
+        for split, size in (("train", 120), ("valid", 30), ("test", 30)):
+            lines = [
+                " ".join(generator.choices("abcdefgh", k=generator.randint(2, 6)))
+                for _ in range(size)
+            ]
+            path = folder / f"{split}.txt"
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            arguments += [f"--{split}pref", path]
+        fork("preprocess", folder, arguments).check()
+
+    return made_once(tmp_path_factory, "text", make) / "data"

@@ -1,11 +1,10 @@
 """fairseq-generate and fairseq-interactive with task seqgan: how many samples, of what, which."""
 
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-from helpers.commands import LENGTH, PLUGIN, WORDS, fork, gan, generate, mle
+from helpers.commands import LENGTH, PLUGIN, WORDS, fork, gan, generate, mle, program
+from helpers.trainings import made_once
 
 pytestmark = pytest.mark.slow
 
@@ -104,11 +103,11 @@ def test_search_keeps_to_the_length_and_the_words(data, played, tmp_path):
 
 def test_interactive_continues_what_is_typed(data, played):
     """fairseq-interactive --sampling takes a line as the beginning of a sample."""
-    program = Path(sys.executable).with_name("fairseq-interactive")
     options = f"--user-dir {PLUGIN} --task seqgan --path {played.last} --sampling --cpu".split()
+    options += ["--fixed-length", str(LENGTH), "--buffer-size", "3"]
     typed = ["3 4 5", "", "7 7"]
     result = subprocess.run(
-        [program, data, *options, "--fixed-length", str(LENGTH), "--buffer-size", "3"],
+        [program("fairseq-interactive"), data, *options],
         input="\n".join(typed) + "\n",
         capture_output=True,
         text=True,
@@ -124,12 +123,14 @@ def test_interactive_continues_what_is_typed(data, played):
 @pytest.fixture(scope="session")
 def played_text(text, tmp_path_factory):
     """An adversarial training of a transformer on sentences of 2 to 6 words."""
-    folder = tmp_path_factory.mktemp("transformer")
-    form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 7"}
-    fork("train", folder, mle(text, folder / "mle", **form)).check()
-    start = folder / "mle" / "checkpoint_best.pt"
-    fork("train", folder, gan(text, folder, start, "--rounds", 1, **form)).check()
-    return folder / "checkpoint_last.pt"
+
+    def make(folder):
+        form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 7"}
+        fork("train", folder, mle(text, folder / "mle", **form)).check()
+        start = folder / "mle" / "checkpoint_best.pt"
+        fork("train", folder, gan(text, folder, start, "--rounds", 1, **form)).check()
+
+    return made_once(tmp_path_factory, "transformer", make) / "checkpoint_last.pt"
 
 
 def test_variable_length(text, played_text, tmp_path):

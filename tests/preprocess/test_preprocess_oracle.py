@@ -12,6 +12,7 @@ import pytest
 import torch
 from fairseq.data import Dictionary
 from fairseq.tasks.language_modeling import LanguageModelingConfig, LanguageModelingTask
+from helpers.commands import program
 
 from fairseq_seqgan.oracle.lstm import OFFSET, Oracle
 from fairseq_seqgan.support.errors import InputError
@@ -29,7 +30,7 @@ FILES = {
 
 def run_script(*args, cwd):
     """Run the script as a user does."""
-    command = [sys.executable, SCRIPT, *map(str, args)]
+    command = [program("python"), SCRIPT, *map(str, args)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
 
 

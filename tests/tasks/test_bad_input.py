@@ -125,6 +125,9 @@ OPTIONS = [
     (None, "--d-kernel-widths 1,x,3", ["--d-kernel-widths '1,x,3'"]),
     (None, "--d-kernel-counts 8,8", ["--d-kernel-widths has 3 numbers and --d-kernel-counts 2"]),
     (None, "--d-dropout 1", ["--d-dropout"]),
+    (None, "--discriminator lstm", ["--discriminator: invalid choice: 'lstm'", "'cnn_highway'"]),
+    (None, "--discriminator rcnn --d-hidden-size 0", ["--d-hidden-size is 0: at least 1"]),
+    (None, "--discriminator rcnn --d-features -2", ["--d-features is -2: at least 1"]),
     (None, "--reward bleurgh", ["--reward: invalid choice: 'bleurgh'"]),
     (None, "--reward bleu --bleu-smoothing much", ["--bleu-smoothing: invalid choice: 'much'"]),
     (None, "--reward bleu --bleu-references 2", ["--bleu-references is 2.0", "(0, 1]"]),
@@ -232,7 +235,8 @@ def test_numbers_out_of_range(option, value):
 def test_refused_by_the_program(case, folder):
     """The same of the real program, from its start to its exit status."""
     arguments, words = fill_in(case, folder)
-    assert_refused(run("fairseq-train", *arguments, cwd=folder.parent), words, folder)
+    result = run("fairseq-train", *arguments, cwd=folder.parent, cold=True)
+    assert_refused(result, words, folder)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import math
 import pytest
 from helpers.commands import (
     PLUGIN,
-    REPO,
     TOTAL_UPDATES,
     differences,
     fork,
@@ -22,16 +21,20 @@ pytestmark = pytest.mark.slow
 
 
 def test_chain_of_real_commands(data, played, tmp_path):
-    """preprocess → MLE → adversarial (the fixtures) → resume → generate → evaluate."""
+    """preprocess → MLE → adversarial (the fixtures) → resume → generate → evaluate.
+
+    These are the real programs, from their start, with nothing imported in advance.
+    """
     arguments = gan(data, tmp_path, None, "--restore-file", played.last, "--rounds", 3)
-    run("fairseq-train", *arguments).check()
+    run("fairseq-train", *arguments, cold=True).check()
     assert training_state(tmp_path / "checkpoint_last.pt")["updates"] > TOTAL_UPDATES
     arguments = generate(data, tmp_path / "checkpoint_last.pt", "--num-samples", 20)
     samples = tmp_path / "samples.txt"
-    samples.write_text(run("fairseq-generate", *arguments).check().stdout, encoding="utf-8")
+    generated = run("fairseq-generate", *arguments, cold=True).check()
+    samples.write_text(generated.stdout, encoding="utf-8")
     arguments = ["--samples", samples, "--data", data, "--oracle", data / "oracle.npz"]
     arguments += ["--model", tmp_path / "checkpoint_last.pt", "--num-eval-samples", 50]
-    evaluated = run_python("-m", "fairseq_seqgan.cli", "evaluate", *arguments, cwd=REPO).check()
+    evaluated = run("fairseq-seqgan", "evaluate", *arguments, cold=True).check()
     for line in ("NLL_oracle of the samples", "held-out NLL of the model", "20 samples"):
         assert line in evaluated.stdout
 
