@@ -58,7 +58,7 @@ class Corpus:
         if len(lengths) > 1:
             raise InputError(
                 f"--oracle: the sequences of split '{self.split}' have {min(lengths)} to "
-                f"{max(lengths)} tokens; an oracle knows no end and needs one length"
+                f"{max(lengths)} tokens; an oracle has no end symbol, so all must have one length"
             )
         if any(index < OFFSET for sequence in self.heldout for index in sequence):
             raise InputError(

@@ -184,6 +184,7 @@ def test_publish(straight, tmp_path):
     finish(start(recipe, "--dest", dest, "--publish", tmp_path / "results"))
     files = {str(p.relative_to(tmp_path / "results")) for p in tmp_path.rglob("*.*")} - {"."}
     reports = {"report.md", "report.json", "learning_curves.png", "frontier.png", "recipe.yaml"}
+    reports |= {"results.csv"}
     runs = {f"runs/{name}-seed1/run.json" for name in ("mle", "seqgan", "mle_continued")}
     assert files == reports | runs
     assert (tmp_path / "results" / "recipe.yaml").read_text() == recipe.read_text()
