@@ -13,9 +13,8 @@ LAST, BEST = "last", "best"
 CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
 SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
 KINDS = ("baseline", "system", "control")  # an experiment adds its own, which no command draws
-_KEYS = {
-    "label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints", "sweep",
-}  # fmt: skip
+_KEYS = {"label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints"}
+_KEYS |= {"sweep"}
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,17 @@ def _system(
         if checkpoint not in CHECKPOINTS:
             raise ValueError(f"checkpoint '{checkpoint}' is not one of {', '.join(CHECKPOINTS)}")
     return System(
-        name, entry["label"], entry["kind"], entry.get("random"), options, start,
-        entry.get("updates-of"), entry.get("control"), checkpoints, sweep,
-    )  # fmt: skip
+        name=name,
+        label=entry["label"],
+        kind=entry["kind"],
+        random=entry.get("random"),
+        options=options,
+        start=start,
+        updates_of=entry.get("updates-of"),
+        control=entry.get("control"),
+        checkpoints=checkpoints,
+        sweep=sweep,
+    )
 
 
 def updates_of_g(system: System) -> int:
