@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -22,12 +21,14 @@ import torch
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 
 import bleu
 import draw
 import growth
 import memory
 import steps
+from common.machine import processor
 from nll_oracle import nll_oracle_seconds
 from paper import Sizes
 from timing import Ceiling, Figure, figure
@@ -158,15 +159,6 @@ def about(args: argparse.Namespace, device: str) -> Figure:
         "date": time.strftime("%Y-%m-%d"),
         "command": "python benchmarks/run.py " + " ".join(sys.argv[1:]),
     }
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main() -> None:

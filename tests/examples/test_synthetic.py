@@ -15,17 +15,19 @@ import yaml
 from fairseq import options
 from helpers import run_sh
 from helpers.commands import PLUGIN, REPO
+from helpers.examples import PRESETS as ALL_PRESETS
+from helpers.examples import load, make_commands, repair, variants
 from helpers.run_sh import finish, kill_at, write
 
 SYNTHETIC = REPO / "examples" / "synthetic"
-PRESETS = sorted(path.stem for path in SYNTHETIC.glob("*.yaml"))
+PRESETS = [preset for folder, preset in ALL_PRESETS if folder == "synthetic"]
 ROUNDS, EPOCHS = 12, 8
 TRAINED = {"label": "x", "kind": "system", "train": ["mle"]}
 
 
 def tiny(systems: list[str]) -> dict:
     """Return the recipe of the preset ``quick`` with small numbers and only *systems*."""
-    recipe = yaml.safe_load((SYNTHETIC / "quick.yaml").read_text())
+    recipe, _ = load("synthetic", "quick")
     recipe["environment"] = {"OMP_NUM_THREADS": 1}
     recipe["data"] |= {
         "vocab-size": 30, "embed-dim": 4, "hidden-size": 4, "length": 6,
@@ -184,9 +186,11 @@ def test_publish(straight, tmp_path):
     finish(start(recipe, "--dest", dest, "--publish", tmp_path / "results"))
     files = {str(p.relative_to(tmp_path / "results")) for p in tmp_path.rglob("*.*")} - {"."}
     reports = {"report.md", "report.json", "learning_curves.png", "frontier.png", "recipe.yaml"}
+    reports |= {"published.json"}
     runs = {f"runs/{name}-seed1/run.json" for name in ("mle", "seqgan", "mle_continued")}
     assert files == reports | runs
-    assert (tmp_path / "results" / "recipe.yaml").read_text() == recipe.read_text()
+    published = (tmp_path / "results" / "recipe.yaml").read_text()
+    assert yaml.safe_load(published) == yaml.safe_load(recipe.read_text())
 
 
 # --- seeds side by side
@@ -234,7 +238,7 @@ def test_one_failure_ends_all(tmp_path):
 @pytest.mark.slow
 def test_every_kind_of_system(tmp_path):
     """The preset's systems from a given oracle, but for two that differ by one option from one."""
-    names = list(yaml.safe_load((SYNTHETIC / "quick.yaml").read_text())["systems"])
+    names = list(load("synthetic", "quick")[0]["systems"])
     recipe = tiny([n for n in names if n not in ("random_unigram", "random_reward")])
     recipe["options"]["mle"]["max-epoch"] = 2
     recipe["options"]["adversarial"]["rounds"] = 2
@@ -279,22 +283,11 @@ def test_every_kind_of_system(tmp_path):
 
 
 def commands_of(preset):
-    """Return the training commands of a preset, without running any."""
-    code = (
-        "import sys, json; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']\n"
-        "from pathlib import Path; from recipe import load, variants\n"
-        "from commands import Commands\n"
-        "recipe, systems = load(Path(sys.argv[2]))\n"
-        "made = Commands(recipe, {s.name: s for s in systems}, Path('/dest'), None)\n"
-        "lines = {s.name: made.train(s, 1) for s in systems if s.options}\n"
-        "rows = [[v.folder(1), v.label] for v in variants(systems)]\n"
-        "print(json.dumps([recipe, lines, rows]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(SYNTHETIC), str(SYNTHETIC / f"{preset}.yaml")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+    """Return the recipe, training commands and rows of a preset, without running any."""
+    recipe, made = make_commands("synthetic", preset)
+    systems = list(made.systems.values())
+    lines = {s.name: made.train(s, 1) for s in systems if s.options}
+    return recipe, lines, [(v.folder(1), v.label) for v in variants(systems)]
 
 
 def stated_in(line: list[str]) -> dict[str, str]:
@@ -413,7 +406,7 @@ def test_refuses_another_experiments_folder(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("all my work")
-    assert "is no folder of this experiment" in refused(path, "--dest", out)
+    assert "is not a folder of this experiment" in refused(path, "--dest", out)
     assert [p.name for p in out.iterdir()] == ["thesis.tex"]
     (out / "thesis.tex").unlink()
     state = {"oracle": "a fresh one", "recipe": {}, "seconds": {}}
@@ -433,15 +426,6 @@ def test_refuses_a_second_run_in_the_same_folder(tmp_path):
 
 
 def test_a_checkpoint_that_was_cut_off_is_replaced_by_its_source(tmp_path):
-    code = (
-        "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']\n"
-        "from pathlib import Path; from common.steps import repair; repair(Path(sys.argv[2]))\n"
-    )
-
-    def repair(folder):
-        command = [sys.executable, "-c", code, str(SYNTHETIC), str(folder)]
-        subprocess.run(command, check=True, capture_output=True)
-
     best, last = tmp_path / "checkpoint_best.pt", tmp_path / "checkpoint_last.pt"
     with zipfile.ZipFile(best, "w") as file:
         file.writestr("data", "weights" * 100)
