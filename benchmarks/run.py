@@ -46,10 +46,14 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="timed runs of each side (3)")
     parser.add_argument("--name", help="of the result file (cpu, or the GPU's)")
     parser.add_argument(
-        "--only", nargs="+", choices=PARTS, default=DEFAULT, metavar="PART",
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        default=DEFAULT,
+        metavar="PART",
         help=f"of {', '.join(PARTS)}; default: {', '.join(DEFAULT)}. 'round' needs the three "
         "before it. 'growth' and 'large' take about an hour on two cores",
-    )  # fmt: skip
+    )
     parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
     return parser
 
@@ -130,8 +134,10 @@ class Bench:
     def growth(self) -> list[Figure]:
         found = []
         for point in growth.growth(self.device, self.args.threads):
-            print("  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
-                                   for k, v in point.items()), flush=True)  # fmt: skip
+            shown = (
+                f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in point.items()
+            )
+            print("  " + ", ".join(shown), flush=True)
             found.append({"name": "growth", **point})
         return found
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class ExperimentError(Exception):
-    """The experiment cannot go on; the message is one line for the user."""
+    """The experiment cannot continue; the message is one line for the user."""
 
 
 def guarded(main: Callable[[], None]) -> int:
@@ -24,6 +24,6 @@ def guarded(main: Callable[[], None]) -> int:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command resumes from here", file=sys.stderr)
         return 130
     return 0

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import mido
 import pytest
+import yaml
 from fairseq import options
 from helpers import run_sh
 from helpers.commands import PLUGIN
-from helpers.examples import EXAMPLES, load, make_commands, variants
+from helpers.examples import EXAMPLES, load, make_commands, pairs, variants
 from helpers.raw_data import midi, save, scale
 from helpers.run_sh import finish, kill_at, write
 
@@ -21,6 +22,15 @@ from fairseq_seqgan.cli.evaluate import add_arguments as evaluate_arguments
 TASKS = ("poem", "obama", "nottingham")
 PRESETS = [(task, kind) for task in TASKS for kind in ("quick", "full")]
 EPOCHS, ROUNDS, SAMPLES, SHOWN = 4, 2, 40, 3
+EVALUATION = "{bleu-samples: 5, num-eval-samples: 20, self-bleu-samples: 10}"
+OPTIONS = f"""
+generator: {{decoder-embed-dim: 8, decoder-hidden-size: 8, decoder-out-embed-dim: 8,
+             num-eval-samples: 10}}
+mle: {{batch-size: 32, max-epoch: {EPOCHS}}}
+adversarial: {{batch-size: 8, rounds: {ROUNDS}, g-steps: 1, rollouts: 2}}
+discriminator: {{d-kernel-widths: "1,2", d-kernel-counts: "4,4", negative-pool-size: 32,
+                 pretrain-d-steps: 1}}
+"""
 
 
 def poems(folder: Path) -> Path:
@@ -54,21 +64,10 @@ def tiny(task: str, systems: list[str]) -> dict:
     recipe, _ = load(task, "quick")
     recipe["environment"] = {"OMP_NUM_THREADS": 1}
     recipe["samples"] = {"num-samples": SAMPLES, "batch-size": 20}
-    recipe["evaluation"] |= {
-        "bleu-samples": 5, "num-eval-samples": 20, "self-bleu-samples": 10,
-    }  # fmt: skip
     recipe["people"] |= {"shown": SHOWN, "per-source": 3}
-    groups = recipe["options"]
-    groups["generator"] |= {
-        "decoder-embed-dim": 8, "decoder-hidden-size": 8, "decoder-out-embed-dim": 8,
-        "num-eval-samples": 10,
-    }  # fmt: skip
-    groups["mle"] |= {"batch-size": 32, "max-epoch": EPOCHS}
-    groups["adversarial"] |= {"batch-size": 8, "rounds": ROUNDS, "g-steps": 1, "rollouts": 2}
-    groups["discriminator"] |= {
-        "d-kernel-widths": "1,2", "d-kernel-counts": "4,4", "negative-pool-size": 32,
-        "pretrain-d-steps": 1,
-    }  # fmt: skip
+    recipe["evaluation"] |= yaml.safe_load(EVALUATION)
+    for group, numbers in yaml.safe_load(OPTIONS).items():
+        recipe["options"][group] |= numbers
     recipe["systems"] = {name: recipe["systems"][name] for name in systems}
     recipe["systems"]["mle"] |= {"checkpoints": ["best"]}
     recipe["systems"]["mle"].pop("sweep")
@@ -288,11 +287,11 @@ def test_presets_hold_options_that_the_commands_know(task, preset, monkeypatch):
 def test_full_is_the_authors_setting(task):
     made = commands_of(task, "full")
     stated = dict(itertools.pairwise(made["train"]["seqgan"]))
-    expected = {
-        "--decoder-hidden-size": "32", "--rollouts": "16", "--rounds": "200", "--g-steps": "1",
-        "--d-steps": "5", "--k": "3", "--pretrain-d-steps": "50", "--d-dropout": "0.25",
-        "--d-l2": "0.2", "--discriminator-lr": "0.0001", "--clip-norm": str(5 / 64),
-    }  # fmt: skip
+    expected = pairs(
+        "--decoder-hidden-size 32 --rollouts 16 --rounds 200 --g-steps 1 --d-steps 5 --k 3 "
+        "--pretrain-d-steps 50 --d-dropout 0.25 --d-l2 0.2 --discriminator-lr 0.0001 "
+        f"--clip-norm {5 / 64}"
+    )
     assert {name: stated[name] for name in expected} == expected
     # In every preset, adversarial training starts from the epoch with the best held-out loss.
     for preset in ("quick", "full"):

@@ -1,6 +1,7 @@
 """The experiments of examples/, imported: their merged presets and their command lines."""
 
 import sys
+from argparse import Namespace
 from importlib import import_module
 from pathlib import Path
 
@@ -37,10 +38,14 @@ def load(name: str, preset: str | Path) -> tuple[dict, list]:
     return experiment(name).load(path)
 
 
+def pairs(line: str) -> dict[str, str]:
+    """Return the options of a command line that each have one value."""
+    words = line.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
 def make_commands(name: str, preset: str):
     """Return the merged recipe of a preset and its command lines for the folder /dest."""
-    from argparse import Namespace
-
     recipe, systems = load(name, preset)
     by_name = {system.name: system for system in systems}
     return recipe, experiment(name).commands(Namespace(source=None), recipe, by_name, Path("/dest"))
