@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from helpers import run_sh
 from helpers.examples import EXAMPLES, ExperimentError, publish
 
 COMMITTED = sorted(path.parent for path in EXAMPLES.glob("*/results/*/report.json"))
@@ -150,3 +151,13 @@ def test_results_from_before_the_marker_are_known(folder, dest, tmp_path):
     (target / publish.MARKER).unlink(missing_ok=True)
     (target / "thesis.tex").write_text("all my work")
     refused(dest, target, "thesis.tex, which is not of a publication")
+
+
+def test_run_sh_refuses_before_any_work(tmp_path):
+    script, out = EXAMPLES / "synthetic" / "run.sh", tmp_path / "out"
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.tex").write_text("all my work")
+    for target, words in ((out, "lies in the other"), (tmp_path / "precious", "thesis.tex")):
+        assert words in run_sh.refused(script, "quick", "--dest", out, "--publish", target)
+    assert files(tmp_path) == {"precious/thesis.tex": b"all my work"}
+    assert not out.exists()
