@@ -28,7 +28,7 @@ help:
 	@echo "Variables: PYTHON=$(PYTHON)  TORCH=\"$(TORCH)\"  SEED=$(SEED)"
 
 demo: $(STAMP)
-	$(BIN)/python examples/demo/run.py
+	PYTHON=$(BIN)/python examples/demo/run.sh
 
 # Many tests are commands of their own: files side by side, and one thread for each process.
 test: $(STAMP)

@@ -62,7 +62,7 @@ def command(*arguments: object) -> Result:
 
 
 def refusal(result: Result) -> str:
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert "Traceback" not in result.output
     return result.stderr.splitlines()[-1]
 
