@@ -20,8 +20,10 @@ class StepError(ExperimentError):
 
 
 def guarded(main: Callable[[], None]) -> int:
-    """Call *main* and return the exit status: 2 after a user's mistake, 1 after a
-    command that failed, 130 after an interruption."""
+    """Call *main*; return the exit status.
+
+    It is 2 after a user's mistake, 1 after a command that failed, and 130 after an interruption.
+    """
     # Ended from outside, it must end the running training as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
