@@ -59,7 +59,7 @@ def plane(rows: list[Row]) -> Plane:
 
 
 def draw(rows: list[Row], entropy: float | None) -> bytes:
-    """Return the picture: all points and the oracle on the left, the dense part on the right.
+    """Return the picture: all points and the oracle on the left, an enlarged part on the right.
 
     Args:
         entropy: the oracle's, in nats per token: where a perfect model would be, on both axes.
