@@ -16,9 +16,9 @@ def identity(commands: Commands, variant: Variant, seed: int) -> dict[str, Any]:
     system = variant.system
     found = {
         "format": 1,
-        "system": system.name,
+        "system": variant.row,
         "label": variant.label,
-        "kind": system.kind if variant.temperature == 1.0 else "control",
+        "kind": system.kind if variant.temperature == 1.0 or variant.guide > 1 else "control",
         "selection": SELECTIONS[variant.checkpoint],
         "temperature": variant.temperature,
         "seed": seed,
