@@ -21,14 +21,14 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 help:
 	@echo "make demo   train on data of a small oracle, end to end (SEED=$(SEED))"
 	@echo "make test   run the tests"
-	@echo "make lint   check style and formatting"
+	@echo "make lint   check style, formatting, and who imports whom"
 	@echo "make bench  measure the speed figures"
 	@echo "make venv   only build $(VENV), as the others do when it is missing or out of date"
 	@echo "make clean  remove $(VENV), caches and the demo's output; your data and checkpoints stay"
 	@echo "Variables: PYTHON=$(PYTHON)  TORCH=\"$(TORCH)\"  SEED=$(SEED)"
 
 demo: $(STAMP)
-	$(BIN)/python examples/demo/run.py
+	PYTHON=$(BIN)/python examples/demo/run.sh
 
 # Many tests are commands of their own: files side by side, and one thread for each process.
 test: $(STAMP)
@@ -37,6 +37,7 @@ test: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
+	$(BIN)/lint-imports --no-cache --no-logo
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py

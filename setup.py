@@ -32,8 +32,9 @@ DATA = [
     "filelock>=3.12",
     "ftfy>=6.1",
     "mido>=1.3",
+    "pooch>=1.8",
     "regex>=2023.6",
-    "requests>=2.31",
+    "requests>=2.31",  # pooch's HTTP needs it; its exceptions are told apart
     "sacremoses>=0.1",
     "sentence-splitter>=1.4",
     "sentencepiece>=0.2",
@@ -48,15 +49,20 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     packages=find_packages(include=["fairseq_seqgan", "fairseq_seqgan.*"]),
-    package_data={"fairseq_seqgan.turing": ["*.html", "*.css", "*.js"]},  # the page's parts
+    package_data={
+        "fairseq_seqgan.reporting": ["templates/*"],
+        "fairseq_seqgan.turing": ["*.html", "*.css", "*.js"],  # the page's parts
+    },
     python_requires=">=3.11,<3.13",  # tested: 3.11
     install_requires=[
         # The official fairseq 0.12.2 does not import on Python 3.11; this fork of its main does.
         "fairseq-fixed==0.12.3.1",
+        "jinja2>=3.1",
         "matplotlib>=3.7",
         "mido>=1.3",
-        # fairseq uses np.compat, which numpy 2 removed. Tested: 1.26.4.
+        # fairseq needs np.compat, which numpy 2 removed. Tested: 1.26.4.
         "numpy>=1.24,<2",
+        "pandas>=2.1",
         "sacrebleu>=2.3",
         "scikit-learn>=1.3",
         "scipy>=1.11",
@@ -69,6 +75,7 @@ setup(
         "data": DATA,
         "dev": [
             *DATA,
+            "import-linter>=2.0",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",

@@ -16,7 +16,7 @@ from sacrebleu.metrics import BLEU
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from fairseq_seqgan.metrics.bleu import References, bleu, self_bleu
-from fairseq_seqgan.metrics.ngrams import Flat
+from fairseq_seqgan.metrics.ngrams import RaggedTokens
 
 SENTENCES, LENGTH, WORDS = 10_000, 20, 5000
 COMPLETIONS = 64 * 16 * (LENGTH - 1)  # of a G step at the paper's sizes
@@ -48,9 +48,9 @@ def self_bleu_seconds() -> float:
 def reward_seconds() -> float:
     """Sentence BLEU-3 of the completions of a G step against 4,000 references (PG-BLEU)."""
     completed, known = (draw(num, seed) for num, seed in ((COMPLETIONS, 1), (4000, 2)))
-    references = References(Flat.from_padded(known, known >= 0), order=3)
+    references = References(RaggedTokens.from_padded(known, known >= 0), order=3)
     begin = time.perf_counter()
-    references.sentence_scores(Flat.from_padded(completed, completed >= 0))
+    references.sentence_scores(RaggedTokens.from_padded(completed, completed >= 0))
     return time.perf_counter() - begin
 
 

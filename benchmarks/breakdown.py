@@ -19,7 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import torch
-from draw import ROOT, USER_DIR, command
+from draw import ROUND, USER_DIR, make_data
 from fairseq.optim import FairseqOptimizer
 from fairseq.trainer import Trainer
 from fairseq_cli import train
@@ -63,7 +63,7 @@ class Clock:
 def watch(clock: Clock) -> None:
     """Put clocks around the parts."""
     clock.around(Trainer, "train_step", "update")
-    clock.around(AdversarialTrainer, "collect_rollouts", "play", "G step")
+    clock.around(AdversarialTrainer, "collect_rollouts", "rollouts", "G step")
     clock.around(AdversarialTrainer, "_draw_pool", "draw negatives", "negatives")
     clock.around(policy.Policy, "draw", "projection and draw")
     clock.around(policy.Decoding, "step", "decoder")
@@ -76,7 +76,7 @@ def watch(clock: Clock) -> None:
 
 
 ROWS = (
-    ("G step: play", 1, "G step: sequences, rollouts, rewards"),
+    ("G step: rollouts", 1, "G step: sequences, rollouts, rewards"),
     ("G step: decoder", 1, "    decoder, step by step"),
     ("G step: projection and draw", 1, "    projection and draw"),
     ("G step: D scores completions", 1, "    D on the rollouts"),
@@ -93,9 +93,9 @@ def table(clock: Clock) -> str:
     """Return the breakdown, scaled to a whole round."""
     scaled = [(title, clock.seconds[key] * times, clock.calls[key]) for key, times, title in ROWS]
     top = sum(seconds for title, seconds, _ in scaled if not title.startswith(" "))
-    played = clock.seconds["G step: play"]
+    rolled = clock.seconds["G step: rollouts"]
     drawn = clock.seconds["negatives: draw negatives"]
-    updates = clock.seconds["other: update"] - played - drawn
+    updates = clock.seconds["other: update"] - rolled - drawn
     parts = ("D forward", "backward", "gradient norm", "Adam")
     inside = sum(clock.seconds[f"other: {part}"] for part in parts)
     rest = (updates - inside) * WHOLE / MINIBATCHES
@@ -114,18 +114,10 @@ def main() -> None:
     clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
-        command(str(ROOT / "preprocess" / "oracle.py"), "--dest", data, "--num-valid", "64",
-                "--num-test", "64")  # fmt: skip
-        sys.argv = [
-            "fairseq-train", str(data), "--user-dir", str(USER_DIR), "--task", "seqgan",
-            "--arch", "lstm_lm", "--decoder-embed-dim", "32", "--decoder-hidden-size", "32",
-            "--decoder-out-embed-dim", "32", "--dropout", "0", "--criterion", "seqgan",
-            "--optimizer", "seqgan_adam", "--lr", "0.01", "--clip-norm", "5",
-            "--fixed-length", "20", "--tokens-per-sample", "21", "--batch-size", "64",
-            "--rounds", "1", "--pretrain-d-steps", "0", "--d-steps", "1", "--k", "1",
-            "--save-dir", folder, "--disable-validation", "--no-save", "--num-workers", "0",
-            "--log-format", "none", "--cpu", *sys.argv[1:],
-        ]  # fmt: skip
+        make_data(data)
+        options = f"{ROUND} --d-steps 1 --k 1 --cpu".split()
+        own = ["--user-dir", str(USER_DIR), "--save-dir", folder, *options, *sys.argv[1:]]
+        sys.argv = ["fairseq-train", str(data), *own]
         watch(clock)
         train.cli_main()
     print(table(clock))

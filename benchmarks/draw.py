@@ -17,6 +17,20 @@ from timing import Figure, figure
 SAMPLES, LENGTH = 10_000, 20
 ROOT = Path(__file__).resolve().parent.parent
 USER_DIR = ROOT / "fairseq_seqgan"
+GENERATOR = (
+    "--task seqgan --arch lstm_lm --decoder-embed-dim 32 --decoder-hidden-size 32 "
+    f"--decoder-out-embed-dim 32 --fixed-length {LENGTH} --tokens-per-sample {LENGTH + 1}"
+)
+STOCK = (
+    f"--task language_modeling --sample-break-mode eos --min-len {LENGTH} --max-len-b {LENGTH} "
+    "--unkpen 1e9 --required-batch-size-multiple 1"
+)
+# A training of one round that leaves nothing; k and d-steps are stated with it.
+ROUND = (
+    f"{GENERATOR} --dropout 0 --criterion seqgan --optimizer seqgan_adam --lr 0.01 --clip-norm 5 "
+    "--batch-size 64 --rounds 1 --pretrain-d-steps 0 --disable-validation --no-save "
+    "--num-workers 0 --log-format none"
+)
 
 
 def command(module: str, *arguments: str | Path) -> subprocess.CompletedProcess:
@@ -30,26 +44,24 @@ def command(module: str, *arguments: str | Path) -> subprocess.CompletedProcess:
     return done
 
 
+def make_data(folder: Path, *options: str) -> None:
+    """Make data of the paper's size in *folder*, with small valid and test splits."""
+    script = str(ROOT / "preprocess" / "oracle.py")
+    command(script, "--dest", folder, "--num-valid", "64", "--num-test", "64", *options)
+
+
 def prepare(folder: Path) -> tuple[Path, Path, Path]:
     """Make data of the paper's size, blank lines for the stock command, and a checkpoint."""
     data, blank, save = folder / "data", folder / "blank", folder / "model"
-    command(
-        str(ROOT / "preprocess" / "oracle.py"), "--dest", data,
-        "--num-train", "64", "--num-valid", "64", "--num-test", "64",
-    )  # fmt: skip
+    make_data(data, "--num-train", "64")
     (folder / "blank.txt").write_text("\n" * SAMPLES)
-    command(
-        "fairseq_cli.preprocess", "--only-source", "--srcdict", data / "dict.txt",
-        "--testpref", folder / "blank.txt", "--destdir", blank,
-    )  # fmt: skip
-    command(
-        "fairseq_cli.train", data, "--user-dir", USER_DIR, "--task", "seqgan",
-        "--arch", "lstm_lm", "--criterion", "cross_entropy", "--fixed-length", LENGTH,
-        "--decoder-embed-dim", 32, "--decoder-hidden-size", 32, "--decoder-out-embed-dim", 32,
-        "--tokens-per-sample", LENGTH + 1, "--batch-size", 64, "--max-update", 1, "--cpu",
-        "--optimizer", "adam", "--lr", "0.01",
-        "--save-dir", save, "--disable-validation", "--no-epoch-checkpoints",
-    )  # fmt: skip
+    lines = ["--testpref", folder / "blank.txt", "--destdir", blank]
+    command("fairseq_cli.preprocess", "--only-source", "--srcdict", data / "dict.txt", *lines)
+    options = (
+        f"{GENERATOR} --criterion cross_entropy --optimizer adam --lr 0.01 --batch-size 64 "
+        "--max-update 1 --cpu --disable-validation --no-epoch-checkpoints"
+    ).split()
+    command("fairseq_cli.train", data, "--user-dir", USER_DIR, *options, "--save-dir", save)
     return data, blank, save / "checkpoint_last.pt"
 
 
@@ -72,12 +84,6 @@ def draw_10k(folder: Path, runs: int, device: str) -> Figure:
                 data, "--user-dir", USER_DIR, "--task", "seqgan", "--num-samples", SAMPLES, *common
             )
         )
-        stock.append(
-            seconds(
-                blank, "--task", "language_modeling", "--sample-break-mode", "eos",
-                "--min-len", LENGTH, "--max-len-b", LENGTH, "--unkpen", "1e9",
-                "--required-batch-size-multiple", 1, *common,
-            )
-        )  # fmt: skip
+        stock.append(seconds(blank, *STOCK.split(), *common))
     what = "drawing 10,000 sequences of 20 tokens, against stock fairseq-generate"
     return figure("draw_10k", what, statistics.median(ours), statistics.median(stock))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import torch
-from fairseq.data import Dictionary
-from fairseq.models.lstm_lm import LSTMLanguageModel, base_architecture
-from fairseq.models.transformer_lm import TransformerLanguageModel, TransformerLanguageModelConfig
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for the small models
+
+from helpers.models import build_lm, make_dictionary
 
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, make_config
@@ -54,12 +57,20 @@ class Paper:
         torch.manual_seed(1)
         self.sizes = sizes = sizes or Sizes()
         self.device = device
-        self.dictionary = Dictionary()
-        for word in range(sizes.words):
-            self.dictionary.add_symbol(str(word))
+        self.dictionary = make_dictionary(sizes.words)
         task = SimpleNamespace(source_dictionary=self.dictionary, dictionary=self.dictionary)
         task.target_dictionary = self.dictionary
-        self.model = build_generator(sizes, task).to(device)
+        # A transformer_lm of six layers with eight heads.
+        self.model = build_lm(
+            sizes.arch,
+            self.dictionary,
+            sizes.hidden,
+            dropout=0.0,
+            layers=6,
+            heads=8,
+            feed_forward=4,
+            positions=sizes.length + 1,
+        ).to(device)
         self.policy = Policy(self.model, self.dictionary, fixed_length=sizes.length)
         task.policy = lambda model: self.policy
         self.criterion = SeqGANCriterion(make_config()(**options), task).to(device)
@@ -95,29 +106,3 @@ class Paper:
     def g_step(self) -> None:
         """Do a G step: sampling, rollouts, rewards, loss, backward and Adam."""
         self.learn(self.make_batch())
-
-
-def build_generator(sizes: Sizes, task: SimpleNamespace) -> torch.nn.Module:
-    """Return an ``lstm_lm``, or a ``transformer_lm`` of six layers, without dropout."""
-    if sizes.arch == "lstm_lm":
-        options = argparse.Namespace(
-            dropout=0.0,
-            decoder_embed_dim=sizes.hidden,
-            decoder_hidden_size=sizes.hidden,
-            decoder_out_embed_dim=sizes.hidden,
-            criterion="cross_entropy",
-        )
-        base_architecture(options)
-        return LSTMLanguageModel.build_model(options, task)
-    cfg = TransformerLanguageModelConfig(
-        decoder_embed_dim=sizes.hidden,
-        decoder_output_dim=sizes.hidden,
-        decoder_input_dim=sizes.hidden,
-        decoder_ffn_embed_dim=4 * sizes.hidden,
-        decoder_layers=6,
-        decoder_attention_heads=8,
-        dropout=0.0,
-        tokens_per_sample=sizes.length + 1,
-        max_target_positions=sizes.length + 1,
-    )
-    return TransformerLanguageModel.build_model(cfg, task)

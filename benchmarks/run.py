@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -22,12 +21,14 @@ import torch
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "examples"))
 
 import bleu
 import draw
 import growth
 import memory
 import steps
+from common.machine import processor
 from nll_oracle import nll_oracle_seconds
 from paper import Sizes
 from timing import Ceiling, Figure, figure
@@ -45,10 +46,14 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, default=3, help="timed runs of each side (3)")
     parser.add_argument("--name", help="of the result file (cpu, or the GPU's)")
     parser.add_argument(
-        "--only", nargs="+", choices=PARTS, default=DEFAULT, metavar="PART",
+        "--only",
+        nargs="+",
+        choices=PARTS,
+        default=DEFAULT,
+        metavar="PART",
         help=f"of {', '.join(PARTS)}; default: {', '.join(DEFAULT)}. 'round' needs the three "
         "before it. 'growth' and 'large' take about an hour on two cores",
-    )  # fmt: skip
+    )
     parser.add_argument("--cpu", action="store_true", help="do not use the GPU")
     return parser
 
@@ -129,8 +134,10 @@ class Bench:
     def growth(self) -> list[Figure]:
         found = []
         for point in growth.growth(self.device, self.args.threads):
-            print("  " + ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}"
-                                   for k, v in point.items()), flush=True)  # fmt: skip
+            shown = (
+                f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in point.items()
+            )
+            print("  " + ", ".join(shown), flush=True)
             found.append({"name": "growth", **point})
         return found
 
@@ -158,15 +165,6 @@ def about(args: argparse.Namespace, device: str) -> Figure:
         "date": time.strftime("%Y-%m-%d"),
         "command": "python benchmarks/run.py " + " ".join(sys.argv[1:]),
     }
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def main() -> None:

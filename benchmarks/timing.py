@@ -49,9 +49,13 @@ def figure(name: str, what: str, ours_s: float, baseline_s: float) -> Figure:
     """Return a figure whose share of the ceiling is not known yet."""
     ratio = baseline_s / ours_s
     return {
-        "name": name, "what": what, "ours_s": ours_s, "baseline_s": baseline_s, "ratio": ratio,
+        "name": name,
+        "what": what,
+        "ours_s": ours_s,
+        "baseline_s": baseline_s,
+        "ratio": ratio,
         "ceiling_share": None,
-    }  # fmt: skip
+    }
 
 
 class Ceiling:

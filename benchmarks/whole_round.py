@@ -1,6 +1,6 @@
 """One whole round of the authors' recipe, as ``fairseq-train`` does it: 1 G step, 4,695 D updates.
 
-Held against the sum of the plain parts: a naive G step, five times 10,000 sequences drawn by stock
+Compared with the sum of the plain parts: a naive G step, five times 10,000 sequences drawn by stock
 ``fairseq-generate``, and a plain update of D for each minibatch. What a plain training loop would
 do beside that is not counted.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from draw import ROOT, USER_DIR, command
+from draw import ROUND, USER_DIR, command, make_data
 from timing import Figure, figure
 
 D_STEPS, K, MINIBATCHES = 5, 3, 313
@@ -21,18 +21,10 @@ def train_a_round(folder: Path, device: str, *options: str) -> float:
     """Return the seconds that ``fairseq-train`` took for one round, start and end not counted."""
     data, save = folder / "round-data", folder / "round"
     if not data.exists():
-        command(str(ROOT / "preprocess" / "oracle.py"), "--dest", data, "--num-valid", "64",
-                "--num-test", "64")  # fmt: skip
-    done = command(
-        "fairseq_cli.train", data, "--user-dir", USER_DIR, "--task", "seqgan",
-        "--arch", "lstm_lm", "--decoder-embed-dim", 32, "--decoder-hidden-size", 32,
-        "--decoder-out-embed-dim", 32, "--dropout", 0, "--criterion", "seqgan",
-        "--optimizer", "seqgan_adam", "--lr", 0.01, "--clip-norm", 5, "--fixed-length", 20,
-        "--tokens-per-sample", 21, "--batch-size", 64, "--rounds", 1, "--pretrain-d-steps", 0,
-        "--d-steps", D_STEPS, "--k", K, "--save-dir", save, "--disable-validation", "--no-save",
-        "--num-workers", 0, "--log-format", "none",
-        *(["--cpu"] if device == "cpu" else []), *options,
-    )  # fmt: skip
+        make_data(data)
+    recipe = f"{ROUND} --d-steps {D_STEPS} --k {K}{' --cpu' if device == 'cpu' else ''}".split()
+    own = ["--user-dir", USER_DIR, "--save-dir", save, *recipe, *options]
+    done = command("fairseq_cli.train", data, *own)
     return float(
         re.search(r"done training in ([\d.]+) seconds", done.stdout + done.stderr).group(1)
     )

@@ -11,11 +11,11 @@ from typing import NamedTuple
 import mido
 
 DRUMS = 9  # the channel of percussion, "10" to musicians
-_DEFAULT_TEMPO = 500_000  # microseconds per quarter note: 120 beats a minute
+_DEFAULT_TEMPO = mido.bpm2tempo(120)  # microseconds in a beat
 
 
 class MidiError(ValueError):
-    """A file is no MIDI file that can be used; the message says why and does not name it."""
+    """A MIDI file cannot be used; the message says why and does not name the file."""
 
 
 class Note(NamedTuple):
@@ -23,20 +23,20 @@ class Note(NamedTuple):
 
     start: Fraction
     end: Fraction
-    pitch: int  # MIDI's number, 60 is the middle C
+    pitch: int  # MIDI's number; 60 is middle C
 
 
 def read_notes(data: bytes, track: int | None = None, ignore_tempo: bool = False) -> list[Note]:
-    """Return the notes of one track of the MIDI file *data*, percussion excepted.
+    """Return the notes of one track of a MIDI file, without percussion.
 
     Args:
         data: content of a file of format 0 or 1.
-        track: its number, from 0; None: the first track that has notes.
-        ignore_tempo: 120 beats a minute, whatever the file says. A division in frames of SMPTE
-            time knows no beats, and is not affected.
+        track: number of the track, from 0; None: the first track that has notes.
+        ignore_tempo: take 120 beats a minute, whatever the file says. A file that divides SMPTE
+            frames has no beats, so its notes stay the same.
 
     Raises:
-        MidiError: the file cannot be read, is of format 2, or has no notes there.
+        MidiError: the file cannot be read, is of format 2, or has no notes in that track.
     """
     try:
         file = mido.MidiFile(file=io.BytesIO(data))
@@ -59,7 +59,7 @@ def read_notes(data: bytes, track: int | None = None, ignore_tempo: bool = False
 
 
 class _Clock:
-    """Turns ticks from the start of a file into seconds, honouring its tempo changes."""
+    """Converts ticks from the start of a file to seconds; tempo changes count."""
 
     def __init__(self, file: mido.MidiFile, ignore_tempo: bool) -> None:
         division = file.ticks_per_beat
@@ -67,7 +67,7 @@ class _Clock:
             raise MidiError("its division, the ticks in a beat, is 0")
         changes = [(0, _DEFAULT_TEMPO)]
         if division > 0 and not ignore_tempo:
-            for track in file.tracks:  # a tempo is that of all tracks, whichever it stands in
+            for track in file.tracks:  # a tempo change in one track holds for all
                 tick = 0
                 for message in track:
                     tick += message.time
@@ -76,23 +76,23 @@ class _Clock:
                             raise MidiError("a tempo of 0 microseconds a beat")
                         changes.append((tick, message.tempo))
             changes.sort(key=lambda change: change[0])  # stable: of several at once the last counts
-        self._ticks, self._seconds, self._rates = (
-            [0],
-            [Fraction(0)],
-            [_rate(division, changes[0][1])],
-        )
+        # Piece i of the file begins at these ticks and seconds; a tick lasts rate i there.
+        self._ticks = [0]
+        self._seconds = [Fraction(0)]
+        self._rates = [_rate(division, changes[0][1])]
         for tick, tempo in changes[1:]:
             self._seconds.append(self.seconds(tick))
             self._ticks.append(tick)
             self._rates.append(_rate(division, tempo))
 
     def seconds(self, tick: int) -> Fraction:
+        """Return the time of *tick*, in seconds from the start of the file."""
         i = bisect_right(self._ticks, tick) - 1
         return self._seconds[i] + (tick - self._ticks[i]) * self._rates[i]
 
 
 def _rate(division: int, tempo: int) -> Fraction:
-    """Return the seconds of a tick."""
+    """Return how long a tick lasts, in seconds; *tempo* is in microseconds a beat."""
     if division > 0:
         return Fraction(tempo, division * 1_000_000)
     # SMPTE: the high byte is minus the frames in a second, the low byte the ticks in a frame.
@@ -106,7 +106,7 @@ def _rate(division: int, tempo: int) -> Fraction:
 
 
 def _notes(track: mido.MidiTrack, clock: _Clock) -> list[Note]:
-    """Return the notes of *track*; what is never switched off sounds until the track ends."""
+    """Return the notes of *track*; a note that is never switched off ends with the track."""
     notes = []
     sounding: dict[tuple[int, int], list[int]] = defaultdict(list)
     tick = 0

@@ -1,11 +1,11 @@
 """Make the data of the SeqGAN paper's folk tunes (section "Music Generation").
 
-Reads MIDI files, takes the pitch of the melody every 0.4 s, and cuts it into windows of 32; the
-folder DEST is then read by ``fairseq-train DEST``:
+Reads MIDI files, samples the pitch of each melody every 0.4 s, and cuts the result into windows of
+32 steps. ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/nottingham.py --source Nottingham.zip --dest DEST
 
-The words are the 88 keys of a piano, and the fairseq id of every one is key + 3.
+The words are the 88 keys of a piano. The fairseq id of a word is key + 3: key 1 has the id 4.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from fairseq_seqgan.support.errors import InputError
 from preprocess.common import libraries
 
 with libraries():
+    from fairseq_seqgan.show.notes import KEYS, SILENCE
     from preprocess import melody
-    from preprocess.common import report, source, split
-    from preprocess.common.dataset import write_dataset
+    from preprocess.common import arguments, report, script, source, split
     from preprocess.common.files import Files, UnreadableError, open_files
-    from preprocess.common.folder import SPLITS, new_folder
+    from preprocess.common.folder import SPLITS
     from preprocess.midi import MidiError, read_notes
 
 # The zip there has another checksum than repacked copies, so the tunes themselves are compared.
@@ -49,15 +49,13 @@ class Tune(NamedTuple):
     """The melody of a file."""
 
     name: str
-    keys: list[int]  # one a step; melody.REST where nothing sounds
+    keys: list[int]  # one for each step; SILENCE where nothing sounds
     digest: bytes  # of the file's content
 
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    source.add_arguments(parser, PUBLIC, "zip file or folder of MIDI files")
-    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser = script.get_parser(__doc__, PUBLIC, "zip file or folder of MIDI files")
     parser.add_argument(
         "--step-seconds",
         type=_fraction,
@@ -72,7 +70,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--silence",
         choices=melody.SILENCES,
         default="hold",
-        help="what a silent step becomes: the pitch before, the word 0, or nothing "
+        help="what a silent step becomes: the pitch before it, the word 0, or nothing "
         "(default: %(default)s)",
     )
     parser.add_argument(
@@ -82,10 +80,12 @@ def get_parser() -> argparse.ArgumentParser:
         help="number of the melody's track, from 0 (default: the first with notes)",
     )
     parser.add_argument(
-        "--ignore-tempo", action="store_true", help="120 beats a minute, whatever a file says"
+        "--ignore-tempo",
+        action="store_true",
+        help="always take 120 beats a minute; ignore the tempo in a file",
     )
     parser.add_argument(
-        "--skip-bad", action="store_true", help="name and skip a file without melody, do not stop"
+        "--skip-bad", action="store_true", help="name and skip a file without a melody"
     )
     parser.add_argument(
         "--split",
@@ -98,10 +98,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--deduplicate",
         action="store_true",
-        help="with --split folders too, drop a tune whose melody an earlier one has",
+        help="also with --split folders, drop a tune that has the melody of an earlier one",
     )
-    split.add_arguments(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
     return parser
 
 
@@ -129,7 +127,7 @@ def read_tunes(
         except (UnreadableError, MidiError) as error:
             if not args.skip_bad:
                 raise InputError(
-                    f"{where}: {name}: {error}; --skip-bad goes on without such files"
+                    f"{where}: {name}: {error}; --skip-bad leaves out such files"
                 ) from error
             print(f"skipped: {name}: {error}", file=sys.stderr)
             dropped.add("files without a usable melody", name)
@@ -141,7 +139,7 @@ def read_tunes(
 
 
 def folder_split(name: str) -> str | None:
-    """Return the split whose folder file *name* lies in, if any."""
+    """Return the split whose folder holds the file *name*: "valid" for "Validation/a.mid"."""
     found = [_FOLDERS.get(part.lower()) for part in PurePosixPath(name).parts[:-1]]
     return next((name for name in reversed(found) if name), None)
 
@@ -149,7 +147,7 @@ def folder_split(name: str) -> str | None:
 def divide(
     tunes: list[Tune], args: argparse.Namespace, where: Path, dropped: report.Dropped
 ) -> dict[str, list[Tune]]:
-    """Return the tunes of every split; those that belong nowhere or repeat one are *dropped*.
+    """Return the tunes of every split; tunes outside all splits and repetitions are *dropped*.
 
     Raises:
         InputError: the source has some, but not all, of the folders train, valid and test.
@@ -177,7 +175,7 @@ def divide(
 
 
 def without_repetitions(tunes: list[Tune], dropped: report.Dropped) -> list[Tune]:
-    """Return the first of the tunes with the same melody."""
+    """Return the tunes, of those with the same melody only the first."""
     firsts: dict[tuple[int, ...], Tune] = {}
     for tune in tunes:
         if tuple(tune.keys) in firsts:
@@ -188,18 +186,18 @@ def without_repetitions(tunes: list[Tune], dropped: report.Dropped) -> list[Tune
 
 
 def count(parts: dict[str, list[Tune]], windows: dict[str, list]) -> dict[str, int]:
-    """Return the counts of every split, before the silent steps were filled or dropped."""
+    """Return the counts of every split; silent steps are counted before they are filled."""
     counts: dict[str, int] = {}
     for name, tunes in parts.items():
         keys = [key for tune in tunes for key in tune.keys]
         counts |= {f"{name}: tunes": len(tunes), f"{name}: steps": len(keys)}
-        counts |= {f"{name}: silent steps": keys.count(melody.REST)}
+        counts |= {f"{name}: silent steps": keys.count(SILENCE)}
         counts |= {f"{name}: windows": len(windows[name])}
     return counts
 
 
 def get_expected(tunes: list[Tune], args: argparse.Namespace) -> dict[str, int]:
-    """Return the counts to be expected, if these are the known tunes with the usual options."""
+    """Return the expected counts for the public tunes with default options, else {}."""
     usual = get_parser().parse_args(["--dest", "x"])
     names = ("step_seconds", "window", "melody_track", "deduplicate", "skip_bad")
     if args.silence == "drop" or args.split == "seed":
@@ -217,15 +215,15 @@ def get_expected(tunes: list[Tune], args: argparse.Namespace) -> dict[str, int]:
 
 
 def tunes_sha256(tunes: list[Tune]) -> str:
-    """Return a checksum of the contents and splits of all *tunes*, whatever holds them."""
+    """Return a checksum of the contents and splits of *tunes*: the same for a zip and a folder."""
     lines = sorted(f"{folder_split(t.name)} {t.digest.hex()}" for t in tunes)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def make_data(args: argparse.Namespace, folder: Path) -> None:
-    """Read, sample, divide and write everything into *folder*, and print the counts."""
-    raw = source.get_source(args, PUBLIC)
-    dropped = report.Dropped()
+def make_data(
+    raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
+) -> script.DataSet:
+    """Read, sample and divide the tunes, and cut them into windows."""
     with open_files(raw.path, (".mid", ".midi")) as files:
         tunes = read_tunes(files, args, raw.path, dropped)
     parts = divide(tunes, args, raw.path, dropped)
@@ -234,35 +232,24 @@ def make_data(args: argparse.Namespace, folder: Path) -> None:
         s: [w for keys in filled[s] for w in melody.windows(keys, args.window)] for s in SPLITS
     }
     unused = {s: sum(map(len, filled[s])) - args.window * len(windows[s]) for s in SPLITS}
-    rows = report.compare(count(parts, windows), get_expected(tunes, args))
     train = set(windows["train"])
     seen = {s: sum(window in train for window in windows[s]) for s in ("valid", "test")}
-    options = (
-        *("window", "silence", "melody_track", "ignore_tempo", "skip_bad", "split", "deduplicate"),
-        *("valid_share", "test_share", "seed"),
-    )
-    stats = {
-        **raw.describe(),
-        "tunes_sha256": tunes_sha256(tunes),
-        "options": {
-            "step_seconds": str(args.step_seconds),
-            **{name: getattr(args, name) for name in options},
+    keys = [*range(1, KEYS + 1), *([SILENCE] if args.silence == "rest" else [])]
+    return script.DataSet(
+        splits={s: [list(map(str, window)) for window in windows[s]] for s in SPLITS},
+        counts=count(parts, windows),
+        expected=get_expected(tunes, args),
+        words=map(str, keys),
+        about={"tunes_sha256": tunes_sha256(tunes)},
+        more={
+            "steps_behind_the_last_window_of_a_tune": unused,
+            "windows_that_also_occur_in_train": seen,
         },
-        "read": rows,
-        "dropped": dropped.summary(),
-        "steps_behind_the_last_window_of_a_tune": unused,
-        "windows_that_also_occur_in_train": seen,
-        "kept": sum(map(len, windows.values())),
-    }
-    keys = range(melody.LOWEST, melody.HIGHEST + 1)
-    words = [str(key) for key in (*keys, *([melody.REST] if args.silence == "rest" else []))]
-    splits = {s: [list(map(str, window)) for window in windows[s]] for s in SPLITS}
-    numbers, size = write_dataset(folder, splits, words, stats)
-    report.print_comparison(rows)
-    print(*dropped.lines(), sep="\n", end="\n" if dropped.total else "")
-    print(f"steps behind the last whole window of their tune, not used: {sum(unused.values()):,}")
-    print(*(f"{s}: {n:,} windows also occur in train" for s, n in seen.items()), sep="\n")
-    report.print_splits(numbers, size)
+        lines=(
+            f"steps behind the last whole window of their tune, not used: {sum(unused.values()):,}",
+            *(f"{s}: {n:,} windows also occur in train" for s, n in seen.items()),
+        ),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -274,13 +261,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = get_parser().parse_args(argv)
     if args.step_seconds <= 0:
         raise InputError(f"--step-seconds must be above 0, not {args.step_seconds}")
-    if args.window < 1:
-        raise InputError(f"--window must be at least 1, not {args.window}")
-    if args.melody_track is not None and args.melody_track < 0:
-        raise InputError(f"--melody-track must be at least 0, not {args.melody_track}")
-    with new_folder(args.dest, args.overwrite) as folder:
-        make_data(args, folder)
-    print(f"written to {args.dest}")
+    arguments.require_at_least(1, args, "window")
+    arguments.require_at_least(0, args, "melody_track")
+    script.run(args, PUBLIC, make_data)
 
 
 if __name__ == "__main__":

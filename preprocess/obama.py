@@ -1,7 +1,7 @@
 """Make the data of the SeqGAN paper's political speeches (section "Text Generation").
 
 Reads a transcript of speeches, one paragraph a line, cleans it, drops repetitions, and divides
-the rest into train, valid and test; the folder DEST is then read by ``fairseq-train DEST``:
+the rest into train, valid and test. ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/obama.py --source input.txt --dest DEST
 
@@ -18,17 +18,15 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
 
-from fairseq_seqgan.support.errors import InputError
 from preprocess.common import libraries
 
 with libraries():
     from sentence_splitter import SentenceSplitter
 
     from preprocess import speeches
-    from preprocess.common import report, source, split
-    from preprocess.common.dataset import write_dataset
+    from preprocess.common import arguments, report, script, source, split
     from preprocess.common.download import Expected
-    from preprocess.common.folder import SPLITS, new_folder
+    from preprocess.common.folder import SPLITS
     from preprocess.common.text import read_text
     from preprocess.tokenizers import PieceTokenizer, Tokenizer, WordTokenizer
 
@@ -56,9 +54,7 @@ class Unit(NamedTuple):
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    source.add_arguments(parser, PUBLIC, "UTF-8 text with one paragraph a line")
-    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser = script.get_parser(__doc__, PUBLIC, "UTF-8 text with one paragraph a line")
     parser.add_argument(
         "--unit",
         choices=("paragraph", "sentence"),
@@ -92,8 +88,6 @@ def get_parser() -> argparse.ArgumentParser:
         default="paragraph",
         help="what is kept together in one split (default: %(default)s)",
     )
-    split.add_arguments(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
     return parser
 
 
@@ -135,7 +129,7 @@ def get_units(
 
 
 def get_tokenizer(train: list[str], args: argparse.Namespace) -> Tokenizer:
-    """Return the tokenizer that *args* ask for; it knows the texts of *train* only."""
+    """Return the tokenizer that *args* ask for; its dictionary comes from *train* only."""
     if args.tokenizer == "word":
         return WordTokenizer(train, args.vocab_size)
     return PieceTokenizer(train, args.vocab_size or 8000, args.seed)
@@ -155,9 +149,10 @@ def encode(
     return sequences
 
 
-def make_data(args: argparse.Namespace, folder: Path) -> None:
-    """Read, clean, divide and write everything into *folder*, and print the counts."""
-    raw = source.get_source(args, PUBLIC)
+def make_data(
+    raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
+) -> script.DataSet:
+    """Read, clean, divide and tokenize the speeches."""
     text = read_text(raw.path)
     paragraphs = speeches.paragraphs(text.lines)
     not_empty = sum(line != "" for line in text.lines)
@@ -168,9 +163,6 @@ def make_data(args: argparse.Namespace, folder: Path) -> None:
         "distinct paragraphs": len({p.text for p in paragraphs}),
         "speeches": paragraphs[-1].speech + 1,
     }
-    known = EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {}
-    rows = report.compare(counts, known)
-    dropped = report.Dropped()
     cleaned, removed = clean(paragraphs, dropped)
     units = get_units(cleaned, args, dropped)
     groups = [unit.group for unit in units]
@@ -178,26 +170,17 @@ def make_data(args: argparse.Namespace, folder: Path) -> None:
     parts = {s: [units[i] for i in divided[s]] for s in SPLITS}
     tokenizer = get_tokenizer([unit.text for unit in parts["train"]], args)
     splits = {s: encode(parts[s], tokenizer, args.max_length, dropped) for s in SPLITS}
-    if isinstance(tokenizer, PieceTokenizer):
-        (folder / MODEL_FILE).write_bytes(tokenizer.model)
-    options = (
-        *("unit", "tokenizer", "vocab_size", "max_length", "lowercase", "split_by"),
-        *("valid_share", "test_share", "seed"),
+    model = {MODEL_FILE: tokenizer.model} if isinstance(tokenizer, PieceTokenizer) else {}
+    return script.DataSet(
+        splits=splits,
+        counts=counts,
+        expected=EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {},
+        words=tokenizer.words,
+        about={"notes": text.notes},
+        removed=removed,
+        lines=(f"kept: {sum(map(len, splits.values())):,} different {args.unit}s",),
+        files=model,
     )
-    stats = {
-        **raw.describe(),
-        "notes": text.notes,
-        "options": {name: getattr(args, name) for name in options},
-        "read": rows,
-        "removed": removed,
-        "dropped": dropped.summary(),
-        "kept": sum(map(len, splits.values())),
-    }
-    numbers, words = write_dataset(folder, splits, tokenizer.words, stats)
-    report.print_comparison(rows)
-    print(*(f"removed: {number:,} {what}" for what, number in removed.items()), sep="\n")
-    print(*dropped.lines(), f"kept: {stats['kept']:,} different {args.unit}s", sep="\n")
-    report.print_splits(numbers, words)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -207,13 +190,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         InputError: an option or file cannot be used; nothing has been written then.
     """
     args = get_parser().parse_args(argv)
-    for option in ("vocab_size", "max_length"):
-        value = getattr(args, option)
-        if value is not None and value < 1:
-            raise InputError(f"--{option.replace('_', '-')} must be at least 1, not {value}")
-    with new_folder(args.dest, args.overwrite, extra_files=(MODEL_FILE,)) as folder:
-        make_data(args, folder)
-    print(f"written to {args.dest}")
+    arguments.require_at_least(1, args, "vocab_size", "max_length")
+    script.run(args, PUBLIC, make_data, extra_files=(MODEL_FILE,))
 
 
 if __name__ == "__main__":

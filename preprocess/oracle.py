@@ -1,11 +1,11 @@
 """Make the synthetic data of the SeqGAN paper (section "Synthetic Data Experiments").
 
-An LSTM with weights from N(0, 1), or the authors' own (--params), writes the training, validation
-and test sequences; the folder DEST is then read by ``fairseq-train DEST``:
+Samples the training, validation and test sequences from the oracle: an LSTM with weights from
+N(0, 1), or the authors' own (``--params``). ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/oracle.py --dest DEST --params target_params_py3.pkl
 
-Tokens are the decimal words 0 .. V-1, and the fairseq id of every one is token + 4.
+Tokens are the decimal words 0 .. V-1. The fairseq id of a word is token + 4: token 0 has the id 4.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no insta
 from fairseq_seqgan.oracle.lstm import Oracle
 from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.support.rng import seeded_rng
+from preprocess.common import arguments
 from preprocess.common.binarize import binarize
 from preprocess.common.folder import SPLITS, new_folder
 
@@ -34,8 +35,7 @@ _PAPER_SIZES = {"vocab_size": 5000, "embed_dim": 32, "hidden_size": 32}
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser = arguments.get_parser(__doc__)
     parser.add_argument(
         "--params",
         type=Path,
@@ -57,7 +57,6 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=1, help="of the oracle and the data (default: %(default)s)"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
     return parser
 
 
@@ -152,10 +151,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         InputError: an option or file cannot be used; nothing has been written then.
     """
     args = get_parser().parse_args(argv)
-    for name in ("length", *(f"num_{split}" for split in SPLITS)):
-        if getattr(args, name) < 1:
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"{option} must be at least 1, not {getattr(args, name)}")
+    arguments.require_at_least(1, args, "length", *(f"num_{split}" for split in SPLITS))
     with new_folder(args.dest, args.overwrite, extra_files=(ORACLE_FILE,)) as folder:
         oracle = get_oracle(args)
         stats = make_data(args, oracle, folder)

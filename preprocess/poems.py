@@ -1,11 +1,12 @@
 """Make the data of the SeqGAN paper's Chinese poems (section "Text Generation").
 
 Reads quatrains, one a line, drops damaged and repeated ones, and divides the rest into train,
-valid and test; the folder DEST is then read by ``fairseq-train DEST``:
+valid and test. ``fairseq-train DEST`` then reads the folder DEST:
 
     python preprocess/poems.py --source shi.txt --dest DEST
 
-A sequence is a poem of four lines of 5 characters (--characters 7: of 7) and so of fixed length.
+A sequence is a poem of four lines of 5 characters (7 with ``--characters 7``), so all sequences
+have the same length.
 """
 
 from __future__ import annotations
@@ -21,10 +22,9 @@ from fairseq_seqgan.support.errors import InputError
 from preprocess.common import libraries
 
 with libraries():
-    from preprocess.common import report, source, split
-    from preprocess.common.dataset import write_dataset
+    from preprocess.common import report, script, source, split
     from preprocess.common.download import Expected
-    from preprocess.common.folder import SPLITS, new_folder
+    from preprocess.common.folder import SPLITS
     from preprocess.common.text import read_text
     from preprocess.quatrains import FORMS, NoQuatrainError, Quatrain, han_characters, parse
 
@@ -44,9 +44,7 @@ EXPECTED = {
 
 def get_parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    source.add_arguments(parser, PUBLIC, "UTF-8 text with one quatrain a line")
-    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser = script.get_parser(__doc__, PUBLIC, "UTF-8 text with one quatrain a line")
     parser.add_argument(
         "--characters",
         type=int,
@@ -58,10 +56,8 @@ def get_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep-punctuation",
         action="store_true",
-        help="the mark behind each line is a token, too: 24 or 32 tokens a poem, not 20 or 28",
+        help="keep the mark behind each line as a token: 24 or 32 tokens a poem, not 20 or 28",
     )
-    split.add_arguments(parser)
-    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
     return parser
 
 
@@ -84,8 +80,8 @@ def select(
 ) -> list[Quatrain]:
     """Return the distinct quatrains of the form that *args* ask for; the others are *dropped*.
 
-    Two poems are the same if their characters are, whatever their punctuation: so the splits are
-    the same with and without it.
+    Two poems with the same characters are the same even if their punctuation differs. So the splits
+    are the same with and without punctuation.
 
     Raises:
         InputError: none is left; the message says which form the poems have.
@@ -109,11 +105,11 @@ def select(
     return list(selected.values())
 
 
-def make_data(args: argparse.Namespace, folder: Path) -> None:
-    """Read, clean, divide and write everything into *folder*, and print the counts."""
-    raw = source.get_source(args, PUBLIC)
+def make_data(
+    raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
+) -> script.DataSet:
+    """Read, clean and divide the quatrains."""
     text = read_text(raw.path)
-    dropped = report.Dropped()
     quatrains = read_quatrains(text.lines, dropped)
     forms = [quatrain.form for _, quatrain in quatrains]
     counts = {
@@ -125,22 +121,13 @@ def make_data(args: argparse.Namespace, folder: Path) -> None:
     kept = select(quatrains, args, dropped)
     keys = ["".join(quatrain.tokens()) for quatrain in kept]
     divided = split.divide(keys, args.valid_share, args.test_share, args.seed)
-    splits = {s: [kept[i].tokens(args.keep_punctuation) for i in divided[s]] for s in SPLITS}
-    known = EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {}
-    rows = report.compare(counts, known)
-    options = ("characters", "keep_punctuation", "valid_share", "test_share", "seed")
-    stats = {
-        **raw.describe(),
-        "notes": text.notes,
-        "options": {name: getattr(args, name) for name in options},
-        "read": rows,
-        "dropped": dropped.summary(),
-        "kept": len(kept),
-    }
-    numbers, words = write_dataset(folder, splits, None, stats)
-    report.print_comparison(rows)
-    print(*dropped.lines(), f"kept: {len(kept):,} different quatrains", sep="\n")
-    report.print_splits(numbers, words)
+    return script.DataSet(
+        splits={s: [kept[i].tokens(args.keep_punctuation) for i in divided[s]] for s in SPLITS},
+        counts=counts,
+        expected=EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {},
+        about={"notes": text.notes},
+        lines=(f"kept: {len(kept):,} different quatrains",),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -149,10 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     Raises:
         InputError: an option or file cannot be used; nothing has been written then.
     """
-    args = get_parser().parse_args(argv)
-    with new_folder(args.dest, args.overwrite) as folder:
-        make_data(args, folder)
-    print(f"written to {args.dest}")
+    script.run(get_parser().parse_args(argv), PUBLIC, make_data)
 
 
 if __name__ == "__main__":

@@ -36,17 +36,17 @@ class Quatrain(NamedTuple):
 
 
 class NoQuatrainError(ValueError):
-    """A line of text is no quatrain; the message says why, in words that fit behind a number."""
+    """A line of text is not a quatrain; the message says why and fits behind "3 lines"."""
 
 
 def parse(text: str) -> Quatrain:
     """Return the quatrain in a line of *text*.
 
-    A line of the poem ends with punctuation or a tab; where there is neither, 20 or 28 characters
-    are divided evenly. Spaces between characters mean nothing.
+    A line of the poem ends with punctuation or a tab. Without either, 20 or 28 characters are
+    divided into four equal lines. Spaces between characters are ignored.
 
     Raises:
-        NoQuatrainError: a sign is no Han character, or the lines are not four of 5 or 7.
+        NoQuatrainError: a sign is not a Han character, or the poem is not four lines of 5 or 7.
     """
     lines, marks = _lines(unicodedata.normalize("NFC", text))
     if len(lines) == 1 and len(lines[0]) in [_LINES * form for form in FORMS]:

@@ -38,8 +38,8 @@ def paragraphs(lines: list[str]) -> list[Paragraph]:
 
 # --- characters
 
-# An ellipsis and closing quotation marks that went through a wrong encoding before the file was
-# made; behind a number or a unit they are what they seem.
+# An ellipsis and closing quotation marks that a wrong encoding turned into ¼, ² and ¹ before the
+# file was made. Behind a number or a unit these signs are meant.
 _WRONGLY_DECODED = (
     (re.compile(r"(?<=[^\s\d])¼"), "..."),
     (re.compile(r"(?<=[.,;:!?\"'])²"), '"'),
@@ -62,7 +62,7 @@ def normalise(text: str) -> str:
 
 
 def _dash(match: re.Match) -> str:
-    """Return `` -- ``, but the hyphen of a range between two digits."""
+    """Return `` -- ``, or a hyphen between two digits, as in the range 1999-2004."""
     before, after = match.string[: match.start()][-1:], match.string[match.end() :][:1]
     return "-" if before.isdigit() and after.isdigit() else " -- "
 
@@ -83,8 +83,8 @@ _OFTEN = 5
 def speakers(texts: Iterable[str]) -> set[str]:
     """Return the labels, up to four capitalised words before a colon, that name a speaker.
 
-    They are those in capitals throughout, those with a title or role, and any other that opens
-    at least 5 paragraphs: "Second:" or "America:" does not.
+    A label names a speaker if it is in capitals, holds a title or role, or opens at least 5
+    paragraphs. "Second:" and "America:" open fewer.
     """
     counts = Counter(match[1] for text in texts if (match := _LABEL.match(text)))
     return {
@@ -102,7 +102,7 @@ def remove_label(text: str, labels: set[str]) -> str:
 
 # --- stage directions
 
-# What is heard; and, in square brackets only, what is seen, or said of the transcript.
+# Words for sounds, and, in square brackets only, for scenes and remarks on the transcript.
 _SOUNDS = (
     "applause applauds cheers cheering boos booing laughs laughter laughing inaudible "
     "unintelligible crosstalk cross.talk chant chants chanting sings singing"
@@ -121,9 +121,9 @@ _BRACKETS = re.compile(r"\(([^()\[\]]{1,200})\)|\[([^()\[\]]{1,200})\]")
 def remove_notes(text: str) -> tuple[str, int]:
     """Return *text* without bracketed notes on what happened, and how many there were.
 
-    A note is known by a word such as "applause", and has no "I". Other round brackets are speech
-    and stay; other square ones are the editor's insertions, ``customer[s]``, and only the brackets
-    go.
+    A note holds a word such as "applause" and not the word "I". Other round brackets are speech and
+    stay. Other square brackets are an editor's insertions, as in ``customer[s]``: the brackets go
+    and the text stays.
     """
     removed = 0
 

@@ -33,13 +33,13 @@ class WordTokenizer:
 
     def __init__(self, train: Sequence[str], vocab_size: int | None) -> None:
         self._moses = MosesTokenizer(lang="en")
-        # Every text is tokenized for the dictionary and again for the data.
+        # Each text of train is needed twice: for the dictionary and for the data.
         self._known = {text: self._tokenize(text) for text in train}
         counts = Counter(token for tokens in self._known.values() for token in tokens)
         self.words = by_frequency(counts)[:vocab_size]
 
     def encode(self, text: str) -> list[str]:
-        """Return the words of *text*; also those that are not in the dictionary."""
+        """Return the words of *text*, also those that are not in the dictionary."""
         tokens = self._known.get(text)
         return self._tokenize(text) if tokens is None else tokens
 

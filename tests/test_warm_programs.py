@@ -159,6 +159,6 @@ def test_the_plugin_is_imported_by_user_dir():
     refused = run("fairseq-train", *options)
     assert refused.returncode == 2 and "invalid choice: 'seqgan'" in refused.stderr
     real, warm = both(*options, "--user-dir", PLUGIN, name="fairseq-train")
-    assert warm.returncode == real.returncode == 1
+    assert warm.returncode == real.returncode == 2
     assert warm.stderr.splitlines()[-1] == real.stderr.splitlines()[-1]
     assert b"/nowhere: no such folder" in warm.stderr

@@ -56,7 +56,7 @@ class Commands(ABC):
         return self.training(system, seed) / CHECKPOINTS[which]
 
     def train(self, system: System, seed: int) -> list[str]:
-        """Train *system*; what was interrupted goes on from its last checkpoint."""
+        """Train *system*; an interrupted training resumes from its last checkpoint."""
         words = [*program("fairseq-train", "fairseq_cli.train"), str(self.data)]
         words += ["--user-dir", str(PLUGIN), "--task", "seqgan", "--seed", str(seed)]
         words += ["--save-dir", str(self.training(system, seed)), *self.task_options()]

@@ -8,22 +8,33 @@ from collections.abc import Callable
 
 
 class ExperimentError(Exception):
-    """The experiment cannot go on; the message is one line for the user."""
+    """The experiment cannot continue; the message is one line for the user."""
+
+    status = 2  # a user's mistake
+
+
+class StepError(ExperimentError):
+    """A command of the experiment failed; the message ends with the last lines of its log."""
+
+    status = 1
 
 
 def guarded(main: Callable[[], None]) -> int:
-    """Call *main* and return the exit status: 1 after a mistake, 130 after an interruption."""
+    """Call *main*; return the exit status.
+
+    It is 2 after a user's mistake, 1 after a command that failed, and 130 after an interruption.
+    """
     # Ended from outside, it must end the running training as well.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         main()
     except ExperimentError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return error.status
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
-        return 1
+        return ExperimentError.status
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        print("interrupted; the same command resumes from here", file=sys.stderr)
         return 130
     return 0

@@ -1,99 +1,188 @@
-"""An experiment from a preset: its command line, and its steps up to the report."""
+"""An experiment from a preset: its command line, and its steps from the data to the results."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from typing import Any, ClassVar
 
 from .commands import Commands
-from .console import ExperimentError
+from .console import ExperimentError, guarded
 from .files import write
-from .publish import publish
-from .recipe import Recipe
+from .publish import check_target, publish
+from .recipe import Recipe, as_yaml, need_whole, read
 from .steps import Steps
-from .systems import variants
+from .systems import System, parse, variants
 from .workspace import Step, Workspace
 
-
-def get_parser(here: Path, description: str, epilog: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of the command line of the experiment whose presets are in *here*."""
-    presets = ", ".join(sorted(path.stem for path in here.glob("*.yaml")))
-    parser = argparse.ArgumentParser(prog="run.sh", description=description, epilog=epilog)
-    parser.add_argument("preset", help=f"{presets}, or a YAML file of your own")
-    parser.add_argument("--dest", type=Path, required=True, help="folder to make, or to go on in")
-    parser.add_argument(
-        "--seeds", type=int, metavar="N", help="train with the seeds 1 ... N; default: the preset's"
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=1, metavar="N",
-        help="seeds that are trained side by side, each on the preset's number of threads; default "
-        "1. It changes no result",
-    )  # fmt: skip
-    parser.add_argument(
-        "--publish", type=Path, nargs="?", metavar="FOLDER", const=Path(),
-        help="afterwards copy the report and every run.json, but no checkpoint, to FOLDER; default "
-        "results/PRESET beside this script",
-    )  # fmt: skip
-    return parser
+SECTIONS = ("environment", "data", "experiment", "device", "samples", "options", "systems")
+OPTIONAL = ("evaluation", "report")
 
 
-def find_preset(here: Path, name: str) -> Path:
-    """Return the file of the preset *name*, or *name* as a path."""
-    path = here / f"{name}.yaml"
-    return path if path.is_file() else Path(name)
+class Experiment(ABC):
+    """What one folder of ``examples/`` runs. A subclass defines what the data are.
 
-
-def count_seeds(args: argparse.Namespace, recipe: Recipe) -> int:
-    """Return how many seeds are trained with.
-
-    Raises:
-        ExperimentError: ``--seeds`` or ``--jobs`` is below 1.
+    Args:
+        folder: in which its presets are.
+        title: what ``--help`` says it is.
     """
-    if args.jobs < 1:
-        raise ExperimentError(f"--jobs is {args.jobs}: at least 1 is needed")
-    seeds = recipe["experiment"]["seeds"] if args.seeds is None else args.seeds
-    if seeds < 1:
-        raise ExperimentError(f"--seeds is {seeds}: at least 1 is needed")
-    return seeds
+
+    noun: ClassVar[str] = "experiment"  # what messages call it
+    kind: ClassVar[str]  # of the row that is neither trained nor drawn at random: oracle or real
+    epilog: ClassVar[str] = ""  # of --help
+    sections: ClassVar[tuple[str, ...]] = SECTIONS
+    # Whole numbers that a recipe must state, by section.
+    needed: ClassVar[dict[str, tuple[str, ...]]] = {
+        "experiment": ("seeds", "data-seed"),
+        "samples": ("num-samples",),
+    }
+    # Whether the report is made again where nothing is left to do: there may be more seeds.
+    report_again: ClassVar[bool] = True
+
+    def __init__(self, folder: Path, title: str) -> None:
+        self.folder, self.title = folder, title
+
+    @abstractmethod
+    def identity(self, args: argparse.Namespace) -> dict[str, Any]:
+        """Return what makes it this experiment beside its recipe, by name, as JSON.
+
+        Raises:
+            ExperimentError: an option cannot be used.
+        """
+
+    @abstractmethod
+    def commands(
+        self, args: argparse.Namespace, recipe: Recipe, systems: dict[str, System], dest: Path
+    ) -> Commands:
+        """Return the command lines for the folder *dest*."""
+
+    @abstractmethod
+    def results(self, steps: Steps, seeds: list[int]) -> str:
+        """Return the table that is printed, once every step is done."""
+
+    def tidy(self, steps: Steps, report: Path) -> None:  # noqa: B027 (most publish all of it)
+        """Take out of a copy of the report what is not to be published."""
+
+    def closing(self, args: argparse.Namespace) -> str:
+        """Return the last line, which says where everything is."""
+        return f"{args.dest.resolve() / 'report' / 'report.md'} holds the results"
+
+    def get_parser(self) -> argparse.ArgumentParser:
+        """Return the parser of the command line."""
+        presets = ", ".join(sorted({p.stem for p in self.folder.glob("*.yaml")} - {"base"}))
+        parser = argparse.ArgumentParser("run.sh", description=self.title, epilog=self.epilog)
+        parser.add_argument("preset", help=f"{presets}, or a YAML file of your own")
+        parser.add_argument(
+            "--dest", type=Path, required=True, help="folder to make, or to resume in"
+        )
+        parser.add_argument(
+            "--seeds",
+            type=int,
+            metavar="N",
+            help="train with the seeds 1 ... N; default: the preset's",
+        )
+        parser.add_argument(
+            "--jobs",
+            type=int,
+            default=1,
+            metavar="N",
+            help="seeds that are trained side by side, each on the preset's number of threads; "
+            "default 1. It changes no result",
+        )
+        parser.add_argument(
+            "--publish",
+            type=Path,
+            nargs="?",
+            metavar="FOLDER",
+            const=Path(),
+            help="afterwards copy the report and every run.json, but no checkpoint, to FOLDER, "
+            "which is new or was published before; default: results/PRESET beside this script",
+        )
+        return parser
+
+    def main(self, argv: Sequence[str]) -> int:
+        """Run the command line *argv*; return the exit status."""
+        args = self.get_parser().parse_args(argv)
+        return guarded(lambda: self.run(args))
+
+    def run(self, args: argparse.Namespace) -> None:
+        """Run the preset that *args* name, from where it stopped.
+
+        Raises:
+            ExperimentError: a file or option cannot be used, or a command failed.
+        """
+        begin = time.monotonic()
+        preset = self.folder / f"{args.preset}.yaml"
+        preset = preset if preset.is_file() else Path(args.preset)
+        recipe, systems = self.load(preset)
+        seeds, identity = self.seeds(args, recipe), self.identity(args)
+        target = self.folder / "results" / preset.stem if args.publish == Path() else args.publish
+        if target is not None:
+            check_target(target, args.dest)
+        dest = args.dest.resolve()
+        identity["recipe"] = recipe
+        work = Workspace(dest, identity, recipe["environment"], self.noun)
+        merged = dest / "recipe.yaml"
+        if not merged.exists():
+            write(merged, f"# {preset.name} and its base: every number.\n{as_yaml(recipe)}")
+        commands = self.commands(args, recipe, {system.name: system for system in systems}, dest)
+        steps = Steps(work, commands)
+        run_steps(steps, seeds, args.jobs, self.report_again)
+        print(f"\n{self.results(steps, seeds)}\n")
+        if target is not None:
+            publish(dest, target, lambda report: self.tidy(steps, report))
+            print(f"published to {target}")
+        print(f"{self.closing(args)}   ({time.monotonic() - begin:.0f} s)")
+
+    def load(self, preset: Path) -> tuple[Recipe, list[System]]:
+        """Return the recipe of the YAML file *preset* and its systems, in order.
+
+        Raises:
+            ExperimentError: a file cannot be read, or something in it is missing or unknown.
+        """
+        recipe = read(preset, self.folder, self.sections, OPTIONAL)
+        for section, names in self.needed.items():
+            need_whole(preset, recipe, section, names)
+        return recipe, parse(preset, recipe, self.kind)
+
+    def seeds(self, args: argparse.Namespace, recipe: Recipe) -> list[int]:
+        """Return the seeds to train with.
+
+        Raises:
+            ExperimentError: ``--seeds`` or ``--jobs`` is below 1.
+        """
+        if args.jobs < 1:
+            raise ExperimentError(f"--jobs is {args.jobs}: at least 1 is needed")
+        seeds = recipe["experiment"]["seeds"] if args.seeds is None else args.seeds
+        if seeds < 1:
+            raise ExperimentError(f"--seeds is {seeds}: at least 1 is needed")
+        return list(range(1, seeds + 1))
 
 
-def open_workspace(dest: Path, preset: Path, recipe: Recipe, **identity: object) -> Workspace:
-    """Return the folder *dest* of the experiment that *recipe* and *identity* make it.
-
-    Raises:
-        ExperimentError: the folder holds something else.
-    """
-    dest = dest.resolve()
-    work = Workspace(
-        dest, {**identity, "recipe": recipe}, recipe["environment"], kind="experiment",
-        state="experiment.json", logs=dest / "logs",
-    )  # fmt: skip
-    write(dest / "recipe.yaml", preset.read_text(encoding="utf-8"))
-    return work
-
-
-def play(work: Workspace, commands: Commands, seeds: int, jobs: int) -> Steps:
+def run_steps(steps: Steps, seeds: Iterable[int], jobs: int, report_again: bool) -> None:
     """Run all steps that are not done: the data, the seeds, *jobs* at a time, and the report."""
-    steps, work.named_lines = Steps(work, commands), jobs > 1
+    work = steps.work
+    work.named_lines = jobs > 1
     work.run(steps.data())
     with ThreadPoolExecutor(jobs) as pool:
-        played = [pool.submit(play_seed, steps, seed) for seed in range(1, seeds + 1)]
+        started = [pool.submit(run_seed, steps, seed) for seed in seeds]
         try:
-            for future in as_completed(played):
+            for future in as_completed(started):
                 future.result()
         except BaseException:
             work.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     report = work.dest / "report"
-    command, written = commands.report(steps.runs, report), report / "report.md"
-    work.run(Step("report", "report", command, (written,), always=True))
-    return steps
+    command, written = steps.commands.report(steps.runs, report), report / "report.md"
+    work.run(Step("report", "report", command, (written,), always=report_again))
 
 
-def play_seed(steps: Steps, seed: int) -> None:
+def run_seed(steps: Steps, seed: int) -> None:
     """Run what is not done of one seed: one system after the other, trained and measured."""
     systems = list(steps.commands.systems.values())
     rows = variants(systems)
@@ -105,27 +194,3 @@ def play_seed(steps: Steps, seed: int) -> None:
             for step in steps.measure(variant, seed):
                 steps.work.run(step)
             steps.finish(variant, seed)
-
-
-def end(
-    work: Workspace,
-    here: Path,
-    preset: Path,
-    target: Path | None,
-    results: str,
-    seconds: float,
-    tidy: Callable[[Path], None] = lambda report: None,
-) -> None:
-    """Print the table *results* and where everything is; publish it if that was asked for.
-
-    Args:
-        target: ``--publish``; None: it was not asked for.
-        seconds: that all of it took.
-        tidy: takes out of a report what is not to be published.
-    """
-    print(f"\n{results}\n")
-    if target is not None:
-        folder = here / "results" / preset.stem if target == Path() else target
-        publish(work.dest, folder, tidy)
-        print(f"published to {folder}")
-    print(f"{work.dest / 'report' / 'report.md'} holds the results   ({seconds:.0f} s)")

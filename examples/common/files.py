@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import filecmp
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,21 @@ from .console import ExperimentError
 
 
 def write(path: Path, text: str) -> None:
-    """Write *text* to *path*, whole or not at all."""
+    """Write *text* to *path*, whole or not at all.
+
+    Not fairseq_seqgan's own ``write``: to import the package imports fairseq, which takes seconds.
+    """
     temporary = path.with_name(path.name + ".new")
     temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def copy_if_changed(source: Path, path: Path) -> None:
+    """Copy the file *source* to *path*, whole or not at all, unless it is there already."""
+    if path.is_file() and filecmp.cmp(source, path, shallow=False):
+        return
+    temporary = path.with_name(path.name + ".new")
+    shutil.copyfile(source, temporary)
     temporary.replace(path)
 
 
@@ -35,7 +49,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def extract(raw: Path, expected: int) -> str:
-    """Return the samples in what ``fairseq-generate`` wrote, one a line, in their order.
+    """Return the samples in what ``fairseq-generate`` wrote, one a line, in the order of their ids.
+
+    Its line ``H-7\\t-1.2\\t3 1 4`` is the sample 7, with its score and its text.
 
     Raises:
         ExperimentError: there are not *expected* ones.

@@ -18,13 +18,14 @@ from .recipe import ROOT
 @cache
 def hardware(with_gpu: bool) -> str:
     """Return the processor and the cores that this process may use, and the GPU if it is used."""
-    parts = [_processor(), f"{len(os.sched_getaffinity(0))} cores"]
+    parts = [processor(), f"{len(os.sched_getaffinity(0))} cores"]
     if with_gpu:
         parts += _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]).splitlines()
     return ", ".join(parts)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of the processor, or of its architecture where it has no name."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

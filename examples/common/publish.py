@@ -1,28 +1,136 @@
-"""Results for the repository: the report and what each run was made with, without checkpoints."""
+"""Results for the repository: the report and what each run was made with, without checkpoints.
+
+A publication is written beside its place and then renamed. It replaces nothing but a publication:
+``published.json`` lists its files with their SHA-256. One made before that file existed is
+recognised by its file names. A folder with any other or changed file is refused.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import re
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from .files import read_json
+from .console import ExperimentError
+from .files import read_json, write_json
+
+MARKER, PUBLISHER = "published.json", "examples/run.sh --publish"
+_NEEDED = {"report.md", "report.json", "recipe.yaml"}
+_ADVICE = "move it away, or name a new folder"
+# Of a publication without the marker.
+_KNOWN = re.compile(
+    r"report\.(md|json)|recipe\.yaml|table\.md|samples\.md|(learning_curves|frontier)\.png"
+    r"|runs/[^/]+/run\.json|samples/[^/]+\.txt|tunes/[^/]+/tune-\d{4,}\.(mid|png)"
+)
 
 
-def publish(dest: Path, folder: Path, tidy: Callable[[Path], None] = lambda report: None) -> None:
-    """Copy what is worth keeping of the experiment in *dest* to *folder*, in place of what it has.
+def check_target(folder: Path, dest: Path) -> None:
+    """Check that results can be published to *folder*, before any work.
 
-    The report, the ``run.json`` of every finished run, and the recipe. *tidy* is given the copy of
-    the report, to take out of it what is not to be published.
+    Args:
+        dest: the experiment's folder.
+
+    Raises:
+        ExperimentError: *folder* holds something that is not of a publication, or lies in *dest*.
     """
-    temporary = folder.with_name(folder.name + ".new")
-    shutil.rmtree(temporary, ignore_errors=True)
-    shutil.copytree(dest / "report", temporary, copy_function=shutil.copyfile)
-    tidy(temporary)
-    for path in sorted((dest / "runs").glob("*/run.json")):
-        if read_json(path)["finished"]:
-            (temporary / "runs" / path.parent.name).mkdir(parents=True)
-            shutil.copyfile(path, temporary / "runs" / path.parent.name / path.name)
-    shutil.copyfile(dest / "recipe.yaml", temporary / "recipe.yaml")
-    shutil.rmtree(folder, ignore_errors=True)
-    temporary.replace(folder)
+    inner, outer = folder.resolve(), dest.resolve()
+    if inner.is_relative_to(outer) or outer.is_relative_to(inner):
+        raise ExperimentError(f"--publish {folder}: one of it and --dest {dest} lies in the other")
+    _check_publication(folder, f"--publish {folder}: would replace")
+
+
+def publish(dest: Path, folder: Path, tidy: Callable[[Path], None]) -> None:
+    """Copy what is worth keeping of the experiment in *dest* to *folder*.
+
+    That is the report, the ``run.json`` of every finished run, and the recipe.
+
+    Args:
+        tidy: is given the copy of the report, to take out of it what is not to be published.
+
+    Raises:
+        ExperimentError: see :func:`check_target`; *folder* is as it was.
+    """
+    check_target(folder, dest)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # On the same file system, and a name that nothing else has.
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as beside:
+        new, old = Path(beside) / "new", Path(beside) / "old"
+        shutil.copytree(dest / "report", new, copy_function=shutil.copyfile)
+        tidy(new)
+        for path in sorted((dest / "runs").glob("*/run.json")):
+            if read_json(path)["finished"]:
+                (new / "runs" / path.parent.name).mkdir(parents=True)
+                shutil.copyfile(path, new / "runs" / path.parent.name / path.name)
+        shutil.copyfile(dest / "recipe.yaml", new / "recipe.yaml")
+        digests = {name: _digest(new / name) for name in _names(new)}
+        write_json(new / MARKER, {"publisher": PUBLISHER, "files": digests})
+        _swap(folder, new, old)
+
+
+def _swap(folder: Path, new: Path, old: Path) -> None:
+    """Move *folder*, if it is there, to *old* and *new* to *folder*; on failure move it back."""
+    if not folder.exists():
+        new.replace(folder)
+        return
+    folder.replace(old)
+    try:
+        # Once more, now that nothing can be added to it any more under its own name.
+        _check_publication(old, f"--publish {folder}: would replace")
+        new.replace(folder)
+    except BaseException:
+        old.replace(folder)
+        raise
+
+
+def _check_publication(folder: Path, refusal: str) -> None:
+    """Check that *folder* is missing, empty, or a publication as it was published.
+
+    Raises:
+        ExperimentError: it is something else; the message, which begins with *refusal*, names the
+            file that is not of a publication.
+    """
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ExperimentError(f"{refusal} something that is not a folder")
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return
+    names = _names(folder)
+    digests = _read_marker(folder / MARKER) if MARKER in names else None
+    for name in names:
+        if digests is None and not _KNOWN.fullmatch(name):
+            raise ExperimentError(f"{refusal} {name}, which is not of a publication; {_ADVICE}")
+        if digests is not None and name not in (*digests, MARKER):
+            raise ExperimentError(f"{refusal} {name}, which was not published; {_ADVICE}")
+        if digests and name in digests and _digest(folder / name) != digests[name]:
+            raise ExperimentError(f"{refusal} {name}, which was changed afterwards; {_ADVICE}")
+    missing = sorted(_NEEDED - set(names))
+    if missing:
+        raise ExperimentError(f"{refusal} a folder without {missing[0]}; {_ADVICE}")
+
+
+def _names(folder: Path) -> list[str]:
+    """Return every file, link and empty folder in *folder* by its path in it, with slashes."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() or not path.is_dir() or not any(path.iterdir())
+    )
+
+
+def _read_marker(path: Path) -> dict[str, str]:
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("publisher") != PUBLISHER:
+        raise ExperimentError(f"{path}: was not written by {PUBLISHER}; {_ADVICE}")
+    files = found.get("files")
+    if not isinstance(files, dict):
+        raise ExperimentError(f"{path}: does not list files; {_ADVICE}")
+    return files
+
+
+def _digest(path: Path) -> str | None:
+    """Return the SHA-256 of a file; None of a link or folder."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()

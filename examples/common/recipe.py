@@ -1,4 +1,4 @@
-"""Recipes: YAML files that hold every number of an experiment, turned into command lines."""
+"""Recipes: every number of an experiment, read from a preset and turned into command lines."""
 
 from __future__ import annotations
 
@@ -8,38 +8,39 @@ from typing import Any
 
 import yaml
 
+from . import presets
 from .console import ExperimentError
+from .presets import EXAMPLES
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = EXAMPLES.parent
 PLUGIN = ROOT / "fairseq_seqgan"
 
 Recipe = dict[str, dict[str, Any]]
 
 
-def read(path: Path, sections: tuple[str, ...], optional: tuple[str, ...] | None = ()) -> Recipe:
-    """Return the recipe in the YAML file *path*, a mapping of sections that are mappings.
+def read(path: Path, folder: Path, sections: tuple[str, ...], optional: tuple[str, ...]) -> Recipe:
+    """Return the recipe that the preset *path* and its bases make: sections that are mappings.
 
     Args:
+        folder: of the experiment, in which a base is looked for.
         sections: those that must be there.
-        optional: others that may be; None: any.
+        optional: others that may be.
 
     Raises:
-        ExperimentError: the file cannot be read, or a section is missing or unknown.
+        ExperimentError: a file cannot be read, or a section is missing or unknown.
     """
-    try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
-        raise ExperimentError(f"{path}: cannot be read as a recipe ({reason})") from error
-    if not isinstance(recipe, dict):
-        names = ", ".join(sections)
-        raise ExperimentError(f"{path}: not a recipe; it must hold the sections {names}")
+    recipe = presets.load(path, folder)
     for section in (*sections, *map(str, recipe)):
         if not isinstance(recipe.get(section), dict):
             raise ExperimentError(f"{path}: section '{section}' is missing or empty")
-        if optional is not None and section not in (*sections, *optional):
+        if section not in (*sections, *optional):
             raise ExperimentError(f"{path}: there is no section '{section}'")
-    return recipe
+    return {name: value for name, value in recipe.items() if value or name not in optional}
+
+
+def as_yaml(recipe: Recipe) -> str:
+    """Return *recipe* as the text of a YAML file."""
+    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
 
 
 def need_whole(path: Path, recipe: Recipe, section: str, names: tuple[str, ...]) -> None:

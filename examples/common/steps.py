@@ -47,15 +47,22 @@ class Steps:
 
         checkpoint = self.commands.checkpoint(system, LAST, seed)
         pretrain = system.options["pretrain-d-steps"] if system.adversarial else None
-        name = self._training_name(system, seed)
         return Step(
-            name, f"training: {system.label}, seed {seed}", self.commands.train(system, seed),
-            (checkpoint, self.work.log(name)), lambda line: show(line, pretrain), prepare,
-        )  # fmt: skip
+            self._training_name(system, seed),
+            f"training: {system.label}, seed {seed}",
+            self.commands.train(system, seed),
+            outputs=(checkpoint, self.training_log(system, seed)),
+            follow=lambda line: show(line, pretrain),
+            prepare=prepare,
+        )
 
     @staticmethod
     def _training_name(system: System, seed: int) -> str:
         return f"train-{system.name}-seed{seed}"
+
+    def training_log(self, system: System, seed: int) -> Path:
+        """Return the log of a training."""
+        return self.work.log(self._training_name(system, seed))
 
     def measure(self, variant: Variant, seed: int) -> list[Step]:
         """Draw the samples of *variant*, if it is drawn at all, and measure them."""
@@ -102,7 +109,7 @@ class Steps:
         if about.is_file() and read_json(about)["finished"]:
             return
         if variant.plain and variant.system.options is not None:
-            log = self.work.log(self._training_name(variant.system, seed))
+            log = self.training_log(variant.system, seed)
             write(folder / "train.log", log.read_text(encoding="utf-8", errors="replace"))
         self._write_about(variant, seed, finished=True)
 

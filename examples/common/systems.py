@@ -13,9 +13,8 @@ LAST, BEST = "last", "best"
 CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
 SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
 KINDS = ("baseline", "system", "control")  # an experiment adds its own, which no command draws
-_KEYS = {
-    "label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints", "sweep",
-}  # fmt: skip
+_KEYS = {"label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints"}
+_KEYS |= {"sweep"}
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,14 @@ class System:
     random: str | None  # uniform or unigram: drawn without a model
     options: dict[str, Any] | None  # of fairseq-train, if it is trained
     start: Start | None
-    updates_of: str | None  # the training whose updates of G are the number of its updates
-    control: str | None  # the system whose reward knows nothing and which is trained as this one
+    updates_of: str | None  # it has as many updates as this training has updates of G
+    control: str | None  # it is trained as this system, with a reward that ignores the data
     checkpoints: tuple[str, ...]
     sweep: tuple[str, tuple[float, ...]] | None  # a checkpoint and the temperatures
 
     @property
     def adversarial(self) -> bool:
-        """Whether its training plays the rounds of Algorithm 1."""
+        """Whether it is trained by the rounds of Algorithm 1."""
         return self.options is not None and self.options.get("criterion") == "seqgan"
 
 
@@ -130,7 +129,7 @@ def _system(
             raise ValueError(f"builds on '{needed}', which is not trained before it")
     adversarial = options is not None and options.get("criterion") == "seqgan"
     if start is not None and not adversarial and "updates-of" not in entry:
-        raise ValueError("goes on with 'from', so it must say 'updates-of'")
+        raise ValueError("is trained further ('from'), so it must state 'updates-of'")
     if adversarial and not isinstance(options.get("pretrain-d-steps"), int):
         raise ValueError("its options must state pretrain-d-steps as a whole number")
     sweep = None
@@ -143,9 +142,17 @@ def _system(
         if checkpoint not in CHECKPOINTS:
             raise ValueError(f"checkpoint '{checkpoint}' is not one of {', '.join(CHECKPOINTS)}")
     return System(
-        name, entry["label"], entry["kind"], entry.get("random"), options, start,
-        entry.get("updates-of"), entry.get("control"), checkpoints, sweep,
-    )  # fmt: skip
+        name=name,
+        label=entry["label"],
+        kind=entry["kind"],
+        random=entry.get("random"),
+        options=options,
+        start=start,
+        updates_of=entry.get("updates-of"),
+        control=entry.get("control"),
+        checkpoints=checkpoints,
+        sweep=sweep,
+    )
 
 
 def updates_of_g(system: System) -> int:

@@ -1,7 +1,7 @@
 """An experiment's folder: what it was made with, which steps are done, and steps run in it.
 
-A JSON file holds what the experiment is (its seed, its recipe) and the seconds of every finished
-step. An experiment that was interrupted goes on where it stopped; one that is something else is
+``experiment.json`` holds what the experiment is (its recipe, its data) and the seconds that every
+finished step took. An interrupted experiment resumes where it stopped; another experiment is
 refused. Steps may run side by side, in threads of this process.
 """
 
@@ -19,10 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .console import ExperimentError
+from .console import ExperimentError, StepError
 from .files import write_json
 from .recipe import ROOT
 
+STATE = "experiment.json"
 TAIL, WIDTH = 12, 160  # lines of a failed command's log that are shown, and their length
 
 
@@ -60,9 +61,7 @@ class Workspace:
         dest: the folder.
         identity: what makes it this experiment and no other, by name, as JSON.
         environment: variables for the commands.
-        kind: what it is, for messages.
-        state: name of the state file.
-        logs: where the steps' output goes; default: *dest*.
+        noun: what it is, for messages.
 
     Raises:
         ExperimentError: the folder holds something else, or another experiment, or another
@@ -70,16 +69,10 @@ class Workspace:
     """
 
     def __init__(
-        self,
-        dest: Path,
-        identity: dict[str, Any],
-        environment: dict[str, Any],
-        kind: str,
-        state: str,
-        logs: Path | None = None,
+        self, dest: Path, identity: dict[str, Any], environment: dict[str, Any], noun: str
     ) -> None:
-        self.dest, self.logs, self.environment = dest, logs or dest, environment
-        self.path = dest / state
+        self.dest, self.logs, self.environment = dest, dest / "logs", environment
+        self.path = dest / STATE
         self.state = {**identity, "seconds": {}, "attempts": {}}
         advice = f"remove it (rm -r {dest}) or choose another folder with --dest"
         if self.path.is_file():
@@ -90,7 +83,7 @@ class Workspace:
             self.state |= found
         elif dest.is_dir() and any(dest.iterdir()):
             raise ExperimentError(
-                f"{dest}: is no folder of this {kind} ({state} is missing); {advice}"
+                f"{dest}: is not a folder of this {noun} ({STATE} is missing); {advice}"
             )
         self.logs.mkdir(parents=True, exist_ok=True)
         self._lock = _lock(dest)
@@ -178,7 +171,7 @@ class Workspace:
             lines = log_path.read_text(encoding="utf-8", errors="replace").splitlines()[-TAIL:]
             if step.clear and lines and lines[-1].startswith("error: "):
                 raise ExperimentError(f"{step.title}: {lines[-1].removeprefix('error: ')}")
-            raise ExperimentError(
+            raise StepError(
                 f"{step.title}: the command failed with status {process.returncode}; its log "
                 f"{log_path} ends with\n" + "\n".join(f"  | {line[:WIDTH]}" for line in lines)
             )
@@ -188,9 +181,13 @@ class Workspace:
             if self._stopped:
                 raise ExperimentError(f"{step.title}: not begun, because another step ended all")
             process = subprocess.Popen(
-                step.command, env=self._environment(), stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=log, pass_fds=(self._lock,),
-            )  # fmt: skip
+                step.command,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                pass_fds=(self._lock,),
+            )
             self._running.add(process)
             return process
 

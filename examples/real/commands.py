@@ -11,9 +11,10 @@ from common.commands import Commands as Common
 from common.files import read_json
 from common.recipe import ROOT, Recipe, options, program
 from common.systems import System, Variant
-from recipe import REAL
-from tasks import Task
 
+from .task import Task
+
+REAL = "real"  # the kind of the row of real held-out data
 _SPLITS = ("train", "valid", "test")
 
 
@@ -21,8 +22,8 @@ class Commands(Common):
     """The command lines for one folder.
 
     Args:
-        task: which of the three.
-        recipe: what ``recipe.load`` returned.
+        task: what the data are.
+        recipe: what the preset and its base state.
         systems: by name.
         dest: the experiment's folder, absolute.
         source: the raw file or folder, or an address; None: the script's public address.
@@ -69,7 +70,7 @@ class Commands(Common):
     def hypotheses(self, variant: Variant, samples: Path) -> list[str]:
         """Return the options that say what is measured: real data of the valid split, or samples.
 
-        Both are held against the test split.
+        The references of both are the test split.
         """
         if variant.system.kind == REAL:
             return ["--real-split", "valid"]

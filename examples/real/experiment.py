@@ -1,10 +1,4 @@
-"""A real task of the paper: from the raw file to models, scores, and something for people.
-
-    examples/poem/run.sh quick --dest out
-
-Every step is an ordinary command, printed before it runs. An experiment that was interrupted goes
-on where it stopped, a training from its last checkpoint; nothing that is finished is done again.
-"""
+"""A real task of the paper: from the raw file to models, scores, and something for people."""
 
 from __future__ import annotations
 
@@ -12,86 +6,114 @@ import argparse
 import hashlib
 import os
 import re
-import sys
-import time
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # examples/common
-
-from commands import Commands
-from common import experiment
-from common.console import ExperimentError, guarded
+from common.console import ExperimentError
+from common.experiment import SECTIONS, Experiment
 from common.files import write
-from people import People
-from recipe import load, sources
-from table import Table, read_rows
-from tasks import TASKS, Task
+from common.recipe import Recipe
+from common.steps import Steps
+from common.systems import System
 
-EXAMPLES = Path(__file__).resolve().parents[1]
-
-
-def main(argv: Sequence[str]) -> int:
-    """Run the command line *argv*, whose first word is the task; return the exit status."""
-    task = TASKS[argv[0]]
-    parser = experiment.get_parser(
-        EXAMPLES / task.name,
-        f"The paper's {task.table}: {task.noun}, from the raw file to samples and scores.",
-        "The environment variable SOURCE does what --source does.",
-    )
-    parser.add_argument(
-        "--source", metavar="PATH|URL", default=os.environ.get("SOURCE") or None,
-        help=f"the raw data; default: the public address that preprocess/{task.script}.py knows",
-    )  # fmt: skip
-    args = parser.parse_args(argv[1:])
-    return guarded(lambda: run(task, args))
+from .commands import REAL, Commands
+from .people import People, sources
+from .table import Table, read_rows
+from .task import Task
 
 
-def run(task: Task, args: argparse.Namespace) -> None:
-    """Run the preset of *task* that *args* name, from where it stopped.
+class RealExperiment(Experiment):
+    """An experiment on data that a script of ``preprocess/`` makes from a raw file.
 
-    Raises:
-        ExperimentError: a file or option cannot be used, or a command failed.
+    Args:
+        folder: in which its presets are; its name is that of the task.
+        task: what the data are, and the paper's numbers.
     """
-    begin = time.monotonic()
-    here = EXAMPLES / task.name
-    preset = experiment.find_preset(here, args.preset)
-    recipe, systems = load(preset)
-    seeds = experiment.count_seeds(args, recipe)
-    source, identity = find_source(args.source)
-    work = experiment.open_workspace(args.dest, preset, recipe, task=task.name, source=identity)
-    by_name = {system.name: system for system in systems}
-    commands = Commands(task, recipe, by_name, work.dest, source)
-    steps = experiment.play(work, commands, seeds, args.jobs)
-    table = Table(task, by_name, read_rows(steps.runs))
-    text = table.markdown(recipe["experiment"].get("differs", []))
-    write(work.dest / "report" / "table.md", text)
-    people = People(work, commands, steps, sources(recipe, systems))
-    people.play()
-    seconds = time.monotonic() - begin
-    experiment.end(work, here, preset, args.publish, table.results(), seconds, people.without_real)
+
+    kind = REAL
+    epilog = "The environment variable SOURCE does what --source does."
+    sections = (*SECTIONS, "people")
+    needed = Experiment.needed | {"people": ("shown", "per-source")}
+
+    def __init__(self, folder: Path, task: Task) -> None:
+        title = f"The paper's {task.table}: {task.noun}, from the raw file to samples and scores."
+        super().__init__(folder, title)
+        self.task = task
+
+    def get_parser(self) -> argparse.ArgumentParser:
+        """Return the parser of the command line."""
+        parser = super().get_parser()
+        parser.add_argument(
+            "--source",
+            metavar="PATH|URL",
+            default=os.environ.get("SOURCE") or None,
+            help="the raw data; default: the public address that "
+            f"preprocess/{self.task.script}.py knows",
+        )
+        return parser
+
+    def load(self, preset: Path) -> tuple[Recipe, list[System]]:
+        """Return the recipe of the YAML file *preset* and its systems, in order.
+
+        Raises:
+            ExperimentError: a file cannot be read, or something in it is missing or unknown.
+        """
+        recipe, systems = super().load(preset)
+        try:
+            sources(recipe, systems)
+        except ValueError as error:
+            raise ExperimentError(f"{preset}: people: sources: {error}") from error
+        return recipe, systems
+
+    def identity(self, args: argparse.Namespace) -> dict[str, Any]:
+        """Return which task and which raw data it is."""
+        return {"task": self.folder.name, "source": source_identity(args.source)}
+
+    def commands(
+        self, args: argparse.Namespace, recipe: Recipe, systems: dict[str, System], dest: Path
+    ) -> Commands:
+        """Return the command lines for the folder *dest*."""
+        return Commands(self.task, recipe, systems, dest, find_source(args.source))
+
+    def results(self, steps: Steps, seeds: list[int]) -> str:
+        """Write ``table.md`` and what people see; return the table."""
+        commands, report = steps.commands, steps.work.dest / "report"
+        table = Table(self.task, commands.systems, read_rows(steps.runs))
+        write(report / "table.md", table.markdown(commands.recipe["experiment"].get("differs", [])))
+        People(steps).make()
+        return table.results()
+
+    def tidy(self, steps: Steps, report: Path) -> None:
+        """Take the real data out of a copy of the report: they are not ours to publish."""
+        People(steps).without_real(report)
 
 
-def find_source(named: str | None) -> tuple[str | None, str]:
-    """Return the raw data for the script, an absolute path or an address, and what identifies it.
+def find_source(named: str | None) -> str | None:
+    """Return the raw data for the script: an absolute path, an address, or None for its own one.
 
     Raises:
         ExperimentError: there is no such file.
     """
-    if named is None:
-        return None, "the public address"
-    if re.match(r"[a-z][a-z0-9+.-]*://", named, re.I):
-        return named, named
-    path = Path(named)
-    if path.is_file():
-        return str(path.resolve()), hashlib.sha256(path.read_bytes()).hexdigest()
-    if not path.is_dir():
+    if named is None or re.match(r"[a-z][a-z0-9+.-]*://", named, re.I):
+        return named
+    if not Path(named).exists():
         raise ExperimentError(f"--source {named}: no such file or folder")
+    return str(Path(named).resolve())
+
+
+def source_identity(named: str | None) -> str:
+    """Return what identifies the raw data: the SHA-256 of the files, or the address.
+
+    Raises:
+        ExperimentError: there is no such file.
+    """
+    source = find_source(named)
+    if source is None or "://" in source:
+        return source or "the public address"
+    path = Path(source)
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     digest = hashlib.sha256()
     for file in sorted(p for p in path.rglob("*") if p.is_file()):
         digest.update(f"{file.relative_to(path)}\0".encode() + file.read_bytes())
-    return str(path.resolve()), f"folder {digest.hexdigest()}"
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    return f"folder {digest.hexdigest()}"

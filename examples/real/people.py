@@ -9,16 +9,36 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from commands import Commands
 from common.files import write
-from common.recipe import ROOT
+from common.recipe import ROOT, Recipe
 from common.steps import Steps
-from common.systems import Variant
-from common.workspace import Step, Workspace
+from common.systems import System, Variant, variants
+from common.workspace import Step
 from tabulate import tabulate
 
+from .commands import REAL
+
 SEED = 1  # of the trainings whose samples are shown
-REAL = "real"
+
+
+def sources(recipe: Recipe, systems: list[System]) -> dict[str, Variant]:
+    """Return the rows whose samples people see beside the real ones, by the name they have there.
+
+    Raises:
+        ValueError: the recipe names something else than a row.
+    """
+    wanted = recipe["people"].get("sources")
+    if not isinstance(wanted, dict):
+        raise ValueError("must name rows, such as SeqGAN: seqgan/last")
+    rows = {
+        f"{row.system.name}/{row.checkpoint}": row
+        for row in variants(systems)
+        if row.temperature == 1.0 and row.system.options is not None
+    }
+    for name, row in wanted.items():
+        if row not in rows:
+            raise ValueError(f"{name}: there is no row '{row}', only {', '.join(rows)}")
+    return {name: rows[row] for name, row in wanted.items()}
 
 
 class People:
@@ -26,19 +46,18 @@ class People:
 
     Args:
         steps: of the experiment; its samples are there.
-        sources: the rows whose samples are shown, by the name they get.
     """
 
-    def __init__(
-        self, work: Workspace, commands: Commands, steps: Steps, sources: dict[str, Variant]
-    ) -> None:
-        self.work, self.commands = work, commands
-        self.number = commands.recipe["people"]["shown"]
-        self.drawn = {name: steps.samples_file(row, SEED) for name, row in sources.items()}
-        self.files = {REAL: commands.data / "test.txt", **self.drawn}
-        self.report = work.dest / "report"
+    def __init__(self, steps: Steps) -> None:
+        self.work, self.commands = steps.work, steps.commands
+        recipe, systems = self.commands.recipe, list(self.commands.systems.values())
+        self.number = recipe["people"]["shown"]
+        rows = sources(recipe, systems)
+        self.drawn = {name: steps.samples_file(row, SEED) for name, row in rows.items()}
+        self.files = {REAL: self.commands.data / "test.txt", **self.drawn}
+        self.report = self.work.dest / "report"
 
-    def play(self) -> None:
+    def make(self) -> None:
         """Choose samples, write the tunes and ``samples.md``, and make the page."""
         (self.report / "samples").mkdir(parents=True, exist_ok=True)
         for name, path in self.files.items():
@@ -112,7 +131,7 @@ def _shown(kind: str) -> Callable[[Sequence[str], str], str]:
     """Return the function that makes a cell of a table of a sample's tokens and its place."""
     sys.path.insert(0, str(ROOT))  # so that no install is needed
     # Imported late: the package imports fairseq, and a wrong option should be told at once.
-    from fairseq_seqgan.show.notes import poem_lines, sentence
+    from fairseq_seqgan.show.text import poem_lines, sentence
 
     if kind == "poem":
         return lambda tokens, where: "<br>".join(poem_lines(tokens, where))

@@ -10,9 +10,10 @@ from typing import Any
 
 from common.files import read_json
 from common.systems import SELECTIONS, System
-from recipe import REAL
 from tabulate import tabulate
-from tasks import Metric, Task
+
+from .commands import REAL
+from .task import Metric, Task
 
 NONE = "–"
 # Shown behind the paper's metrics, where the runs have them: key in metrics.json, title, factor.

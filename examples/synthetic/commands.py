@@ -11,8 +11,8 @@ from common.commands import Commands as Common
 from common.files import read_json
 from common.recipe import ROOT, Recipe, options
 from common.systems import System, Variant
-from recipe import ORACLE
 
+ORACLE = "oracle"  # the kind of the oracle's own row
 _ORACLE_SEEDS = 1000  # the oracle's samples have seeds far from that of the data
 
 
@@ -20,7 +20,7 @@ class Commands(Common):
     """The command lines for one folder.
 
     Args:
-        recipe: what ``recipe.load`` returned.
+        recipe: what the preset and its base state.
         systems: by name.
         dest: the experiment's folder, absolute.
         params: the oracle's parameter file; None: a fresh oracle.

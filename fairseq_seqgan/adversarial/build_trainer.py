@@ -1,4 +1,4 @@
-"""From the task's options and data to the trainer of Algorithm 1.
+"""Build the trainer of Algorithm 1 from the task's options and data.
 
 Shapes: n sequences, T tokens.
 """
@@ -18,6 +18,7 @@ from ..rewards.base import RewardInputs, build_reward
 from ..support import input_checks
 from ..support.errors import InputError
 from .early_stopping import EarlyStopping
+from .objective import AUTO
 from .positives import real_sequences
 from .trainer import AdversarialTrainer
 
@@ -30,8 +31,8 @@ class RealData:
     Args:
         options: the task's.
         datasets: fairseq's, by split.
-        dictionary: of the data.
-        policies: know T.
+        dictionary: the dictionary of the data.
+        policies: the task's, whose ``length`` is T.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class RealData:
         self._heldout: Tensor | None = None
 
     def sequences(self, split: str, most: int | None = None) -> Tensor:
-        """Return the sentences of *split* (n, T), no more than *most*."""
+        """Return the sentences of *split* (n, T), at most *most* of them."""
         return real_sequences(
             self.datasets[split],
             self.dictionary,
@@ -60,7 +61,7 @@ class RealData:
         """Return the training sequences (n_pos, T).
 
         Raises:
-            InputError: there is none, or one holds a symbol beyond the dictionary.
+            InputError: there is none, or one contains a symbol beyond the dictionary.
         """
         source = f"{self.options.data}/{self.options.train_subset}.bin"
         positives = self.sequences(self.options.train_subset)
@@ -72,14 +73,14 @@ class RealData:
         return positives
 
     def heldout(self) -> Tensor:
-        """Return ``--num-eval-samples`` sequences of the first held-out split; (0, T) if none."""
+        """Return ``--num-eval-samples`` sequences (n, T) of the first held-out split."""
         if self._heldout is None:
             subset = self.options.valid_subset.split(",")[0]
             self._heldout = self.sequences(subset, self.options.num_eval_samples)
         return self._heldout
 
     def for_validation(self, trainer: AdversarialTrainer) -> dict[str, Tensor]:
-        """Return the real sequences (n, T) of each AUC of D; none if no update trains D."""
+        """Return the real sequences (n, T) for each AUC of D, or {} if no update trains D."""
         if not trainer.schedule.trains_discriminator:
             return {}
         positives = trainer.pool.positives[: self.options.num_eval_samples]
@@ -93,11 +94,11 @@ def build_trainer(
     """Return the trainer for the training split of *data*.
 
     Args:
-        batch_size: fairseq's ``--batch-size`` and ``--max-tokens``; B is the first, or as many
-            sequences as the second has room for.
+        batch_size: fairseq's ``--batch-size`` and ``--max-tokens``. B is the first; if it is not
+            given, B is the number of sequences of T tokens that the second has room for.
 
     Raises:
-        InputError: an option does not go with the data.
+        InputError: an option does not fit the data.
     """
     options, policies = data.options, data.policies
     longest = int(data.datasets[options.train_subset].sizes.max()) - 1
@@ -109,28 +110,50 @@ def build_trainer(
     positives = data.positives()
     inputs = RewardInputs(discriminator, positives, data.dictionary, options.seed)
     reward = build_reward(options, inputs)
-    early_stopping = None
-    if str(options.pretrain_d_keep) == "best":
-        early_stopping = _early_stopping(data, discriminator)
+    keeps_best = str(options.pretrain_d_keep) == "best"
+    early_stopping = slope_data = None
+    if keeps_best or options.pretrain_d_patience:
+        option = "--pretrain-d-keep best" if keeps_best else "--pretrain-d-patience"
+        early_stopping = EarlyStopping(discriminator, _heldout(data, option), options)
+    if options.reward_scale == AUTO:
+        if not hasattr(reward, "log_odds") or not reward.log_odds:
+            raise InputError(
+                f"--reward-scale auto: it is the slope of D's log-odds; --reward {options.reward} "
+                "has none, --reward logit has"
+            )
+        slope_data = _heldout(data, "--reward-scale auto")
     max_sentences, max_tokens = batch_size
+    size = max_sentences or max(1, max_tokens // policies.length)
+    if str(options.baseline) == "leave-one-out" and size < 2:
+        raise InputError("--baseline leave-one-out needs a --batch-size of 2 or more")
     trainer = AdversarialTrainer(
         options,
         positives,
         reward,
         policies,
-        max_sentences or max(1, max_tokens // policies.length),
+        size,
         early_stopping,
+        slope_data,
     )
     logger.info("%s: %d updates in all", trainer.schedule, trainer.schedule.total_updates)
     return trainer
 
 
-def _early_stopping(data: RealData, discriminator: Discriminator) -> EarlyStopping:
-    """Return what finds the pool of D's pre-training after which D is best."""
+def _heldout(data: RealData, option: str) -> Tensor:
+    """Return the held-out sequences (M, T) that *option* needs.
+
+    Raises:
+        InputError: there are none, or too few to fit a slope on.
+    """
     subset = data.options.valid_subset.split(",")[0]
     if subset not in data.datasets:
-        raise InputError("--pretrain-d-keep best needs the held-out data of --valid-subset")
+        raise InputError(f"{option} needs the held-out data of --valid-subset")
+    if subset == data.options.train_subset:
+        raise InputError(f"{option}: --valid-subset {subset} is the training split itself")
     heldout = data.heldout()
     if not len(heldout):
-        raise InputError(f"--pretrain-d-keep best: split '{subset}' has no sequence for D")
-    return EarlyStopping(discriminator, heldout, data.options.seed)
+        raise InputError(f"{option}: split '{subset}' has no sequence for D")
+    uses_gain = str(data.options.pretrain_d_select) == "gain" or option.endswith("auto")
+    if uses_gain and len(heldout) < 2:
+        raise InputError(f"{option}: split '{subset}' has one sequence, a gain needs two or more")
+    return heldout

@@ -1,14 +1,17 @@
-"""D's pre-training, stopped where D knew held-out data best.
+"""Early stopping of D's pre-training, by its AUC or its gain on held-out data.
 
-D memorises its positives: on them it gets better with every pool, on real sequences that it was not
-trained on it gets worse from some pool on. The schedule is a function of the update number and
-cannot end early, so the pools after the best one are trained on all the same; then D, and the
-optimizer's state of it, become again what they were after the best pool.
+D memorises its positives: on these it improves with every pool, while on other real sequences it
+gets worse after some pool. The AUC is the probability that D scores a real sequence above a sample
+of G; the gain says in nats what D knows that G does not (metrics/gain.py). The schedule is a
+function of the update number and cannot become shorter. So either D is trained on all pools, or the
+updates on the pools left are skipped; then D and its part of the optimizer's state are restored to
+what they were after the best pool.
 
 Shapes: M sequences, T tokens.
 """
 
 import logging
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,74 +20,105 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.optim import FairseqOptimizer
 from torch import Tensor
 
-from ..metrics.discrimination import auc
 from ..models.discriminator import Discriminator
 from ..policy.policy import Policy
-from ..policy.rollouts import sample
-from ..support import distributed
-from ..support.eval_mode import eval_mode
-from ..support.rng import seeded_rng
+from .calibration import calibrate_on_samples
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class EarlyStoppingConfig(FairseqDataclass):
-    """Options of the end of D's pre-training."""
+    """Options of early stopping."""
 
     pretrain_d_keep: ChoiceEnum(["last", "best"]) = field(
         default="last",
         metadata={
-            "help": "'best': adversarial training starts with D as it was after the pool with the "
-            "highest AUC on held-out sequences; 'last' (the paper): as its pre-training ends"
+            "help": "which D the first round starts with: 'best': as it was after the pool with "
+            "the highest value of --pretrain-d-select; 'last' (the paper): as pre-training leaves "
+            "it"
+        },
+    )
+    pretrain_d_select: ChoiceEnum(["auc", "gain"]) = field(
+        default="auc",
+        metadata={
+            "help": "what says how good D is, on held-out sequences: its AUC, or its gain in nats "
+            "per sequence"
+        },
+    )
+    pretrain_d_patience: int = field(
+        default=0,
+        metadata={
+            "help": "above 0, D's pre-training ends when --pretrain-d-select has not grown for "
+            "this number of pools"
         },
     )
 
 
 class EarlyStopping:
-    """The best D of the pre-training so far, by its AUC on held-out sequences against samples of G.
+    """Measures D after every pool of its pre-training, and keeps a copy of the best one.
 
     Args:
         discriminator: D.
         heldout: real sequences (M, T) that D is not trained on, padded at the end.
-        seed: of the samples, as many as *heldout*, drawn anew from G after every pool.
+        options: of the task; ``seed`` seeds the M samples that are drawn from G after every pool.
     """
 
-    def __init__(self, discriminator: Discriminator, heldout: Tensor, seed: int) -> None:
-        self.discriminator, self.heldout, self.seed = discriminator, heldout, seed
-        self.best = {"pool": 0, "auc": -1.0, "weights": {}, "optimizer": {}}
+    def __init__(
+        self, discriminator: Discriminator, heldout: Tensor, options: EarlyStoppingConfig
+    ) -> None:
+        self.discriminator, self.heldout, self.seed = discriminator, heldout, options.seed
+        self.keep_best = str(options.pretrain_d_keep) == "best"
+        self.select, self.patience = str(options.pretrain_d_select), options.pretrain_d_patience
+        self.best = {
+            "pool": 0, "auc": -1.0, "gain": -math.inf, "weights": {}, "optimizer": {},
+            "ended": False,
+        }  # fmt: skip
 
-    def after_pool(self, pool: int, policy: Policy, optimizer: FairseqOptimizer) -> None:
-        """Measure D after *pool*, and remember it if it is the best one so far."""
-        # The same numbers on every rank; should two processors differ, the first one decides.
-        generator = seeded_rng("early stopping", self.seed, pool)
-        drawn = sample(policy, len(self.heldout), generator).tokens
-        device = next(self.discriminator.parameters()).device
-        with eval_mode(self.discriminator):
-            real, fake = (
-                self.discriminator.score(rows.long().to(device)).cpu().numpy()
-                for rows in (self.heldout, drawn)
-            )
-        found = torch.tensor([auc(real, fake)], dtype=torch.float64, device=device)
-        found = float(distributed.gather(found)[0])
-        better = found > self.best["auc"]
+    @property
+    def ended(self) -> bool:
+        """Whether pre-training has ended before its last pool; the pools left are skipped."""
+        return self.best["ended"]
+
+    def after_pool(
+        self, pool: int, policy: Policy, optimizer: FairseqOptimizer, last: bool
+    ) -> None:
+        """Measure D after *pool*; keep a copy if it is the best so far.
+
+        After the *last* pool, or when the best one is ``--pretrain-d-patience`` pools back,
+        pre-training ends, and D becomes what it was after the best pool if that is asked for.
+        """
+        found = calibrate_on_samples(
+            self.discriminator, policy, self.heldout, "early stopping", self.seed, pool
+        )
+        values = {"auc": found.auc, "gain": found.gain.gain}
+        better = values[self.select] > self.best[self.select]
         if better:
-            self.best = {
-                "pool": pool,
-                "auc": found,
-                "weights": _copy(self.discriminator.state_dict()),
-                "optimizer": {
-                    name: _copy(optimizer.optimizer.state[parameter])
-                    for name, parameter in self.discriminator.named_parameters()
-                },
-            }
+            self.best |= {"pool": pool, **values}
+            if self.keep_best:
+                self.best |= {
+                    "weights": _copy(self.discriminator.state_dict()),
+                    "optimizer": {
+                        name: _copy(optimizer.optimizer.state[parameter])
+                        for name, parameter in self.discriminator.named_parameters()
+                    },
+                }
         logger.info(
-            "D after pool %d: AUC %.4f on held-out sequences%s",
-            pool, found, ", the best so far" if better else "",
-        )  # fmt: skip
+            "D after pool %d: AUC %.4f, gain %.4f +- %.4f nats per sequence on held-out data%s",
+            pool,
+            found.auc,
+            found.gain.gain,
+            found.gain.stderr,
+            ", the best so far" if better else "",
+        )
+        if self.patience and pool - self.best["pool"] >= self.patience and not last:
+            logger.info("D's pre-training ends: no better one for %d pools", self.patience)
+            self.best |= {"ended": True}
+        if last or self.ended:
+            self.restore(optimizer)
 
     def restore(self, optimizer: FairseqOptimizer) -> None:
-        """Make D what it was after the best pool, and forget it."""
+        """Restore D and its part of the optimizer's state to the best pool; drop the copy."""
         if not self.best["weights"]:
             return
         self.discriminator.load_state_dict(self.best["weights"])
@@ -92,7 +126,7 @@ class EarlyStopping:
             state = optimizer.optimizer.state[parameter]
             for key, value in self.best["optimizer"][name].items():
                 if torch.is_tensor(value):
-                    state[key].copy_(value)  # which may be on another device than the copy
+                    state[key].copy_(value)  # from main memory to its device
                 else:
                     state[key] = value
         logger.info("D is again what it was after pool %d", self.best["pool"])
@@ -104,9 +138,9 @@ class EarlyStopping:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
-        self.best = state
+        self.best |= state
 
 
 def _copy(state: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of *state* in main memory, whose tensors no later update changes."""
+    """Return a copy of *state* in main memory, which later updates do not change."""
     return {k: v.detach().cpu().clone() if torch.is_tensor(v) else v for k, v in state.items()}

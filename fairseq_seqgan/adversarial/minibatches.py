@@ -1,4 +1,4 @@
-"""What D is trained on: the positives, and the pool of negatives drawn once per d-step.
+"""The data of D: positives, and a pool of negatives that is drawn anew for every d-step.
 
 Shapes: n_pos positives, n_neg negatives, T tokens.
 """
@@ -29,7 +29,7 @@ class MinibatchConfig(FairseqDataclass):
 
 
 class Minibatch(NamedTuple):
-    """Sequences to be told apart."""
+    """Sequences that D is trained to tell apart."""
 
     tokens: Tensor  # (R, T) int64, padded at the end
     labels: Tensor  # (R,) int64: REAL or FAKE
@@ -39,18 +39,19 @@ class Pool:
     """Positives and the current negatives, cut into shuffled minibatches.
 
     One pass over the pool takes every negative and as many positives, shuffled together. If there
-    are more positives than negatives, each pass takes others; if there are fewer, they repeat.
+    are more positives than negatives, each pass takes a new random choice; if there are fewer,
+    they repeat.
 
     Args:
         positives: (n_pos, T) int64.
         size: n_neg.
         batch_size: sequences in a minibatch, positives and negatives together, over all ranks.
-        seed: of the shuffling.
+        seed: seeds the shuffling.
     """
 
     def __init__(self, positives: Tensor, size: int, batch_size: int, seed: int) -> None:
         self.positives, self.size, self.batch_size, self.seed = positives, size, batch_size, seed
-        self.number = 0  # which of the training's pools `negatives` is, from 1
+        self.number = 0  # number of the pool in `negatives`, from 1; 0: none yet
         self.negatives = positives.new_empty(0, positives.size(1))
         self._pass: tuple[int, int] | None = None
         self._order = torch.empty(0, dtype=torch.long)
@@ -69,20 +70,26 @@ class Pool:
     def minibatch(self, step: Step, share: int = 0, shares: int = 1) -> Minibatch:
         """Return share number *share* of *shares* of the minibatch of *step*.
 
-        It is a pure function of the step, the seed and the negatives.
+        Shares and sequences are counted from 0: share 1 of 4 holds the sequences 1, 5, 9 ... The
+        result is a function of the step, the seed and the negatives alone.
         """
         if self._pass != (step.pool, step.pass_index):
             self._shuffle(step)
         begin = step.minibatch_index * self.batch_size
         index = self._order[begin : begin + self.batch_size][share::shares]
-        fake = index >= self.size
+        fake = index >= self.size  # 0 ... n_neg - 1 are positives, n_neg ... 2 n_neg - 1 negatives
         tokens = torch.empty(len(index), self.positives.size(1), dtype=torch.long)
         tokens[~fake] = self.positives[self._chosen[index[~fake]]].long()
         tokens[fake] = self.negatives[index[fake] - self.size].long()
         return Minibatch(tokens, torch.where(fake, FAKE, REAL))
 
+    def empty_minibatch(self) -> Minibatch:
+        """Return a minibatch of no sequences, for an update that trains nothing."""
+        tokens = torch.empty(0, self.positives.size(1), dtype=torch.long)
+        return Minibatch(tokens, torch.empty(0, dtype=torch.long))
+
     def _shuffle(self, step: Step) -> None:
-        """Choose and order what the pass that *step* belongs to goes through."""
+        """Choose the positives of the pass that *step* belongs to, and shuffle its sequences."""
         generator = seeded_rng("shuffle", self.seed, step.pool, step.pass_index)
         rounds = -(-self.size // len(self.positives))
         order = [torch.randperm(len(self.positives), generator=generator) for _ in range(rounds)]
@@ -91,7 +98,7 @@ class Pool:
         self._pass = (step.pool, step.pass_index)
 
     def state_dict(self) -> dict[str, int | Tensor]:
-        """Return what a resumed training needs: the negatives and which pool they are."""
+        """Return what a resumed training needs: the negatives and the number of their pool."""
         return {"number": self.number, "negatives": self.negatives.to(torch.int32)}
 
     def load_state_dict(self, state: dict[str, int | Tensor]) -> None:

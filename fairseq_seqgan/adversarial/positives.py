@@ -1,4 +1,4 @@
-"""Real sequences in the form in which D sees them.
+"""Real sequences in the form that D is given.
 
 Shapes: n sequences, T tokens.
 """
@@ -26,15 +26,19 @@ def real_sequences(
     seed: int,
     most: int | None = None,
 ) -> Tensor:
-    """Return sentences of *dataset* (n, T) int32, as the policy might draw them.
+    """Return those sentences of *dataset* that the policy could draw, (n, T) int32.
 
-    Those longer than T are left out, and those with a symbol that is never drawn, such as an
-    unknown word: D would tell real ones by it.
+    Left out are sentences longer than T, and sentences with a symbol that the policy never draws,
+    such as an unknown word: D would recognise real sequences by it.
 
     Args:
-        length: T, the end symbol included unless the length is *fixed*.
+        length: T, which counts the end symbol unless the length is *fixed*.
         fixed: every sequence has T tokens; the end symbol that follows is cut off.
-        seed: chooses the sentences if they are more than *most*.
+        seed: seeds the random choice of *most* sentences.
+        most: how many sentences to look at; None: all.
+
+    Returns:
+        (n, T), padded at the end.
     """
     index = np.arange(len(dataset))
     if most is not None and most < len(dataset):
@@ -44,9 +48,11 @@ def real_sequences(
     known = [row for row in rows if not torch.isin(row, banned).any()]
     if len(known) < len(rows):
         logger.info(
-            "%d of %d real sequences hold a symbol that is never drawn, such as an unknown word: "
-            "they are not shown to D", len(rows) - len(known), len(rows),
-        )  # fmt: skip
+            "%d of %d real sequences hold a symbol that is never drawn, such as an unknown word; "
+            "D does not see them",
+            len(rows) - len(known),
+            len(rows),
+        )
     rows = [row for row in known if len(row) <= length]
     sequences = torch.full((len(rows), length), dictionary.pad(), dtype=torch.int32)
     for sequence, row in zip(sequences, rows, strict=True):

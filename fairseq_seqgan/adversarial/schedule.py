@@ -1,6 +1,9 @@
-"""Algorithm 1 as a pure function: which step an update number is.
+"""Algorithm 1 as a pure function from the update number to the step.
 
-There is no counter to save or restore: to resume at update u is to ask for ``schedule(u)`` again.
+G is the generator, D the discriminator. A g-step is one update of G. A d-step draws a pool of fresh
+negatives from G and trains D on it in k passes, each of many updates.
+
+There is no counter to save or restore: to resume at update u is to ask for ``schedule(u)``.
 
 One fairseq epoch is one pool of negatives during D's pre-training, and one round (g-steps, then
 d-steps) afterwards. So ``--validate-interval`` and ``--save-interval`` count rounds.
@@ -31,7 +34,7 @@ class ScheduleConfig(FairseqDataclass):
 
 
 class Phase(Enum):
-    """What an update trains: D before the game starts, then G and D in turn."""
+    """What an update trains: D before the first round, then G and D in turn."""
 
     PRETRAIN = "pretrain"
     GENERATOR = "generator"
@@ -40,7 +43,10 @@ class Phase(Enum):
 
 @dataclass(frozen=True)
 class Step:
-    """One update. ``g_step`` is 0 in a step of D; the fields below it are 0 in a step of G."""
+    """One update.
+
+    ``g_step`` is 0 in an update of D; the fields below it are 0 in an update of G.
+    """
 
     phase: Phase
     round: int  # 0 during D's pre-training, then 1 ... rounds
@@ -52,7 +58,7 @@ class Step:
 
     @property
     def net(self) -> str:
-        """Which net it trains, as ``seqgan_adam`` calls it."""
+        """The net that it trains, as ``seqgan_adam`` calls it."""
         return GENERATOR if self.phase is Phase.GENERATOR else DISCRIMINATOR
 
 
@@ -126,13 +132,17 @@ class Schedule:
         """Updates in fairseq's epoch number *epoch*, which starts at 1."""
         return self.pool_updates if epoch <= self.pretrain_d_steps else self.round_updates
 
-    def ends_pretrain_pool(self, step: Step) -> bool:
-        """Whether *step* is the last one on a pool of D's pre-training."""
+    def ends_pool(self, step: Step) -> bool:
+        """Whether *step* is D's last update on a pool of negatives."""
         last = (self.k - 1, self.batches - 1)
-        return step.phase is Phase.PRETRAIN and (step.pass_index, step.minibatch_index) == last
+        return step.pool > 0 and (step.pass_index, step.minibatch_index) == last
 
     def __call__(self, update: int) -> Step:
         """Return the step that *update* (from 0) is.
+
+        With one pool of pre-training, one g-step, one d-step, k = 1 and 3 minibatches in a pass,
+        updates 0 to 2 pre-train D, update 3 is the g-step of round 1, updates 4 to 6 train D on
+        pool 2, and update 7 is the g-step of round 2.
 
         Raises:
             ValueError: *update* is not in 0 ... ``total_updates`` - 1.
@@ -161,7 +171,7 @@ class Schedule:
 
 
 def make_schedule(options: ScheduleConfig, batches: int) -> Schedule:
-    """Return the schedule that *options* ask for, with *batches* minibatches of D in a pass.
+    """Return the schedule of *options*, with *batches* minibatches of D in a pass.
 
     Raises:
         InputError: a count is out of range.

@@ -1,9 +1,12 @@
-"""Algorithm 1: what each update is trained on, and what lasts from one update to the next.
+"""Algorithm 1: the batch of each update, and the state that is kept between updates.
+
+G is the generator (the policy), D the discriminator.
 
 Shapes: B sequences of a G step, N rollouts of each prefix, T tokens.
 """
 
-import copy
+import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,17 +22,35 @@ from ..policy.rollouts import RolloutConfig, Rollouts, Samples, roll_out, sample
 from ..rewards.base import Reward
 from ..support import distributed
 from ..support.errors import InputError, require_finite
+from ..support.eval_mode import eval_mode
 from ..support.input_checks import positive
 from ..support.rng import seeded_rng
-from .action_values import AdvantageConfig, action_values, advantage
+from .action_values import (
+    AdvantageConfig,
+    action_values,
+    advantage,
+    kl_penalty,
+    sequence_values,
+    sequence_weights,
+)
+from .calibration import calibrate_on_samples
 from .early_stopping import EarlyStopping, EarlyStoppingConfig
 from .minibatches import MinibatchConfig, Pool
+from .model_copy import ModelCopy
+from .objective import ObjectiveConfig, check_objective, reward_scale
 from .schedule import Phase, ScheduleConfig, Step, make_schedule
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
 class AdversarialConfig(
-    ScheduleConfig, MinibatchConfig, EarlyStoppingConfig, RolloutConfig, AdvantageConfig
+    ScheduleConfig,
+    MinibatchConfig,
+    EarlyStoppingConfig,
+    RolloutConfig,
+    AdvantageConfig,
+    ObjectiveConfig,
 ):
     """Options of adversarial training."""
 
@@ -37,17 +58,21 @@ class AdversarialConfig(
 
 
 def check_options(options: AdversarialConfig) -> None:
-    """Check the options that need no data to be wrong.
+    """Check the options that can be checked without data.
 
     Raises:
         InputError: names the option.
     """
     positive(
-        rollouts=options.rollouts,
         rollout_stride=options.rollout_stride,
         d_batch_size=options.d_batch_size,
     )
     make_schedule(options, batches=1)
+    for name in ("rollouts", "pretrain_d_patience"):
+        if not 0 <= getattr(options, name) < math.inf:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option} is {getattr(options, name)}: it must be 0 or more")
+    check_objective(options)
     if not 0 <= options.rollout_ema_decay < 1:
         raise InputError(
             f"--rollout-ema-decay is {options.rollout_ema_decay}: it must be in [0, 1)"
@@ -60,12 +85,14 @@ class AdversarialTrainer:
     """Algorithm 1 over given positives.
 
     Args:
-        options: of the task.
+        options: the task's.
         positives: real sequences (n_pos, T), padded at the end.
-        reward: what a finished sequence is worth.
-        make_policy: returns a model as the policy that is sampled.
+        reward: scores finished sequences.
+        make_policy: turns a model into the policy that is sampled.
         batch_size: B, on this process.
-        early_stopping: chooses the D with which the first round starts; None: the last one.
+        early_stopping: chooses the D that the first round starts with; None: the last one.
+        heldout: real sequences (M, T) on which the slope of D's log-odds is fitted at the end of
+            every d-step; None: it is not fitted.
     """
 
     def __init__(
@@ -76,26 +103,30 @@ class AdversarialTrainer:
         make_policy: Callable[[BaseFairseqModel], Policy],
         batch_size: int,
         early_stopping: EarlyStopping | None = None,
+        heldout: Tensor | None = None,
     ) -> None:
         self.options, self.make_policy, self.batch_size = options, make_policy, batch_size
         self.reward, self.early_stopping = reward, early_stopping
         size = options.negative_pool_size or len(positives)
         self.pool = Pool(positives, size, options.d_batch_size, options.seed)
         self.schedule = make_schedule(options, self.pool.batches)
-        self._rollout_model: BaseFairseqModel | None = None
-        self._rollout_state: dict[str, Tensor] | None = None
+        self._rollout_copy, self._reference = ModelCopy(), ModelCopy(options.kl_reference)
+        self.heldout = heldout
+        self.slope: float | None = None  # of D's log-odds, as fitted last
 
     def make_batch(
         self, model: BaseFairseqModel, update: int, part: int, parts: int
     ) -> dict[str, Any]:
-        """Return what the criterion trains in part *part* of the *parts* of *update*.
+        """Return what the criterion needs for part *part* of the *parts* of *update*.
 
-        It is a function of the seed, the update, the nets and the pool. If the pool in memory is
-        not the one of this update, the update's pool is drawn first.
+        The batch is a function of the seed, the update, the nets and the pool of negatives. The
+        first update on a pool draws it; a resumed training finds it in the checkpoint.
         """
         step = self.schedule(update)
         if step.phase is Phase.GENERATOR:
             batch = self.collect_rollouts(model, update, part)
+        elif self.skips(step):
+            batch = self.pool.empty_minibatch()._asdict()
         else:
             if self.pool.number != step.pool:
                 self._draw_pool(model, step)
@@ -106,12 +137,62 @@ class AdversarialTrainer:
         return {"step": step, **batch}
 
     def collect_rollouts(self, model: BaseFairseqModel, update: int, part: int) -> dict[str, Any]:
-        """Draw the sequences of a G step, roll them out, and value every token (Eq. 4)."""
+        """Draw the B sequences of a G step, roll them out, and compute the value of every token.
+
+        The value of y_t is Q(t) = 1/N Σ_n R(completion n of y_1 ... y_t), with R the reward of a
+        finished sequence; the last token's is R(y_1 ... y_T) (Eq. 4 of the paper).
+
+        Returns:
+            ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log
+            ``entropy_sum``, -Σ log G in nats over the ``ntokens`` tokens drawn.
+        """
         key = (self.options.seed, update, part, distributed.rank())
-        policy, generator = self.make_policy(model), seeded_rng("rollout", *key)
+        rollouts = self._draw(model, seeded_rng("rollout", *key))
+        drawn = rollouts.samples
+        require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
+        noise = seeded_rng("reward", *key)
+        if rollouts.completions.size(1):
+            rewards = self.reward.of_completions(rollouts, noise)
+            require_finite(rewards, "generator step", "the reward of the rollouts")
+        final = self.reward(drawn.tokens, noise)
+        require_finite(final, "generator step", "the reward")
+        batch = {
+            "tokens": drawn.tokens,
+            "reward": final,
+            "entropy_sum": -drawn.log_probs.sum(),
+            "ntokens": int(drawn.mask.sum()),
+        }
+        scale = reward_scale(self.options, self.slope)
+        if self._distills:
+            weights = sequence_weights(scale * final)
+            return batch | {"advantage": sequence_values(drawn.mask, weights)}
+        if rollouts.completions.size(1):
+            values = action_values(rollouts, rewards, final)
+        else:
+            values = sequence_values(drawn.mask, final)
+        values = values if scale == 1 else scale * values
+        if self.options.kl_coef:
+            penalty = self._kl_penalty(model, drawn)
+            values = values - self.options.kl_coef * penalty
+            batch["kl_sum"] = penalty[:, 0].sum()
+        baseline = str(self.options.baseline)
+        return batch | {"advantage": advantage(values, drawn.mask, baseline)}
+
+    def _kl_penalty(self, model: BaseFairseqModel, drawn: Samples) -> Tensor:
+        """Return what the values (B, T) of *drawn* lose to the divergence from the reference."""
+        reference = self._reference_policy(model)
+        with eval_mode(reference.model), torch.no_grad():
+            theirs = reference.log_probs(drawn.tokens)
+        penalty = kl_penalty(drawn.log_probs, theirs)
+        require_finite(penalty, "generator step", "the divergence from the reference policy")
+        return penalty
+
+    def _draw(self, model: BaseFairseqModel, generator: torch.Generator) -> Rollouts:
+        """Draw the B sequences of a G step, and the rollouts that their reward reads."""
         count, stride = self.options.rollouts, self.options.rollout_stride
-        if self.reward.reads_tokens:
-            rollouts = roll_out(
+        policy = self._reference_policy(model) if self._distills else self.make_policy(model)
+        if self.reward.reads_tokens and count and not self._distills:
+            return roll_out(
                 policy,
                 self.batch_size,
                 count,
@@ -119,27 +200,19 @@ class AdversarialTrainer:
                 rollout_policy=self._rollout_policy(model),
                 stride=stride,
             )
-        else:
-            drawn = sample(policy, self.batch_size, generator)
-            rollouts = without_rollouts(drawn, count, stride)
-        drawn = rollouts.samples
-        require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
-        noise = seeded_rng("reward", *key)
-        rewards = self.reward.of_completions(rollouts, noise)
-        final = self.reward(drawn.tokens, noise)
-        require_finite(rewards, "generator step", "the reward of the rollouts")
-        require_finite(final, "generator step", "the reward")
-        values = action_values(rollouts, rewards, final)
-        return {
-            "tokens": drawn.tokens,
-            "advantage": advantage(values, drawn.mask, str(self.options.baseline)),
-            "reward": final,
-            "entropy_sum": -drawn.log_probs.sum(),
-            "ntokens": int(drawn.mask.sum()),
-        }
+        drawn = sample(policy, self.batch_size, generator)
+        return without_rollouts(drawn, 0 if self._distills else count, stride)
+
+    @property
+    def _distills(self) -> bool:
+        return str(self.options.g_loss) == "distill"
+
+    def _reference_policy(self, model: BaseFairseqModel) -> Policy:
+        """Return the policy that G is held near to, or distilled from."""
+        return self.make_policy(self._reference.of(model))
 
     def _draw_pool(self, model: BaseFairseqModel, step: Step) -> None:
-        """Draw the negatives of a d-step from G; every rank draws its share."""
+        """Draw the pool of negatives of a d-step from G; every rank draws its share."""
         generator = seeded_rng("pool", self.options.seed, step.pool, distributed.rank())
         share = -(-self.pool.size // distributed.size())
         drawn = sample(self.make_policy(model), share, generator)
@@ -147,43 +220,59 @@ class AdversarialTrainer:
         self.pool.refill(step.pool, distributed.gather(drawn.tokens)[: self.pool.size])
 
     def _rollout_policy(self, model: BaseFairseqModel) -> Policy | None:
-        """Return the moving average of G that rollouts come from, or None where it is G itself."""
+        """Return the moving average of G that rollouts come from; None: they come from G."""
         if not self.options.rollout_ema_decay:
             return None
-        if self._rollout_model is None:
-            self._rollout_model = copy.deepcopy(distributed.unwrap(model)).requires_grad_(False)
-            if self._rollout_state is not None:
-                self._rollout_model.load_state_dict(self._rollout_state)
-        return self.make_policy(self._rollout_model)
+        return self.make_policy(self._rollout_copy.of(model))
+
+    def skips(self, step: Step) -> bool:
+        """Return whether *step* trains nothing, because D's pre-training has ended before it."""
+        return (
+            step.phase is Phase.PRETRAIN
+            and self.early_stopping is not None
+            and self.early_stopping.ended
+        )
+
+    def trained_net(self, step: Step) -> str | None:
+        """Return which net *step* trains, as ``seqgan_adam`` calls it; None: it is skipped."""
+        return None if self.skips(step) else step.net
 
     def after_update(
         self, step: Step, model: BaseFairseqModel, optimizer: FairseqOptimizer
     ) -> None:
-        """Do what follows the update *step*, after the optimizer has moved the weights."""
+        """Finish the update *step* after the optimizer has changed the weights."""
         if step.phase is Phase.GENERATOR:
             self.update_rollout_policy(model)
-        elif self.early_stopping is not None and self.schedule.ends_pretrain_pool(step):
-            self.early_stopping.after_pool(step.pool, self.make_policy(model), optimizer)
-            if step.pool == self.schedule.pretrain_d_steps:
-                self.early_stopping.restore(optimizer)
+            return
+        if not self.schedule.ends_pool(step) or self.skips(step):
+            return
+        policy = self.make_policy(model)
+        if self.early_stopping is not None and step.phase is Phase.PRETRAIN:
+            last = step.pool == self.schedule.pretrain_d_steps
+            self.early_stopping.after_pool(step.pool, policy, optimizer, last)
+        if self.heldout is not None:
+            key = ("slope", self.options.seed, step.pool)
+            discriminator = self.reward.discriminator
+            found = calibrate_on_samples(discriminator, policy, self.heldout, *key)
+            self.slope = found.gain.slope
+            logger.info("the slope of D's log-odds is %.4f after pool %d", self.slope, step.pool)
 
-    @torch.no_grad()
     def update_rollout_policy(self, model: BaseFairseqModel) -> None:
         """Move the rollout policy towards G: θ' ← decay θ' + (1 - decay) θ."""
-        if self._rollout_model is None:
-            return
-        decay = self.options.rollout_ema_decay
-        own = distributed.unwrap(model).parameters()
-        for average, parameter in zip(self._rollout_model.parameters(), own, strict=True):
-            average.mul_(decay).add_(parameter, alpha=1 - decay)
+        self._rollout_copy.average(model, self.options.rollout_ema_decay)
+
+    def keep_slope(self, measured: dict[str, tuple[float, int]]) -> None:
+        """Keep the slope that a validation *measured*, for sampling with D from the checkpoint."""
+        if "d_slope" in measured and self.heldout is None:
+            self.slope = measured["d_slope"][0]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs beyond the nets and the optimizer."""
         state: dict[str, Any] = {"pool": self.pool.state_dict()}
-        if self._rollout_model is not None:
-            state["rollout_policy"] = self._rollout_model.state_dict()
-        elif self._rollout_state is not None:  # loaded, but there has been no G step since
-            state["rollout_policy"] = self._rollout_state
+        copies = {"rollout_policy": self._rollout_copy, "reference": self._reference}
+        state |= {name: own for name, c in copies.items() if (own := c.state_dict()) is not None}
+        if self.slope is not None:
+            state["slope"] = self.slope
         if self.early_stopping is not None:
             state["early_stopping"] = self.early_stopping.state_dict()
         return state
@@ -191,13 +280,18 @@ class AdversarialTrainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
         self.pool.load_state_dict(state["pool"])
-        self._rollout_state = state.get("rollout_policy")
+        self._rollout_copy.load_state_dict(state.get("rollout_policy"))
+        self._reference.load_state_dict(state.get("reference"))
+        self.slope = state.get("slope")
         if self.early_stopping is not None and "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])
 
 
 def without_rollouts(drawn: Samples, rollouts: int, stride: int) -> Rollouts:
-    """Return *drawn* with its prefixes and no rollouts drawn, for rewards that read no tokens."""
+    """Return *drawn* with its prefixes, without drawing rollouts.
+
+    It is for rewards that do not read the tokens: each completion is the sequence itself.
+    """
     unfinished = drawn.mask.clone()
     unfinished[torch.arange(len(unfinished)), drawn.mask.sum(dim=1) - 1] = False
     unfinished[:, torch.arange(1, unfinished.size(1) + 1) % stride != 0] = False

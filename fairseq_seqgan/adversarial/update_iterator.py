@@ -1,7 +1,7 @@
 """The data iterator of adversarial training: one item for each update of the schedule.
 
-What an update is trained on depends on the nets, so the trainer makes it; fairseq's loop only has
-to count. Every rank gets every item.
+What an update trains on depends on the current weights, so the trainer makes the batch when the
+update begins; fairseq's loop only counts. Every rank gets every item.
 """
 
 import torch
@@ -10,7 +10,7 @@ from fairseq.data.iterators import EpochBatchIterator
 
 
 class Updates(FairseqDataset):
-    """*updates* × *parts* items: with ``--update-freq`` *parts*, an update takes that many."""
+    """*updates* × *parts* items: with ``--update-freq`` *parts*, each update takes *parts*."""
 
     def __init__(self, updates: int, parts: int) -> None:
         self.updates, self.parts = updates, parts
@@ -22,12 +22,12 @@ class Updates(FairseqDataset):
         return index
 
     def collater(self, items: list[int]) -> dict[str, int]:
-        """Return which part of its update an item is."""
+        """Return which part of its update an item is; with 2 parts, item 5 is part 1 (from 0)."""
         return {"part": items[0] % self.parts, "parts": self.parts}
 
 
 def update_iterator(updates: int, parts: int, epoch: int) -> EpochBatchIterator:
-    """Return the items of fairseq's epoch number *epoch*."""
+    """Return the iterator of fairseq's epoch number *epoch*, which has *updates* updates."""
     items = Updates(updates, parts)
     order = torch.arange(len(items)).unsqueeze(1).tolist()
     return EpochBatchIterator(

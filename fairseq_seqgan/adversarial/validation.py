@@ -1,8 +1,9 @@
-"""What is measured during validation beside the held-out loss: samples of G.
+"""Metrics of validation that need samples of the generator G, beside the held-out loss.
 
 Shapes: M samples, T tokens.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -12,16 +13,16 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.logging import metrics
 from torch import Tensor
 
-from ..metrics.discrimination import auc
 from ..models.discriminator import Discriminator
 from ..oracle.lstm import OFFSET, Oracle
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support import distributed
 from ..support.errors import InputError
-from ..support.eval_mode import eval_mode
 from ..support.rng import seeded_rng
+from .calibration import calibrate
 
+HELDOUT = "d_auc_heldout"
 Measured = dict[str, tuple[float, int]]  # name: (sum, count), as the criterion logs it
 
 
@@ -38,7 +39,7 @@ class ValidationConfig(FairseqDataclass):
 
 
 class Validation:
-    """Measures samples of G once in each validation, whatever the number of its batches.
+    """Measures samples of G once in each validation, however many batches it has.
 
     Args:
         options: the task's: ``num_eval_samples``, ``seed``, ``oracle`` and ``fixed_length``.
@@ -50,19 +51,19 @@ class Validation:
         self._due = False
 
     def load_oracle(self, symbols: int) -> None:
-        """Load the ``--oracle``, if there is one, for a dictionary of so many *symbols*.
+        """Load the file of ``--oracle``, if it is given, for a dictionary of *symbols* symbols.
 
         Raises:
-            InputError: it cannot be used, or sequences have no fixed length.
+            InputError: the file cannot be used, or sequences have no fixed length.
         """
         if not self.options.oracle:
             return
         self.oracle = Oracle.load_for(self.options.oracle, symbols)
         if not self.options.fixed_length:
-            raise InputError("--oracle needs --fixed-length: an oracle knows no end of sequence")
+            raise InputError("--oracle needs --fixed-length: an oracle has no end symbol")
 
     def begin(self) -> None:
-        """Measure with the next batch."""
+        """Start a validation: the next batch measures samples."""
         self._due = True
 
     def measure_samples(
@@ -71,7 +72,7 @@ class Validation:
         discriminator: Discriminator,
         real: Callable[[], dict[str, Tensor]],
     ) -> Measured:
-        """Return what :func:`measure` finds; nothing if this validation has been measured.
+        """Return the result of :func:`measure`, or {} after the first batch of a validation.
 
         Every rank draws its share of the samples from its own stream.
 
@@ -86,10 +87,10 @@ class Validation:
         return measure(policy, discriminator, self.oracle, real(), share, generator)
 
     def log_language_model(self, policy: Policy, tokens: Tensor | None) -> None:
-        """Log of a plain language model, whatever its criterion, what adversarial training logs.
+        """Log for a plain language model what adversarial training logs, whatever its criterion.
 
         Args:
-            tokens: held-out sequences (B, T); None where a row of the data is no sequence.
+            tokens: held-out sequences (B, T); None where rows of the data are not sequences.
         """
         if tokens is not None:
             log_heldout(policy, tokens)
@@ -113,11 +114,15 @@ def measure(
         positives: real sequences (n, T), padded at the end, under the names of the AUCs.
 
     Returns:
-        ``entropy``, the mean of -log G over the drawn tokens, in nats per token;
-        ``nll_oracle``, the mean of -log G_oracle over the same tokens, in nats per token (Eq. 9),
-        if there is an oracle; and for every entry of *positives* the probability that D scores a
-        real sequence above a sample (the area under the ROC curve; 0.5: D cannot tell them apart).
-        Without positives, D is not asked.
+        By name, with the mean taken over the tokens y_t of the samples, in nats per token:
+
+            entropy    = mean of -log G(y_t | y_1 ... y_t-1)
+            nll_oracle = mean of -log G_oracle(y_t | y_1 ... y_t-1)    if there is an oracle
+
+        and for every entry of *positives* the AUC: the probability that D scores a real sequence
+        above a sample (0.5: D cannot tell them apart). With held-out ones also ``d_gain``, what D
+        knows that G does not, in nats per sequence, and ``d_slope``, the factor of D's log-odds at
+        which it is worth that (metrics/gain.py). Without positives, D is not used.
     """
     drawn = sample(policy, num, generator)
     tokens = int(drawn.mask.sum())
@@ -127,20 +132,19 @@ def measure(
         measured["nll_oracle"] = (float(nll.sum()), num)
     if not positives:
         return measured
-    with eval_mode(discriminator):
-        device = next(discriminator.parameters()).device
-        fake = discriminator.score(drawn.tokens.to(device)).cpu()
-        for name, real in positives.items():
-            scores = discriminator.score(real.long().to(device)).cpu()
-            measured[name] = (auc(scores.numpy(), fake.numpy()), 1)
+    for name, real in positives.items():
+        found = calibrate(discriminator, real, drawn.tokens)
+        measured[name] = (found.auc, 1)
+        if name == HELDOUT and not math.isnan(found.gain.gain):
+            measured |= {"d_gain": (found.gain.gain, 1), "d_slope": (found.gain.slope, 1)}
     return measured
 
 
 def log_heldout(policy: Policy, tokens: Tensor) -> None:
-    """Log ``nll``, that of the held-out *tokens* (B, T) under *policy*, in nats per token.
+    """Log ``nll``, the mean of -log G(x_t | x_1 ... x_t-1) over held-out *tokens* (B, T), in nats.
 
-    For criteria that know no policy: fairseq's cross-entropy counts the end of a sequence of fixed
-    length, and logs in base 2.
+    It is for criteria that do not log it: fairseq's cross-entropy counts the end symbol of a
+    sequence of fixed length, and logs in base 2.
     """
     count = int(policy.scored(tokens).sum())
     if count:
@@ -149,6 +153,6 @@ def log_heldout(policy: Policy, tokens: Tensor) -> None:
 
 
 def log_means(measured: Measured) -> None:
-    """Log what :func:`measure` returned, for criteria that do not."""
+    """Log the result of :func:`measure`, for criteria that do not."""
     for name, (total, count) in measured.items():
         metrics.log_scalar(name, total / count, count, round=4)

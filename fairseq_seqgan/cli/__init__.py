@@ -1,7 +1,8 @@
 """The command ``fairseq-seqgan``; each subcommand is a module, imported only when it is used.
 
-Such a module has ``add_arguments(parser)`` and ``run(args)``. A mistake in the input raises
-``InputError``, which ends the program with one line and exit status 1.
+Such a module has ``add_arguments(parser)`` and ``run(args)``; it may have ``prepare(argv)``, which
+is called before the options are added. A mistake in the input raises ``InputError``, which ends the
+program with one line and exit status 2.
 """
 
 from __future__ import annotations
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         command = commands.add_parser(name, help=summary, description=f"{name}: {summary}.")
         if name == wanted:
             module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
+            if hasattr(module, "prepare"):
+                module.prepare(argv)
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     args = parser.parse_args(argv)

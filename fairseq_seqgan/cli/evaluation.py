@@ -1,31 +1,28 @@
-"""What ``fairseq-seqgan evaluate`` found, as a table and as JSON."""
+"""What ``fairseq-seqgan evaluate`` found, as tables and as JSON."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from tabulate import tabulate
 
-from ..metrics.bleu import Bleu
-from ..metrics.likelihood import Likelihood
+from ..metrics.base import Metric, Score
+from ..support.errors import InputError
 
-# JSON key: what the table calls it; all in nats per token.
-LIKELIHOODS = {
-    "nll_oracle": "NLL_oracle of the samples",
-    "oracle_nll": "the oracle's own NLL",
-    "nll": "held-out NLL of the model",
-    "entropy": "entropy of the model",
-}
+Json = dict[str, str | float | int | None]
 
-# JSON key: what the table calls it; in squared keys (semitones).
-PITCH = {
-    "mse_nearest": "to the nearest held-out sequence",
-    "mse_mean": "to the held-out sequences' mean of each step",
-    "mse_one_step": "of the next pitch, drawn after real ones",
-}
+
+class Measured(NamedTuple):
+    """A metric and what it found."""
+
+    metric: Metric
+    score: Score
+    heldout: Score | None  # the same of the held-out data, if the metric has it
 
 
 @dataclass
@@ -39,123 +36,149 @@ class Evaluation:
     split: str  # the held-out split
     heldout_sequences: int
     training_sequences: int
-    fixed_length: int = 0  # of the model; 0: lengths vary
-    temperature: float = 1.0  # of the model
-    seed: int = 1  # of the fresh samples for the entropy, and of the subset for self-BLEU
-    ngram: int = 4
-    likelihoods: dict[str, Likelihood] = field(default_factory=dict)  # keys of LIKELIHOODS
-    variety: dict[str, float] = field(default_factory=dict)  # of the samples
-    heldout_variety: dict[str, float] = field(default_factory=dict)  # the same of held-out data
-    self_bleu: Bleu | None = None  # of a subset of the samples; None if there is only one
-    heldout_self_bleu: Bleu | None = None  # of as many held-out sequences
-    bleu: dict[str, Bleu] = field(default_factory=dict)  # bleu2 ..., backward_bleu2 ...
-    pitch: dict[str, float | int] = field(default_factory=dict)  # keys of PITCH, squared keys
-    per_sample: dict[str, np.ndarray] = field(default_factory=dict)  # a score of each sample
+    policy: Json = field(default_factory=dict)  # how the model was measured, if there is one
+    measured: list[Measured] = field(default_factory=list)
 
-    def as_json(self) -> dict[str, str | float | int | None]:
-        """Return a flat object: NLLs in nats per token, shares in 0 ... 1, None for undefined."""
-        found: dict[str, str | float | int | None] = {
-            **(
-                {"samples_split": self.samples_split}
-                if self.samples is None
-                else {"samples_file": str(self.samples)}
-            ),
+    @property
+    def per_sample(self) -> dict[str, np.ndarray]:
+        """Return a score of each sample (S,), by the metric's name."""
+        scores = {found.metric.name: found.score.per_sample for found in self.measured}
+        return {name: values for name, values in scores.items() if values is not None}
+
+    def as_json(self) -> Json:
+        """Return a flat object: NLLs in nats per token, shares in 0 ... 1, None for undefined.
+
+        Raises:
+            InputError: two metrics state the same key.
+        """
+        source: Json = (
+            {"samples_split": self.samples_split}
+            if self.samples is None
+            else {"samples_file": str(self.samples)}
+        )
+        found = source | {
             "samples": self.num_samples,
             "data": str(self.data),
             "heldout_split": self.split,
             "heldout_sequences": self.heldout_sequences,
             "training_sequences": self.training_sequences,
+            **self.policy,
         }
-        for key, value in self.likelihoods.items():
-            found[key] = value.nll
-            found[f"{key}_stderr"] = value.stderr
-            if key == "entropy":
-                found.update(entropy_samples=value.sequences, entropy_seed=self.seed)
-        if "nll" in self.likelihoods:
-            found.update(fixed_length=self.fixed_length, temperature=self.temperature)
-        found.update(self.variety)
-        found.update({f"heldout_{key}": value for key, value in self.heldout_variety.items()})
-        for prefix, value in (("", self.self_bleu), ("heldout_", self.heldout_self_bleu)):
-            found[f"{prefix}self_bleu"] = value and value.sentence
-            if value is not None:
-                found[f"{prefix}self_bleu_samples"] = value.hypotheses
-                found[f"{prefix}self_bleu_signature"] = value.signature()
-        for name, bleu in self.bleu.items():
-            found[f"{name}_corpus"], found[f"{name}_sentence"] = bleu.corpus, bleu.sentence
-            found[f"{name}_signature"] = bleu.signature()
-        found.update(self.pitch)
-        return {k: None if _undefined(value) else value for k, value in found.items()}
+        for metric, score, heldout in self.measured:
+            own = _keys(metric, score)
+            if heldout is not None:
+                own |= _keys(metric, heldout, "heldout_")
+            for key, value in own.items():
+                if key in found and found[key] != value:
+                    raise InputError(f"metric '{metric.name}': the key '{key}' has a value already")
+                found[key] = value
+        return {key: None if _undefined(value) else value for key, value in found.items()}
 
     def as_text(self) -> str:
         """Return the tables of what was measured."""
         source = self.samples or f"split '{self.samples_split}'"
-        tables = [f"{source}, against {self.data} (held-out split: {self.split})"]
-        if self.likelihoods:
-            tables.append(self._likelihood_table())
-        if self.bleu:
-            tables.append(self._bleu_table())
-        if self.pitch:
-            tables.append(self._pitch_table())
-        return "\n\n".join([*tables, self._variety_table()])
+        parts = [f"{source}, against {self.data} (held-out split: {self.split})"]
+        tables: dict[str, list[Measured]] = {}
+        for found in self.measured:
+            tables.setdefault(found.metric.table, []).append(found)
+        variety = tables.pop("variety", [])
+        parts += [_LAYOUTS.get(title, _any_table)(title, found) for title, found in tables.items()]
+        return "\n\n".join([*parts, self._variety_table(variety)])
 
-    def _likelihood_table(self) -> str:
-        over = {
-            "nll_oracle": "samples",
-            "oracle_nll": f"sequences of {self.split}",
-            "nll": f"sequences of {self.split}",
-            "entropy": "fresh samples of the model",
-        }
-        rows = [
-            [LIKELIHOODS[key], value.nll, value.stderr, f"{value.sequences:,} {over[key]}"]
-            for key, value in self.likelihoods.items()
-        ]
-        headers = ["nats per token", "mean", "± s.e.", "over"]
-        return tabulate(rows, headers, floatfmt=("", ".4f", ".4f", ""))
-
-    def _bleu_table(self) -> str:
-        rows = []
-        for name, bleu in self.bleu.items():
-            title = name.replace("_", " ").replace("bleu", "BLEU-")
-            over = f"{bleu.hypotheses:,} against {bleu.references:,}"
-            rows.append([title, bleu.corpus, bleu.sentence, over])
-        headers = ["BLEU, 0 ... 1", "corpus", "mean of sentences", "sequences"]
-        return tabulate(rows, headers, floatfmt=("", ".4f", ".4f", ""))
-
-    def _pitch_table(self) -> str:
-        rows = [[PITCH[key], self.pitch[key]] for key in PITCH if key in self.pitch]
-        if left_out := self.pitch["mse_left_out"]:
-            rows.append(["samples left out: silent, or of another length", f"{left_out:,}"])
-        return tabulate(rows, ["mean squared error, keys", "value"], floatfmt=("", ".3f"))
-
-    def _variety_table(self) -> str:
-        titles = {
-            "distinct_tokens": "distinct tokens",
-            "duplicates": "duplicates",
-            "copied_samples": "copied whole from training data",
-            f"copied_{self.ngram}grams": f"{self.ngram}-grams found in training data",
-        }
-        rows = [["sequences", _show(self.num_samples), _show(self.heldout_sequences)]]
+    def _variety_table(self, measured: list[Measured]) -> str:
+        """Return the table in which held-out data stand beside the samples."""
+        rows = [["sequences", f"{self.num_samples:,}", f"{self.heldout_sequences:,}"]]
         rows += [
-            [title, _show(self.variety[key]), _show(self.heldout_variety[key])]
-            for key, title in titles.items()
+            [_row_title(metric), _show(metric, score), _show(metric, heldout)]
+            for metric, score, heldout in sorted(measured, key=lambda found: -found.metric.rank)
         ]
-        bleus = (self.self_bleu, self.heldout_self_bleu)
-        order = next((b.order for b in bleus if b), "")
-        rows.append([f"self-BLEU-{order}", *(f"{b.sentence:.4f}" if b else "-" for b in bleus)])
-        rows.append(
-            [f"sequences in self-BLEU-{order}", *(f"{b.hypotheses:,}" if b else "-" for b in bleus)]
-        )
+        for _, score, heldout in measured:
+            both = (score.counts, heldout.counts if heldout else {})
+            for title in both[0] | both[1]:
+                rows.append([title, *(_count(counts.get(title)) for counts in both)])
         headers = ["variety", "samples", self.split]
         align = ("left", "right", "right")
         return tabulate(rows, headers, colalign=align, disable_numparse=True)
+
+
+def _keys(metric: Metric, score: Score, prefix: str = "") -> Json:
+    """Return what *score* is in the JSON."""
+    found: Json = {f"{prefix}{metric.name}": score.value}
+    if score.stderr is not None:
+        found[f"{prefix}{metric.name}_stderr"] = score.stderr
+    found |= score.details
+    if score.signature:
+        found[f"{prefix}{metric.signature_key}"] = score.signature
+    return found
+
+
+def _likelihood_table(title: str, measured: list[Measured]) -> str:
+    rows = [
+        [_row_title(metric), score.value, score.stderr, score.over] for metric, score, _ in measured
+    ]
+    return tabulate(rows, [title, "mean", "± s.e.", "over"], floatfmt=("", ".4f", ".4f", ""))
+
+
+def _bleu_table(title: str, measured: list[Measured]) -> str:
+    """Return the table in which both kinds of BLEU stand in one row."""
+    rows: dict[str, list] = {}
+    for metric, score, _ in measured:
+        rows.setdefault(_row_title(metric), []).append(score)
+    lines = [
+        [name, *(score.value for score in scores), scores[0].over] for name, scores in rows.items()
+    ]
+    headers = [title, "corpus", "mean of sentences", "sequences"]
+    return tabulate(lines, headers, floatfmt=("", ".4f", ".4f", ""))
+
+
+def _pitch_table(title: str, measured: list[Measured]) -> str:
+    rows = [[_row_title(metric), score.value] for metric, score, _ in measured]
+    for _, score, _ in measured:
+        rows += [[name, _count(number)] for name, number in score.counts.items()]
+    return tabulate(rows, [title, "value"], floatfmt=("", ".3f"))
+
+
+def _any_table(title: str, measured: list[Measured]) -> str:
+    """Return the table of metrics that have no layout of their own."""
+    rows = []
+    for metric, score, heldout in measured:
+        stderr = "" if score.stderr is None else _number(metric, score.stderr)
+        named = f"{_row_title(metric)} ({metric.unit})" if metric.unit else _row_title(metric)
+        rows.append([named, _show(metric, score), stderr, _show(metric, heldout), score.over])
+        rows += [[name, _count(number)] for name, number in score.counts.items()]
+    headers = [title, "value", "± s.e.", "held-out", "over"]
+    align = ("left", "right", "right", "right", "left")
+    return tabulate(rows, headers, colalign=align, disable_numparse=True)
+
+
+_LAYOUTS: dict[str, Callable[[str, list[Measured]], str]] = {
+    "nats per token": _likelihood_table,
+    "BLEU, 0 ... 1": _bleu_table,
+    "mean squared error, keys": _pitch_table,
+}
+
+
+def _row_title(metric: Metric) -> str:
+    return metric.row_title or metric.title or metric.name
 
 
 def _undefined(value: object) -> bool:
     return isinstance(value, float) and not math.isfinite(value)
 
 
-def _show(value: float) -> str:
-    """Return a count as it is and a share in percent."""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return "-" if math.isnan(value) else f"{100 * value:.2f}%"
+def _show(metric: Metric, score: Score | None) -> str:
+    """Return a count as it is, and any other number with the metric's scale and decimals."""
+    if score is None or _undefined(score.value):
+        return "-"
+    if isinstance(score.value, int):
+        return f"{score.value:,}"
+    return _number(metric, score.value)
+
+
+def _number(metric: Metric, value: float) -> str:
+    percent = "%" if metric.scale == 100 else ""
+    return f"{metric.scale * value:.{metric.row_decimals}f}{percent}"
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"

@@ -5,7 +5,6 @@ Every problem is an ``InputError`` that names the file and, in a text file, the 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,10 +18,8 @@ from fairseq.tasks.language_modeling import LanguageModelingTask
 from omegaconf import DictConfig
 
 from ..oracle.lstm import OFFSET
-from ..support import input_checks
+from ..support import hypotheses, input_checks
 from ..support.errors import InputError
-
-_HYPOTHESIS = re.compile(r"H-(\d+)\t")
 
 Sequences = list[tuple[int, ...]]
 
@@ -38,6 +35,7 @@ class Sample(NamedTuple):
 class Corpus:
     """What the model is held against; sequences are ids without the end symbol."""
 
+    folder: Path  # of the binarized data
     dictionary: Dictionary
     samples_path: Path | None  # None: the samples are real data
     samples_split: str | None  # the split that they are, if they are
@@ -60,7 +58,7 @@ class Corpus:
         if len(lengths) > 1:
             raise InputError(
                 f"--oracle: the sequences of split '{self.split}' have {min(lengths)} to "
-                f"{max(lengths)} tokens; an oracle knows no end and needs one length"
+                f"{max(lengths)} tokens; an oracle has no end symbol, so all must have one length"
             )
         if any(index < OFFSET for sequence in self.heldout for index in sequence):
             raise InputError(
@@ -102,6 +100,7 @@ def read_corpus(
         sequences = read_split(folder, str(real_split), dictionary)
         given = [Sample(ids, number) for number, ids in enumerate(sequences, start=1)]
     return Corpus(
+        folder,
         dictionary,
         samples,
         real_split,
@@ -149,22 +148,11 @@ def read_texts(path: Path) -> list[tuple[int, str]]:
         lines.pop()
     if not lines:
         raise InputError(f"{path}: is empty, there are no samples in it")
-    return _hypotheses(path, lines) or list(enumerate(lines, start=1))
-
-
-def _hypotheses(path: Path, lines: list[str]) -> list[tuple[int, str]]:
-    """Return (line number, text) of the H- lines, in the order of their ids; [] if none."""
-    found = []
-    for number, line in enumerate(lines, start=1):
-        match = _HYPOTHESIS.match(line)
-        if match is None:
-            continue
-        fields = line.split("\t", 2)
-        if len(fields) < 3:
-            raise InputError(f"{path}, line {number}: not H-<id>, score and text between tabs")
-        found.append((int(match[1]), number, fields[2]))
-    found.sort(key=lambda hypothesis: hypothesis[0])  # stable: several of one id keep their order
-    return [(number, text) for _, number, text in found]
+    try:
+        generated = hypotheses.parse(lines)
+    except ValueError as error:
+        raise InputError(f"{path}, {error}") from error
+    return [(found.line, found.text) for found in generated] or list(enumerate(lines, start=1))
 
 
 def _encode(path: Path, line: int, text: str, dictionary: Dictionary) -> tuple[int, ...]:

@@ -1,31 +1,25 @@
-"""What ``fairseq-seqgan evaluate`` measures of the model: NLL, entropy, the next pitch.
+"""What ``fairseq-seqgan evaluate`` computes with the model, in batches, for the metrics to use.
 
 A sequence of fixed length has no end position; otherwise the end symbol is a token as any other,
 in the NLL and in the entropy. Unknown words of held-out data, which the policy never draws, are
 left out, and the output says how many they are.
 
-Shapes: B sequences, T tokens, V symbols. Every NLL and entropy is in nats per token.
+Shapes: B sequences, T tokens, V symbols. Log-probabilities are in nats.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import sys
-from pathlib import Path
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
-from ..metrics import likelihood, pitch
-from ..metrics.likelihood import Likelihood
 from ..policy.policy import Policy
-from ..policy.rollouts import sample
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
-from ..support.rng import seeded_rng
 from . import inputs
-from .sample_scores import Keys, pitches
 
 _LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
 
@@ -65,14 +59,12 @@ def make_policy(
     )
 
 
-def whole(log_probs: Tensor) -> Likelihood:
-    """Return the likelihood of sequences of equal length (B, T); of G's samples it is Eq. 9."""
-    return likelihood.from_tokens(log_probs, torch.ones_like(log_probs, dtype=torch.bool))
-
-
 @torch.no_grad()
-def heldout_nll(policy: Policy, corpus: inputs.Corpus) -> Likelihood:
-    """Return the policy's NLL of the held-out data."""
+def heldout_log_probs(policy: Policy, corpus: inputs.Corpus) -> list[tuple[Tensor, Tensor]]:
+    """Return the policy's log-probabilities of the held-out tokens, batch by batch.
+
+    Each batch is (log-probabilities (B, T), mask (B, T)), True at the tokens that count.
+    """
     end = () if policy.fixed else (policy.eos,)
     sequences = sorted((s + end for s in corpus.heldout), key=len)  # little padding in a batch
     parts, unscored = [], 0
@@ -86,7 +78,7 @@ def heldout_nll(policy: Policy, corpus: inputs.Corpus) -> Likelihood:
             parts.append((policy.log_probs(tokens), mask))
     if unscored:
         note(f"{unscored} tokens of split '{corpus.split}', unknown words, are left out of its NLL")
-    return likelihood.concatenate(parts)
+    return parts
 
 
 def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tensor:
@@ -97,37 +89,24 @@ def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tenso
     return torch.tensor([[*row, *[policy.pad] * (width - len(row))] for row in rows])
 
 
-def entropy(policy: Policy, num: int, seed: int) -> Likelihood:
-    """Estimate the policy's entropy per token from *num* fresh samples."""
-    drawn = sample(policy, num, seeded_rng("evaluate", seed))
-    return likelihood.from_tokens(drawn.log_probs, drawn.mask)
-
-
 @torch.no_grad()
-def one_step_error(policy: Policy, corpus: inputs.Corpus, heldout: Keys, data: Path) -> float:
-    """Return the mean squared error of the policy's next pitch after real ones, in squared keys.
+def heldout_predictions(
+    policy: Policy, corpus: inputs.Corpus
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Yield the policy's distributions after every held-out prefix, batch by batch.
 
-    Args:
-        heldout: the keys of *corpus*'s held-out sequences.
-
-    Raises:
-        InputError: the policy draws a word that is no pitch; the message names it.
+    Each batch is (indices of its sequences in the held-out split, probabilities (B, T, V)). Step t
+    of a sequence is the distribution of x_t given x_1 ... x_t-1, the end symbol among the symbols.
     """
-    never = {*policy.banned.tolist(), policy.eos}
-    values = torch.from_numpy(pitches(corpus.dictionary, never, f"{data / 'dict.txt'}"))
-    order = sorted(range(len(heldout)), key=lambda i: len(heldout[i]))
+    order = sorted(range(len(corpus.heldout)), key=lambda i: len(corpus.heldout[i]))
     sequences = [corpus.heldout[i] for i in order]
-    errors, start = [], 0
+    start = 0
     with eval_mode(policy.model):
         while start < len(sequences):
             tokens = next_batch(sequences, start, policy)
-            real = [heldout[i] for i in order[start : start + len(tokens)]]
-            keys = [row + [-1] * (tokens.size(1) - len(row)) for row in real]
+            rows = order[start : start + len(tokens)]
             start += len(tokens)
-            probs = policy.logits(tokens).softmax(dim=2)
-            errors.append(pitch.one_step(probs, values, torch.tensor(keys)))
-    every = torch.cat(errors)
-    return float(every.mean()) if len(every) else math.nan
+            yield rows, policy.logits(tokens).softmax(dim=2)
 
 
 def note(message: str) -> None:

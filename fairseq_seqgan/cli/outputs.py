@@ -1,35 +1,25 @@
-"""Writing what the commands were asked for: whole files, or none."""
+"""The files that a command writes; their options are named in error messages."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from ..support.errors import InputError
+from ..support import atomic_write
 
 
 def require_folder(option: str, path: str | Path) -> None:
-    """Check before the work is done that the folder of *path* is there.
+    """Check, before any work, that the folder of *path* exists.
 
     Raises:
-        InputError: it is not; the message names *option*.
+        InputError: it does not; the message names *option*.
     """
-    if not Path(path).resolve().parent.is_dir():
-        raise InputError(f"{option} {path}: there is no such folder")
+    atomic_write.require_folder(path, option)
 
 
 def write_file(option: str, path: str | Path, content: bytes) -> None:
-    """Write *content* beside *path* and rename it, so that nobody finds half a file.
+    """Write a file whole or not at all.
 
     Raises:
         InputError: it cannot be written; the message names *option*.
     """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise InputError(f"{option} {path}: {error.strerror}") from error
-    finally:
-        beside.unlink(missing_ok=True)
+    atomic_write.write({Path(path): content}, option)

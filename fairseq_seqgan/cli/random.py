@@ -1,9 +1,9 @@
-"""``fairseq-seqgan random``: sentences that no model wrote, the baseline of Table 1 called Random.
+"""``fairseq-seqgan random``: random sentences, the baseline called Random in the paper's Table 1.
 
-``uniform`` draws every word of the dictionary equally often, ``unigram`` each as often as it occurs
-in the training data; neither looks at the words before. The lengths are drawn from the training
-sentences' own. The paper does not say which of the two its "Random" is; the value in its table is
-that of a unigram draw.
+Words are drawn independently: with ``uniform`` all words of the dictionary are equally likely, with
+``unigram`` each is as likely as it is frequent in the training data. Lengths are drawn from the
+training sentences. The paper does not say which of the two its "Random" is; the value in its table
+is that of ``unigram``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", type=Path, required=True, metavar="FOLDER", help="binarized data: dict.txt, train"
     )
     parser.add_argument(
-        "--kind", choices=KINDS, required=True, help="all words alike, or as often as in training"
+        "--kind",
+        choices=KINDS,
+        required=True,
+        help="all words equally likely, or each as likely as in training",
     )
     parser.add_argument(
         "--num-samples", type=int, default=10_000, metavar="N", help="default %(default)s"
@@ -64,7 +67,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def word_weights(kind: str, training: list[tuple[int, ...]], dictionary: Dictionary) -> Tensor:
-    """Return how often each symbol of the dictionary is drawn (V,), in relation to the others.
+    """Return the weight with which each symbol of the dictionary is drawn: (V,) float64.
 
     Special symbols, unknown words and the dictionary's filler words are never drawn.
     """
@@ -80,7 +83,7 @@ def word_weights(kind: str, training: list[tuple[int, ...]], dictionary: Diction
 def draw(
     weights: Tensor, lengths: Tensor, num: int, generator: torch.Generator
 ) -> tuple[Tensor, ...]:
-    """Draw *num* sequences of tokens by *weights* (V,), each as long as one of *lengths* (S,)."""
+    """Draw *num* sequences of tokens with *weights* (V,) and lengths drawn from *lengths* (S,)."""
     chosen = lengths[torch.randint(len(lengths), (num,), generator=generator)]
     total = int(chosen.sum())
     if total == 0:

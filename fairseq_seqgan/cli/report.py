@@ -13,32 +13,44 @@ from pathlib import Path
 
 from ..support import input_checks
 from ..support.errors import InputError
-from . import outputs
+from . import outputs, user_module
+
+prepare = user_module.import_from
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
+    user_module.add_argument(parser)
     parser.add_argument(
         "runs", type=Path, nargs="+", metavar="RUN", help="run folder, or folder of run folders"
     )
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER",
-        help="for report.md, report.json, learning_curves.png and frontier.png; made if missing",
-    )  # fmt: skip
+        "--output",
+        type=Path,
+        required=True,
+        metavar="FOLDER",
+        help="for report.md, report.json, results.csv, learning_curves.png and frontier.png",
+    )
     parser.add_argument(
-        "--num-samples", type=int, metavar="N",
+        "--num-samples",
+        type=int,
+        metavar="N",
         help="the first N samples of every run count for NLL_oracle and the t-tests; the other "
         "columns are as the run measured them; default: all",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--against", default="seqgan", metavar="SYSTEM",
+        "--against",
+        default="seqgan",
+        metavar="SYSTEM",
         help="what the t-tests hold every system against; default %(default)s",
-    )  # fmt: skip
+    )
     parser.add_argument(
-        "--curve-axis", choices=("updates", "rounds"), default="updates",
+        "--curve-axis",
+        choices=("updates", "rounds"),
+        default="updates",
         help="of the learning curves after pre-training: updates of G, or rounds; "
         "default %(default)s",
-    )  # fmt: skip
+    )
 
 
 def run(args: argparse.Namespace) -> None:
@@ -50,24 +62,39 @@ def run(args: argparse.Namespace) -> None:
     # fairseq sets the root logger so that matplotlib would tell of every font on this machine.
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     # Imported late: matplotlib and scipy take seconds, and --help should not.
-    from ..reporting import curves, data, equal, frontier, rows, runs, series, text
+    from ..reporting import (
+        aggregate,
+        curves,
+        frontier,
+        json_report,
+        learning_curves,
+        markdown_report,
+        matched_nll,
+        results_csv,
+        runs,
+        tables,
+    )
 
     if args.num_samples is not None:
         input_checks.positive(num_samples=args.num_samples)
     collection = runs.collect(args.runs, args.num_samples)
-    table = rows.make_rows(collection, args.against)
-    against = rows.find(table, args.against)
-    lines = series.make_curves(table, args.curve_axis)
-    compared = equal.compare(table, against) if collection.oracle else []
-    controlled = equal.compare_with_controls(table) if collection.oracle else []
-    found = data.as_json(collection, table, against, compared, controlled)
+    rows = aggregate.make_rows(collection, args.against)
+    reference = aggregate.find(rows, args.against)
+    compared = matched_nll.compare(rows, reference) if collection.oracle else []
+    controlled = matched_nll.compare_with_controls(rows) if collection.oracle else []
+    found = json_report.as_json(collection, rows, reference, compared, controlled)
     report = json.dumps(found, indent=2, allow_nan=False)
-    written = text.markdown(collection, table, against, args.against, compared, controlled)
+    written = markdown_report.markdown(
+        collection, rows, reference, args.against, compared, controlled
+    )
+    lines = learning_curves.make_curves(rows, args.curve_axis)
+    entropy = aggregate.oracle_entropy(rows)
     files = {
         "report.md": written.encode(),
         "report.json": f"{report}\n".encode(),
-        "learning_curves.png": curves.draw(lines, rows.oracle_entropy(table)),
-        "frontier.png": frontier.draw(table, rows.oracle_entropy(table)),
+        "results.csv": results_csv.results_csv(rows).encode(),
+        "learning_curves.png": curves.draw(lines, entropy),
+        "frontier.png": frontier.draw(rows, entropy),
     }
     try:
         args.output.mkdir(parents=True, exist_ok=True)
@@ -75,7 +102,7 @@ def run(args: argparse.Namespace) -> None:
         raise InputError(f"--output {args.output}: {error.strerror}") from error
     for name, content in files.items():
         outputs.write_file("--output", args.output / name, content)
-    print(text.results(table))
+    print(tables.results(rows))
     for name, why in collection.incomplete:
         print(f"incomplete, and in no number: {name} ({why})")
     for name in collection.missing_logs:

@@ -1,11 +1,12 @@
-"""``fairseq-seqgan show``: samples to look at and to listen to."""
+"""``fairseq-seqgan show``: prints poems, and writes tunes as MIDI files and pictures."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from ..show.notes import STEP_SECONDS, piano_keys, poem_lines
+from ..show.notes import STEP_SECONDS, piano_keys
+from ..show.text import poem_lines
 from ..support import atomic_write, input_checks
 from ..support.errors import InputError
 from .inputs import read_texts
@@ -14,20 +15,26 @@ from .inputs import read_texts
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
     parser.add_argument(
-        "--samples", type=Path, required=True, metavar="FILE",
+        "--samples",
+        type=Path,
+        required=True,
+        metavar="FILE",
         help="one sample a line, or what fairseq-generate printed",
-    )  # fmt: skip
+    )
     parser.add_argument("--kind", choices=("poem", "music"), required=True)
     parser.add_argument(
         "--num", type=int, default=10, metavar="N", help="the first N; default %(default)s"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="of the tunes: a .mid and a .png for each"
+        "--out", type=Path, metavar="DIR", help="folder for the tunes: a .mid and a .png for each"
     )
     parser.add_argument(
-        "--step-seconds", type=float, default=STEP_SECONDS, metavar="S",
+        "--step-seconds",
+        type=float,
+        default=STEP_SECONDS,
+        metavar="S",
         help="length of a tune's step; default %(default)s",
-    )  # fmt: skip
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace tunes that are in DIR")
 
 

@@ -25,14 +25,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--real", type=Path, required=True, metavar="FILE", help="what humans made, one item a line"
     )
     make.add_argument(
-        "--system", type=_system, action="append", required=True, metavar="NAME=FILE",
+        "--system",
+        type=_system,
+        action="append",
+        required=True,
+        metavar="NAME=FILE",
         help="a system's samples, one a line, or what fairseq-generate printed; may be repeated",
-    )  # fmt: skip
+    )
     make.add_argument("--kind", choices=KINDS, default="text", help="default: %(default)s")
     make.add_argument(
-        "--per-source", type=int, default=20, metavar="N",
+        "--per-source",
+        type=int,
+        default=20,
+        metavar="N",
         help="items drawn of each source; default %(default)s",
-    )  # fmt: skip
+    )
     make.add_argument("--seed", type=int, default=1, help="of the draw; default %(default)s")
     make.add_argument("--title", default=TITLE, help="that the page shows; default: %(default)s")
     make.add_argument(

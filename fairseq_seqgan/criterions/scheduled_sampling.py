@@ -1,7 +1,10 @@
 """Criterion ``scheduled_sampling`` (Bengio et al., 2015): the paper's second baseline.
 
-Cross-entropy against the true tokens, as in maximum likelihood, but what is fed at a step is not
-always the true token before it: with probability 1 - ω it is one that the model draws itself.
+The loss is the cross-entropy of the true tokens, as in maximum likelihood. But the model does not
+always read the true tokens: each is fed with probability ω and otherwise replaced by one that the
+model draws. ω falls linearly with the epoch e, which starts at 1:
+
+    ω(e) = max(0, ss_start - ss_decay (e - 1))
 
 Shapes: B sequences, T input positions (the start symbol, then tokens).
 """
@@ -26,30 +29,30 @@ from ..support.rng import seeded_rng
 
 @dataclass
 class ScheduledSamplingConfig(CrossEntropyCriterionConfig):
-    """How fast the model is weaned from the true tokens."""
+    """Options of scheduled sampling: the probability of feeding true tokens."""
 
     ss_start: float = field(
         default=1.0,
-        metadata={"help": "omega in the first epoch: the probability that the true token is fed"},
+        metadata={"help": "omega in the first epoch: the probability that a true token is fed"},
     )
     ss_decay: float = field(
-        default=0.002, metadata={"help": "what omega loses with every epoch, down to 0"}
+        default=0.002, metadata={"help": "how much omega decreases with every epoch, down to 0"}
     )
 
 
 @register_criterion("scheduled_sampling", dataclass=ScheduledSamplingConfig)
 class ScheduledSamplingCriterion(CrossEntropyCriterion):
-    """fairseq's cross-entropy on inputs of which some are the model's own samples.
+    """fairseq's cross-entropy on inputs that are partly the model's own samples.
 
-    For every token a coin of its own decides. No gradient flows through a draw, so the inputs are
-    made first, step by step and without dropout, and the loss is that of one ordinary pass over
-    them. Validation is fairseq's: the loss under the true tokens.
+    A coin is tossed for every token. No gradient flows through a draw, so the inputs are drawn
+    first, step by step and without dropout, and the loss is that of one ordinary pass over them.
+    Validation is fairseq's: it feeds the true tokens.
 
     Args:
-        task: task ``seqgan``, which says what epoch and update it is.
+        task: task ``seqgan``, which knows the epoch and the update.
         sentence_avg: fairseq's ``--sentence-avg``.
         ss_start: ω in the first epoch.
-        ss_decay: what ω loses with every epoch; it never falls below 0.
+        ss_decay: how much ω decreases with every epoch, down to 0.
 
     Raises:
         InputError: the task is another one, or an option is out of range.
@@ -93,11 +96,11 @@ class ScheduledSamplingCriterion(CrossEntropyCriterion):
     def mix(
         self, model: BaseFairseqModel, inputs: Tensor, omega: float, generator: torch.Generator
     ) -> Tensor:
-        """Return *inputs* (B, T) with each token, at probability 1 - *omega*, drawn by *model*.
+        """Return *inputs* (B, T), each token replaced with probability 1 - *omega* by a draw.
 
-        A draw continues what was fed before it. It is never a symbol that the policy does not
-        draw, nor the end symbol, after which nothing would be fed. The start symbol and padding
-        stay as they are.
+        *model* draws a token given the inputs before it, replaced ones included. Banned symbols are
+        never drawn, and neither is the end symbol, which no token would follow. The start symbol
+        and padding are never replaced.
         """
         coins, uniforms = torch.rand(2, *inputs.shape, generator=generator).to(inputs.device)
         policy = self._as_policy(model)
@@ -115,19 +118,19 @@ class ScheduledSamplingCriterion(CrossEntropyCriterion):
         return fed
 
     def _as_policy(self, model: BaseFairseqModel) -> Policy:
-        """Return *model* as a policy that does not end, at temperature 1."""
+        """Return *model* as a policy without an end symbol, at temperature 1."""
         if self._policy is None or self._policy.model is not model:
             args, dictionary = self.task.args, self.task.source_dictionary
             start = dictionary.bos() if args.add_bos_token else None
-            # Only single draws are asked of it: the length bans the end symbol, and that is all.
+            # It only makes single draws; a fixed length, whatever it is, bans the end symbol.
             self._policy = Policy(model, dictionary, fixed_length=1, start=start)
         return self._policy
 
     def _random(self, sample: dict[str, Any]) -> torch.Generator:
-        """Return the randomness of a batch: a function of the seed, the update and the batch.
+        """Return the random numbers of a batch, seeded by seed, update and its first sequence.
 
-        In one update no two ranks, nor parts of ``--update-freq``, get the same sequence first. So
-        a resumed training draws what the straight one draws.
+        In one update, different ranks and different parts of ``--update-freq`` begin with different
+        sequences. A resumed training draws the same numbers as an uninterrupted one.
         """
         first = int(sample["id"][0])
         return seeded_rng("scheduled sampling", self.task.args.seed, sample["update"], first)

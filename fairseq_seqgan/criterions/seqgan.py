@@ -1,9 +1,9 @@
-"""Criterion ``seqgan``: D's cross-entropy, G's policy gradient, and the held-out NLL.
+"""Criterion ``seqgan``: the losses of discriminator D and generator G, and the held-out NLL.
 
-It owns D, so that the model stays a plain language model and its checkpoint an ordinary one. The
-task decides which of the two nets an update trains and what it is trained on.
+The criterion owns D, so the model stays a plain language model and its checkpoint an ordinary one.
+The task decides which of the two nets an update trains, and on what.
 
-Shapes: B sequences of G, R of D, T tokens.
+Shapes: B sequences in a batch of G, R sequences in a minibatch of D, T tokens.
 """
 
 import math
@@ -11,7 +11,7 @@ from argparse import ArgumentParser
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-import torch.nn.functional as F
+import torch
 from fairseq.criterions import FairseqCriterion, register_criterion
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.logging import metrics
@@ -20,7 +20,8 @@ from fairseq.tasks import FairseqTask
 from torch import Tensor
 
 from ..adversarial.schedule import Phase
-from ..models.discriminator import build_discriminator, discriminators
+from ..models.discriminator import discriminators
+from ..models.ensemble import build_discriminator
 from ..optim.seqgan_adam import DISCRIMINATOR
 from ..support import compat
 from ..support.errors import InputError, require_finite
@@ -28,15 +29,17 @@ from ..support.options import combine
 
 Log = dict[str, Any]
 
-# Logged during training and validation: the weighted mean over updates, batches and ranks.
-# (name, decimals); docs/metrics.md says what each is.
-TRAINING = (("d_loss", 4), ("d_acc", 3), ("g_loss", 4), ("reward", 4), ("entropy", 4))
+# (name, decimals) of what is logged: weighted means over updates, batches and ranks.
+# docs/metrics.md defines each.
+TRAINING = (("d_loss", 4), ("d_acc", 3), ("g_loss", 4), ("reward", 4), ("entropy", 4), ("kl", 4))
 VALIDATION = (
     ("nll", 4),
     ("nll_oracle", 4),
     ("entropy", 4),
     ("d_auc_train", 4),
     ("d_auc_heldout", 4),
+    ("d_gain", 4),
+    ("d_slope", 4),
 )
 
 
@@ -44,11 +47,22 @@ VALIDATION = (
 class SeqGANCriterionBaseConfig(FairseqDataclass):
     """Options of the criterion, without those of D, which it owns."""
 
+    d_ensemble: int = field(
+        default=1,
+        metadata={"help": "number of discriminators whose log-odds are averaged; 1: the paper"},
+    )
+    d_token_dropout: float = field(
+        default=0.0,
+        metadata={
+            "help": "share of D's input tokens that are replaced by the unknown word while D is "
+            "trained, so that it cannot memorise its positives"
+        },
+    )
     d_label_smoothing: float = field(
         default=0.0,
         metadata={
-            "help": "share of each label that is spread over both classes in D's cross-entropy; 0 "
-            "(the paper): labels are certain"
+            "help": "share of each label's weight that D's cross-entropy spreads over both "
+            "classes; 0 (the paper): none"
         },
     )
 
@@ -63,7 +77,7 @@ def make_config() -> type[FairseqDataclass]:
     discriminator = {
         "type": ChoiceEnum(sorted(known)),
         "default": "cnn_highway",
-        "help": "the net that tells real sequences from samples; cnn_highway is the paper's",
+        "help": "the discriminator; cnn_highway is the paper's",
     }
     return combine(
         "SeqGANCriterionConfig",
@@ -75,10 +89,18 @@ def make_config() -> type[FairseqDataclass]:
 
 @register_criterion("seqgan", dataclass=make_config())
 class SeqGANCriterion(FairseqCriterion):
-    """The losses of Algorithm 1 (the paper's Eq. 5 and 6 to 8).
+    """The losses of Algorithm 1.
+
+    D minimises its cross-entropy (Eq. 5 of the paper); Y are sequences:
+
+        L_D = -E_{Y ~ real data} log D(Y) - E_{Y ~ G} log(1 - D(Y))
+
+    G maximises the expected reward J by policy gradient (Eq. 6 to 8), with Q(t) the value of y_t:
+
+        dJ/dθ ≈ Σ_t Q(t) d/dθ log G(y_t | y_1 ... y_t-1)
 
     Args:
-        cfg: options of D.
+        cfg: options of the criterion and of D.
         task: a task with ``policy(model)`` and a ``source_dictionary``.
 
     Raises:
@@ -91,18 +113,19 @@ class SeqGANCriterion(FairseqCriterion):
         super().__init__(task)
         if not hasattr(task, "policy"):
             raise InputError("--criterion seqgan needs --task seqgan")
-        if not 0 <= cfg.d_label_smoothing < 1:
-            raise InputError(
-                f"--d-label-smoothing is {cfg.d_label_smoothing}: it must be in [0, 1)"
-            )
+        for name in ("d_label_smoothing", "d_token_dropout"):
+            if not 0 <= getattr(cfg, name) < 1:
+                option = "--" + name.replace("_", "-")
+                raise InputError(f"{option} is {getattr(cfg, name)}: it must be in [0, 1)")
         self.make_policy, self.label_smoothing = task.policy, cfg.d_label_smoothing
+        self.token_dropout, self.dictionary = cfg.d_token_dropout, task.source_dictionary
         self.discriminator = build_discriminator(str(cfg.discriminator), cfg, task)
         for parameter in self.discriminator.parameters():
             parameter.param_group = DISCRIMINATOR
 
     @classmethod
     def refresh_options(cls) -> None:
-        """Let the options of discriminators that were registered since be known to fairseq."""
+        """Tell fairseq the options of discriminators that were registered in the meantime."""
         if set(discriminators().values()) != cls._known:
             compat.replace_options("criterion", "seqgan", cls, make_config())
             cls._known = set(discriminators().values())
@@ -116,10 +139,13 @@ class SeqGANCriterion(FairseqCriterion):
     def forward(
         self, model: BaseFairseqModel, sample: dict[str, Any], reduce: bool = True
     ) -> tuple[Tensor, int, Log]:
-        """Return (loss, sample size, logging output) of the step that *sample* was made for.
+        """Return (loss, sample size, logging output).
 
-        In training, *sample* has a ``step`` from the schedule and what the task drew for it. In
-        validation it is one of fairseq's batches of held-out text.
+        In training, *sample* has a ``step`` of the schedule and the batch that the trainer made for
+        it. In validation it is one of fairseq's batches of held-out text.
+
+        Raises:
+            DivergenceError: the loss is NaN or infinite; no weight has changed.
         """
         step = sample.get("step")
         if step is None:
@@ -135,10 +161,14 @@ class SeqGANCriterion(FairseqCriterion):
     def generator_loss(
         self, model: BaseFairseqModel, sample: dict[str, Any]
     ) -> tuple[Tensor, int, Log]:
-        """Return the policy-gradient loss, -Σ_b Σ_t Q(b, t) log G(y_bt | y_b1 ... y_bt-1) (Eq. 8).
+        """Return the policy-gradient loss, in nats:
 
-        *sample* holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,) and ``entropy``.
-        The sample size is B, so the gradient is the mean over sequences of the sum over steps.
+            -Σ_b Σ_t A(b, t) log G(y_bt | y_b1 ... y_bt-1)
+
+        A(b, t) is the advantage of token t of sequence b: its value Q minus the baseline. *sample*
+        holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log
+        ``entropy_sum`` and ``ntokens``. The sample size is B, so that fairseq makes the gradient
+        the mean over the sequences.
         """
         tokens, advantage = sample["tokens"], sample["advantage"]
         log_probs = self.make_policy(model).log_probs(tokens)
@@ -147,26 +177,28 @@ class SeqGANCriterion(FairseqCriterion):
             "g_loss": (loss.detach(), len(tokens)),
             "reward": (sample["reward"].sum(), len(tokens)),
             "entropy": (sample["entropy_sum"], sample["ntokens"]),
+            **({"kl": (sample["kl_sum"], sample["ntokens"])} if "kl_sum" in sample else {}),
             "ntokens": sample["ntokens"],
             "nsentences": len(tokens),
         }
         return loss, len(tokens), log
 
     def discriminator_loss(self, sample: dict[str, Any]) -> tuple[Tensor, int, Log]:
-        """Return D's cross-entropy (Eq. 5) plus its L2 penalty, summed over the R sequences.
+        """Return D's cross-entropy plus its L2 penalty, times the R sequences, in nats:
 
-        *sample* holds ``tokens`` (R, T) and ``labels`` (R,). R may be 0 on a rank that got nothing
-        of a pass's last minibatch.
+            R (-1/R Σ_r log P(label of r | sequence r) + penalty)
+
+        P is D(Y) for the label REAL and 1 - D(Y) for FAKE. *sample* holds ``tokens`` (R, T) and
+        ``labels`` (R,). R is 0 on a rank that gets no sequence of the last minibatch of a pass.
         """
         tokens, labels = sample["tokens"], sample["labels"]
         if len(tokens) == 0:
             loss = sum(p.sum() for p in self.discriminator.parameters()) * 0.0
             return loss, 0, {"ntokens": 0, "nsentences": 0}
-        logits = self.discriminator(tokens).float()
-        # Times R, because the trainer divides by the number of sequences.
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
-        loss = loss + self.discriminator.penalty()
-        loss = loss * len(tokens)
+        loss, logits = self.discriminator.loss(
+            self._drop_tokens(tokens), labels, self.label_smoothing
+        )
+        loss = loss * len(tokens)  # because the trainer divides by the number of sequences
         right = (logits.argmax(dim=1) == labels).sum()
         log = {
             "d_loss": (loss.detach(), len(tokens)),
@@ -176,13 +208,21 @@ class SeqGANCriterion(FairseqCriterion):
         }
         return loss, len(tokens), log
 
+    def _drop_tokens(self, tokens: Tensor) -> Tensor:
+        """Return *tokens* (R, T), some replaced by the unknown word; padding stays."""
+        if not (self.training and self.token_dropout):
+            return tokens
+        dropped = torch.rand(tokens.shape, device=tokens.device) < self.token_dropout
+        dropped &= tokens != self.dictionary.pad()
+        return tokens.masked_fill(dropped, self.dictionary.unk())
+
     def heldout_loss(
         self, model: BaseFairseqModel, sample: dict[str, Any]
     ) -> tuple[Tensor, int, Log]:
-        """Return the policy's NLL of held-out text, summed, in nats; the sample size is in tokens.
+        """Return the NLL of held-out text, -Σ_t log G(x_t | x_1 ... x_t-1), in nats.
 
-        Symbols that the policy never draws are left out: padding, an unknown word, and the end of
-        a sequence of fixed length.
+        The sample size is the number of tokens. Symbols that the policy never draws are left out:
+        padding, unknown words, and the end symbol of sequences of fixed length.
         """
         policy = self.make_policy(model)
         tokens = sample["target"]
@@ -205,7 +245,7 @@ class SeqGANCriterion(FairseqCriterion):
         }
         nll = means["nll"]
         if nll is not None:
-            # fairseq wants a `loss`. Held out, it is fairseq's own: base 2, for the perplexity.
+            # fairseq needs a `loss`. For held-out data it is in base 2, as the perplexity expects.
             metrics.log_scalar("loss", nll[0] / math.log(2), nll[1], round=3)
         else:
             minimized = means["g_loss"] or means["d_loss"]
@@ -216,19 +256,19 @@ class SeqGANCriterion(FairseqCriterion):
             metrics.log_scalar("round", rounds[0], weight=0, round=0)
 
     def load_state_dict(self, state_dict: dict | None, strict: bool = True) -> Any:
-        """Load D; ``None``, which a plain language model's checkpoint holds, leaves D as it is."""
+        """Load D. ``None``, as in the checkpoint of a plain language model, leaves D as it is."""
         if state_dict is None:
             return None
         return super().load_state_dict(state_dict, strict)
 
     @staticmethod
     def logging_outputs_can_be_summed() -> bool:
-        """No: the metrics of an update depend on its phase."""
+        """Return False: the metrics of an update depend on its phase."""
         return False
 
 
 def log_mean(name: str, logging_outputs: list[Log], decimals: int) -> tuple[float, float] | None:
-    """Log the mean of metric *name* from its (sum, count) pairs; return it and the count."""
+    """Log the mean of metric *name* from its (sum, count) pairs; return mean and count."""
     pairs = [log[name] for log in logging_outputs if name in log]
     count = sum(n for _, n in pairs)
     if not count:

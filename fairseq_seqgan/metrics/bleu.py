@@ -1,15 +1,15 @@
 """BLEU-n of many sentences against one whole set of references, and self-BLEU.
 
-Conventions: S sentences are held against **all** R references, not each against references of its
+Conventions: each of S sentences is compared with **all** R references, not with references of its
 own. n-grams of order 1 ... n have equal weights. Scores are in 0 ... 1, sacrebleu's divided by 100.
 A sentence is any sequence of hashable tokens (ids or words) without padding and without an end
-symbol; an empty sentence is a sentence, and its BLEU is 0.
+symbol; an empty sentence counts as a sentence, and its BLEU is 0.
 
 The BLEU formula, its smoothing and its brevity penalty are sacrebleu's
-(``sacrebleu.metrics.BLEU.compute_bleu``). What is done here is the counting: sacrebleu would count
-the n-grams of all references once more for every sentence, which takes hours where this takes
-seconds. A sentence of fewer than n tokens has no n-gram and, as sacrebleu's formula has it, BLEU 0,
-but for smoothing ``add-k`` (``effective_order`` is off).
+(``sacrebleu.metrics.BLEU.compute_bleu``). Only the counting is done here: sacrebleu would count the
+n-grams of all references once more for every sentence, which takes hours where this takes seconds.
+A sentence of fewer than n tokens has no n-gram, and by sacrebleu's formula its BLEU is 0, except
+with smoothing ``add-k`` (``effective_order`` is off).
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import numpy as np
 from sacrebleu.metrics import BLEU
 
 from ..support.errors import InputError
-from .ngrams import Flat, Matches, ReferenceNgrams
+from .ngrams import Matches, RaggedTokens, ReferenceNgrams
 
 Tokens = Sequence[Hashable]
-Sentences = Sequence[Tokens] | Flat
+Sentences = Sequence[Tokens] | RaggedTokens
 
 SMOOTHING = tuple(BLEU.SMOOTH_DEFAULTS)  # none, floor, add-k, exp
 
@@ -52,12 +52,11 @@ class References:
     """A set of references whose n-grams are counted once, for any number of sentences.
 
     Args:
-        references: the sentences that everything is held against: sequences of tokens, or ids as a
-            :class:`Flat`.
+        references: sequences of tokens, or ids as :class:`RaggedTokens`.
         order: n, the longest n-grams.
-        smoothing: of sentences without a match of some order: sacrebleu's ``none``, ``floor`` (0.1
-            matches), ``add-k`` (k = 1) or ``exp`` (halved with every such order).
-        tokenization: what made the tokens; it is only reported.
+        smoothing: what an order without a match counts: sacrebleu's ``none``, ``floor`` (0.1
+            matches), ``add-k`` (k = 1) or ``exp`` (1/2 match, 1/4 for the next such order, ...).
+        tokenization: what made the tokens; it only appears in the signature.
 
     Raises:
         InputError: there is no reference, or *order* or *smoothing* cannot be used.
@@ -76,7 +75,7 @@ class References:
             raise InputError(f"BLEU smoothing '{smoothing}': choose one of {', '.join(SMOOTHING)}")
         self.order, self.smoothing, self.tokenization = order, smoothing, tokenization
         self._vocabulary: dict[Hashable, int] = {}
-        self._of_ids = isinstance(references, Flat)
+        self._of_ids = isinstance(references, RaggedTokens)
         flat = references if self._of_ids else self._number(references, grow=True)
         self.size = len(flat.lengths)
         if self.size == 0:
@@ -142,12 +141,12 @@ class References:
         )
         return min(1.0, score.score / 100)
 
-    def _flat(self, sentences: Sentences) -> Flat:
-        if isinstance(sentences, Flat) != self._of_ids:
-            raise TypeError("sentences and references must both be Flat, or neither")
+    def _flat(self, sentences: Sentences) -> RaggedTokens:
+        if isinstance(sentences, RaggedTokens) != self._of_ids:
+            raise TypeError("sentences and references must both be RaggedTokens, or neither")
         return sentences if self._of_ids else self._number(sentences)
 
-    def _number(self, sentences: Sequence[Tokens], grow: bool = False) -> Flat:
+    def _number(self, sentences: Sequence[Tokens], grow: bool = False) -> RaggedTokens:
         """Number the tokens; one that no reference has is -1."""
         known = self._vocabulary
         if grow:
@@ -155,7 +154,7 @@ class References:
         else:
             numbers = [known.get(token, -1) for s in sentences for token in s]
         lengths = [len(sentence) for sentence in sentences]
-        return Flat(np.array(numbers, dtype=np.int64), np.array(lengths, dtype=np.int64))
+        return RaggedTokens(np.array(numbers, dtype=np.int64), np.array(lengths, dtype=np.int64))
 
 
 def bleu(

@@ -1,11 +1,15 @@
-"""n-grams of many sequences, counted at once against those of one set of references.
+"""Counts of the n-grams of many sequences at once, clipped by their counts in a reference set.
 
-Shapes: S sequences, N tokens in all, M places where an n-gram begins, G different n-grams of one
-order in the references.
+Shapes: S sequences, N tokens in all, M occurrences of n-grams, G different n-grams of one order in
+the references.
 
-An n-gram has a number: its place in the sorted table of its order. The number of a longer n-gram's
-key is made of the number of what it begins with and its last token, so it is exact: nothing is
-hashed, nothing collides. What is not in the references has no number and is dropped on the way.
+Each n-gram of the references has a number: its index in the sorted table of the n-grams of its
+order. The numbers are built up order by order. The key of an n-gram is
+(number of its first n - 1 tokens) * (number of different tokens) + (index of its last token).
+Example: the references hold the tokens a, b, c with indices 0, 1, 2, and "a b" is bigram number 4.
+The key of "a b c" is then 4 * 3 + 2 = 14, and its number is the index of 14 among the sorted keys
+of all trigrams. Different n-grams have different keys; nothing is hashed. An n-gram that the
+references do not hold has no number, and no longer n-gram that begins with it is looked at.
 """
 
 from __future__ import annotations
@@ -18,24 +22,24 @@ import numpy as np
 _CHUNK_TOKENS = 2**20  # tokens that are matched at a time: the arrays stay small whatever S is
 
 
-class Flat(NamedTuple):
+class RaggedTokens(NamedTuple):
     """Sequences of token ids, one after the other."""
 
     tokens: np.ndarray  # (N,) int64
     lengths: np.ndarray  # (S,) int64, adding up to N
 
     @classmethod
-    def from_padded(cls, tokens: np.ndarray, mask: np.ndarray) -> Flat:
+    def from_padded(cls, tokens: np.ndarray, mask: np.ndarray) -> RaggedTokens:
         """Return the rows of *tokens* (S, T) without the places where *mask* (S, T) is False."""
         return cls(tokens[mask].astype(np.int64), mask.sum(axis=1, dtype=np.int64))
 
-    def chunks(self) -> Iterator[Flat]:
+    def chunks(self) -> Iterator[RaggedTokens]:
         """Yield runs of whole sequences of about ``_CHUNK_TOKENS`` tokens."""
         ends = np.cumsum(self.lengths)
         first = done = 0
         while first < len(self.lengths):
             last = max(first + 1, int(np.searchsorted(ends, done + _CHUNK_TOKENS, side="right")))
-            yield Flat(self.tokens[done : ends[last - 1]], self.lengths[first:last])
+            yield RaggedTokens(self.tokens[done : ends[last - 1]], self.lengths[first:last])
             first, done = last, int(ends[last - 1])
 
 
@@ -57,10 +61,10 @@ class _Order(NamedTuple):
     second: np.ndarray  # (G,): the most often any reference but the holder has it
 
 
-class _Places(NamedTuple):
-    """Where the n-grams of one order begin."""
+class NgramOccurrences(NamedTuple):
+    """The n-grams of one order, one entry for every time that one occurs."""
 
-    start: np.ndarray  # (M,) int64: position of the first token
+    start: np.ndarray  # (M,) int64: position of its first token among all N
     sequence: np.ndarray  # (M,) int64: which of the S sequences
     number: np.ndarray  # (M,) int64: of the n-gram
 
@@ -68,18 +72,18 @@ class _Places(NamedTuple):
 class ReferenceNgrams:
     """The n-grams of order 1 ... *n* of a set of references, and the references' lengths.
 
-    Everything that BLEU asks of the references is counted here, once: an n-gram of a hypothesis is
-    found as often as the reference that has it most often has it. The second-best count is kept
-    beside it, so that one reference can be left out of all.
+    BLEU clips the count of an n-gram at the largest count in any one reference. That count is kept
+    for every n-gram, with the reference that has it and the largest count in any other reference:
+    the latter serves where one reference is left out, as in self-BLEU.
     """
 
-    def __init__(self, references: Flat, n: int) -> None:
+    def __init__(self, references: RaggedTokens, n: int) -> None:
         self.n = n
         self._references = references
         self._words = np.unique(references.tokens)
         self._lengths, self._of_length = np.unique(references.lengths, return_counts=True)
         self._orders: list[_Order] = []
-        places, codes = _everywhere(references), self._codes(references.tokens)
+        places, codes = token_starts(references), self._codes(references.tokens)
         ends = np.cumsum(references.lengths)
         for order in range(1, n + 1):
             places, keys = self._grow(places, codes, ends, order)
@@ -87,24 +91,24 @@ class ReferenceNgrams:
             places = places._replace(number=number.reshape(-1))
             self._orders.append(_Order(known, *_two_best(places, len(known))))
 
-    def match(self, hypotheses: Flat) -> Matches:
-        """Hold *hypotheses* against all references."""
+    def match(self, hypotheses: RaggedTokens) -> Matches:
+        """Count the n-grams of *hypotheses* that all references hold."""
         parts = [self._match(chunk) for chunk in hypotheses.chunks()]
         return _join(parts, self.n, self._closest(hypotheses.lengths))
 
     def match_each_other(self) -> Matches:
-        """Hold every reference against all others; a second copy of it is one of the others."""
+        """Count every reference's n-grams that the others hold; a second copy of it is another."""
         parts, first = [], 0
         for chunk in self._references.chunks():
             parts.append(self._match(chunk, first))
             first += len(chunk.lengths)
         return _join(parts, self.n, self._closest(self._references.lengths, leave_out=True))
 
-    def _match(self, sequences: Flat, leave_out: int | None = None) -> Matches:
+    def _match(self, sequences: RaggedTokens, leave_out: int | None = None) -> Matches:
         """Match one chunk; with *leave_out*, sequence s without reference *leave_out* + s."""
         size = len(sequences.lengths)
         correct = np.zeros((size, self.n), dtype=np.int64)
-        places, codes = _everywhere(sequences), self._codes(sequences.tokens)
+        places, codes = token_starts(sequences), self._codes(sequences.tokens)
         ends = np.cumsum(sequences.lengths)
         for order, known in enumerate(self._orders, start=1):
             places, keys = self._grow(places, codes, ends, order)
@@ -112,7 +116,7 @@ class ReferenceNgrams:
                 break
             number = np.minimum(np.searchsorted(known.keys, keys), len(known.keys) - 1)
             found = np.flatnonzero(known.keys[number] == keys)
-            places = _Places(places.start[found], places.sequence[found], number[found])
+            places = NgramOccurrences(places.start[found], places.sequence[found], number[found])
             limit = known.most[places.number]
             if leave_out is not None:
                 own = known.holder[places.number] == places.sequence + leave_out
@@ -129,17 +133,18 @@ class ReferenceNgrams:
         return np.where(self._words[code] == tokens, code, -1)
 
     def _grow(
-        self, places: _Places, codes: np.ndarray, ends: np.ndarray, order: int
-    ) -> tuple[_Places, np.ndarray]:
-        """Append to every n-gram of *order* - 1 its next token; return those that go on, and keys.
+        self, places: NgramOccurrences, codes: np.ndarray, ends: np.ndarray, order: int
+    ) -> tuple[NgramOccurrences, np.ndarray]:
+        """Append its next token to every n-gram of *order* - 1; return the results and their keys.
 
-        None goes on beyond its sequence's end, or with a word that no reference has.
+        Dropped are n-grams that end with their sequence, and those whose next token no reference
+        has.
         """
         last = places.start + order - 1
-        going = np.flatnonzero(last < ends[places.sequence])
-        code = codes[last[going]]
-        going, code = going[code >= 0], code[code >= 0]
-        places = _Places(*(field[going] for field in places))
+        extended = np.flatnonzero(last < ends[places.sequence])
+        code = codes[last[extended]]
+        extended, code = extended[code >= 0], code[code >= 0]
+        places = NgramOccurrences(*(field[extended] for field in places))
         return places, places.number * len(self._words) + code
 
     def _closest(self, lengths: np.ndarray, leave_out: bool = False) -> np.ndarray:
@@ -158,15 +163,15 @@ class ReferenceNgrams:
         return np.where(below <= above, known[left], known[inside])
 
 
-def _everywhere(sequences: Flat) -> _Places:
-    """Return the places of the empty n-gram, which begins at every token."""
+def token_starts(sequences: RaggedTokens) -> NgramOccurrences:
+    """Return an n-gram of no tokens at every token: the ones from which longer ones are built."""
     size = len(sequences.tokens)
     sequence = np.repeat(np.arange(len(sequences.lengths)), sequences.lengths)
-    return _Places(np.arange(size), sequence, np.zeros(size, dtype=np.int64))
+    return NgramOccurrences(np.arange(size), sequence, np.zeros(size, dtype=np.int64))
 
 
-def _two_best(places: _Places, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the best count of each of *size* n-grams, who holds it, and the second-best count."""
+def _two_best(places: NgramOccurrences, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the largest count of each of *size* n-grams, its sequence, and the second largest."""
     sequences = int(places.sequence.max(initial=0)) + 1
     pairs, count = np.unique(places.number * sequences + places.sequence, return_counts=True)
     number, sequence = pairs // sequences, pairs % sequences
@@ -180,7 +185,7 @@ def _two_best(places: _Places, size: int) -> tuple[np.ndarray, np.ndarray, np.nd
     return count[first], sequence[first], second
 
 
-def _clipped(places: _Places, limit: np.ndarray, numbers: int, size: int) -> np.ndarray:
+def _clipped(places: NgramOccurrences, limit: np.ndarray, numbers: int, size: int) -> np.ndarray:
     """Return how many n-grams each of *size* sequences has, each counted up to its *limit* (M,).
 
     An n-gram that occurs c times counts min(c, limit) times: those are the occurrences that have

@@ -1,37 +1,43 @@
-"""How far tunes are from real ones: three readings of what the paper's "MSE" may be.
+"""How far tunes are from real ones: three ways to read the "MSE" of the paper's Table 4.
 
-The paper's Table 4 gives an MSE of music and does not define it. All three here are mean squared
-differences of keys (semitones squared), of tunes of piano keys 1 ... 88.
+The paper gives an MSE of music and does not define it. All three are mean squared differences of
+keys of the piano, 1 ... 88, in semitones squared.
 
-Silence, 0, is no pitch: the key before is held through it, and the first key of a tune stands in
-front of it too, as in ``preprocess/nottingham.py`` by default. A tune that is silent throughout has
-no pitch and cannot be compared.
+Silence, 0, is not a pitch. It counts as the key before it, and silence at the beginning as the
+first key that follows, as in ``preprocess/nottingham.py`` by default. Example: 0 0 50 0 41 counts
+as 50 50 50 50 41. A tune that is silent throughout has no pitch and cannot be compared.
 
 Shapes: S tunes, R references, T steps, B tunes of a batch, V symbols.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import argparse
+import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-Tunes = Sequence[Sequence[int]]
+from .base import Direction, Keys, Metric, MetricInputs, Score, register_metric
 
 _PAIRS = 2**22  # differences that are held at a time: 32 MB of float64
 
 
 def hold(keys: np.ndarray) -> np.ndarray:
-    """Return *keys* (S, T) with a pitch in every step; all 0 where a tune is silent throughout."""
+    """Return tunes in which every silent step takes the key before it: (S, T) -> (S, T).
+
+    Steps before the first note take the first key. A tune that is silent throughout stays all 0.
+    Example: ``0 5 0 7`` becomes ``5 5 5 7``.
+    """
     sounding = keys > 0
     latest = np.maximum.accumulate(np.where(sounding, np.arange(keys.shape[1]), -1), axis=1)
     latest = np.where(latest < 0, sounding.argmax(axis=1)[:, None], latest)
     return np.take_along_axis(keys, latest, axis=1)
 
 
-def nearest(tunes: Tunes, references: Tunes) -> np.ndarray:
+def nearest(tunes: Keys, references: Keys) -> np.ndarray:
     """Return for every tune the smallest mean squared difference to any reference: (S,) float64.
 
     NaN where a tune is silent throughout, or no reference has its length.
@@ -39,7 +45,7 @@ def nearest(tunes: Tunes, references: Tunes) -> np.ndarray:
     return _by_length(tunes, references, _to_nearest)
 
 
-def to_mean(tunes: Tunes, references: Tunes) -> np.ndarray:
+def to_mean(tunes: Keys, references: Keys) -> np.ndarray:
     """Return every tune's mean squared difference to the references' mean of each step: (S,).
 
     Float64; NaN where a tune is silent throughout, or no reference has its length.
@@ -50,11 +56,11 @@ def to_mean(tunes: Tunes, references: Tunes) -> np.ndarray:
 
 
 def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
-    """Return the squared error to expect of a pitch that the model draws in a step of real tunes.
+    """Return the expected squared error of the pitch that the model draws after real steps.
 
-    That is sum_v p(v) (pitch(v) - key)^2, given the real steps before: exact, nothing is drawn.
-    Silence stands for the key that is held. What is no pitch and no silence (the end) is left out,
-    and the rest scaled up.
+    In every step that is sum_v p(v) (pitch(v) - key)^2, computed from the probabilities: nothing is
+    drawn. Silence stands for the key before it. Symbols that are neither a pitch nor silence (the
+    end) are left out, and the other probabilities are scaled up to a sum of 1.
 
     Args:
         probs: (B, T, V), the model's for the step after the real ones before.
@@ -62,7 +68,7 @@ def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
         keys: (B, T) int64: the real keys, 0 for silence; negative at padding.
 
     Returns:
-        One float64 for every step from a tune's first note on: no pitch is due in a silence before.
+        One float64 for every step from each tune's first note on; before it no pitch is expected.
     """
     latest = torch.where(keys > 0, torch.arange(keys.size(1)), -1).cummax(dim=1).values
     due = keys.gather(1, latest.clamp(min=0))  # the key that sounds or is held; 0: none yet
@@ -79,7 +85,7 @@ def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
 
 
 def _by_length(
-    tunes: Tunes, references: Tunes, error: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    tunes: Keys, references: Keys, error: Callable[[np.ndarray, np.ndarray], np.ndarray]
 ) -> np.ndarray:
     """Return error(tunes (S, T), references (R, T)) of every length T, each tune in its place."""
     found = np.full(len(tunes), np.nan)
@@ -90,7 +96,7 @@ def _by_length(
     return found
 
 
-def _groups(tunes: Tunes) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+def _groups(tunes: Keys) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """Return for every length the places (S,) of its tunes, and their keys (S, T), held."""
     places: dict[int, list[int]] = {}
     for place, tune in enumerate(tunes):
@@ -114,3 +120,100 @@ def _to_nearest(own: np.ndarray, real: np.ndarray) -> np.ndarray:
         for part in (own[i : i + rows] for i in range(0, len(own), rows))
     ]
     return np.concatenate(parts) / own.shape[1]
+
+
+class PitchMetric(Metric):
+    """A mean squared difference of pitches."""
+
+    unit, needs = "semitones squared", ("music",)
+    table, rank = "mean squared error, keys", 40
+    decimals, row_decimals = 2, 3
+
+    def validate(self, inputs: MetricInputs) -> None:
+        """Read all words as keys: InputError where one is not a pitch."""
+        len(inputs.sample_keys), len(inputs.heldout_keys)
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Add ``--music``."""
+        about = "pitch errors: the tokens are keys of a piano, 1 to 88, and 0 for silence"
+        parser.add_argument("--music", action="store_true", help=about)
+
+
+@register_metric("mse_nearest")
+class NearestTune(PitchMetric):
+    """How far a sample is from the nearest held-out tune."""
+
+    title, row_title = "MSE, nearest", "to the nearest held-out sequence"
+    direction = Direction.LOWER
+    formula = (
+        "mean over the samples y of min over the held-out x of the same length of "
+        "(1/T) Σ_t (y_t − x_t)²"
+    )
+    note = (
+        "MSE, nearest: mean squared difference, in semitones squared, to the held-out "
+        "sequence of the same length that is nearest; lower is nearer to one real tune."
+    )
+
+    def compute(self, inputs: MetricInputs) -> Score:
+        """Return the mean over the samples that can be compared; NaN if none can."""
+        return Score(_mean_of_known(nearest(inputs.sample_keys, inputs.heldout_keys)))
+
+
+@register_metric("mse_mean")
+class MeanTune(PitchMetric):
+    """How far a sample is from the held-out tunes' mean."""
+
+    title, row_title = "MSE, mean", "to the held-out sequences' mean of each step"
+    formula = (
+        "mean over the samples y of (1/T) Σ_t (y_t − m_t)², where m_t is the mean of x_t over the "
+        "held-out x of the same length"
+    )
+    note = (
+        "MSE, mean: mean squared difference to the held-out sequences' mean of each step; "
+        "lower is nearer to an average, which is no tune."
+    )
+
+    def compute(self, inputs: MetricInputs) -> Score:
+        """Return the mean over the samples that can be compared, and the number of the others."""
+        errors = to_mean(inputs.sample_keys, inputs.heldout_keys)
+        left_out = int(np.isnan(errors).sum())
+        title = "samples left out: silent, or of another length"
+        return Score(
+            _mean_of_known(errors),
+            details={"mse_left_out": left_out},
+            counts={title: left_out} if left_out else {},
+        )
+
+
+@register_metric("mse_one_step")
+class NextPitch(PitchMetric):
+    """How far the model's next pitch is from the real one."""
+
+    title, row_title = "MSE, one step", "of the next pitch, drawn after real ones"
+    needs = ("music", "model")
+    formula = (
+        "mean over the steps of held-out data of Σ_k p(k) (k − x_t)², where p(k) is the "
+        "probability of pitch k after the real x_1 … x_t−1 at `--temperature`"
+    )
+    note = (
+        "MSE, one step: mean squared difference of a pitch that the model draws, given the "
+        "real ones before, to the real next one; of the model, not of its samples. A lower "
+        "temperature lowers it."
+    )
+
+    def compute(self, inputs: MetricInputs) -> Score:
+        """Return the mean over all steps from each tune's first note on; NaN if there is none."""
+        symbols = torch.from_numpy(inputs.symbol_keys())
+        errors = []
+        for rows, probs in inputs.heldout_predictions():
+            real = [list(inputs.heldout_keys[row]) for row in rows]
+            keys = [row + [-1] * (probs.size(1) - len(row)) for row in real]
+            errors.append(one_step(probs, symbols, torch.tensor(keys)))
+        every = torch.cat(errors)
+        return Score(float(every.mean()) if len(every) else math.nan)
+
+
+def _mean_of_known(errors: np.ndarray) -> float:
+    compared = errors[~np.isnan(errors)]
+    return float(compared.mean()) if len(compared) else math.nan

@@ -1,9 +1,9 @@
-"""Human scores: how often people take an item for one that a human made, and whether they agree.
+"""Human scores: how often people judge that a human made an item, and how far they agree.
 
-Shapes: R raters, M items. *Ratings* are (R, M): 1 where the rater judged the item human, 0 where
-machine, NaN where there is no verdict. An item's score is the share of its verdicts that are human;
-the statistics of a source are over the scores of its items, each of which counts once, however many
-verdicts it has: verdicts on one item are not independent of each other.
+Shapes: R raters, M items. *Ratings* are (R, M): 1 where the rater judged that a human made the
+item, 0 for a machine, NaN where there is no verdict. An item's score is the share of its verdicts
+that are 1. The statistics of a source are taken over the scores of its items. Each item counts
+once, however many verdicts it has, because verdicts on one item depend on each other.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from scipy import stats
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
 from ..support.errors import InputError
+from .significance import welch
 
 
 class HumanScore(NamedTuple):
@@ -28,7 +29,7 @@ class HumanScore(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two sources held against each other; NaN where a p-value is not defined."""
+    """The comparison of two sources; NaN where a p-value is not defined."""
 
     difference: float  # mean of the first - mean of the second
     welch_p: float  # Welch's t-test over the items' scores, two-sided
@@ -70,7 +71,7 @@ def human_score(ratings: np.ndarray) -> HumanScore:
 
 
 def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
-    """Hold the verdicts on two sources, (R, M_a) and (R, M_b), against each other.
+    """Compare the verdicts on two sources, (R, M_a) and (R, M_b).
 
     Welch's t-test needs at least two items in each source and a spread in one of them; the
     Mann-Whitney U test (asymptotic where scores are equal, else exact for small samples, as SciPy
@@ -82,13 +83,13 @@ def compare(a: np.ndarray, b: np.ndarray) -> Comparison:
     x, y = item_scores(a), item_scores(b)
     if not len(x) or not len(y):
         return Comparison(math.nan, math.nan, math.nan)
-    welch = math.nan
-    if min(len(x), len(y)) > 1 and (np.ptp(x) > 0 or np.ptp(y) > 0):
-        # From the moments: given a sample without spread, ttest_ind warns of lost precision.
-        moments = [(part.mean(), part.std(ddof=1), len(part)) for part in (x, y)]
-        welch = float(stats.ttest_ind_from_stats(*moments[0], *moments[1], equal_var=False).pvalue)
+    tested = welch(x, y)
     rank = float(stats.mannwhitneyu(x, y, alternative="two-sided").pvalue)
-    return Comparison(float(x.mean() - y.mean()), welch, rank)
+    return Comparison(
+        difference=float(x.mean() - y.mean()),
+        welch_p=math.nan if tested is None else tested.p,
+        mann_whitney_p=rank,
+    )
 
 
 def agreement(ratings: np.ndarray) -> Agreement:

@@ -1,10 +1,12 @@
-"""Whether two sets of numbers have different means: Welch's t-test and the paired one, scipy's.
+"""Whether two means differ: Welch's t-test and the paired t-test, both by scipy.
 
-Conventions: p is two-sided. Welch's: independent draws of two populations of unequal variance.
+Conventions: p is two-sided. Welch's test assumes independent draws from two populations and does
+not assume that their variances are equal.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -38,7 +40,10 @@ def welch(
         raise InputError("a t-test needs finite numbers")
     if min(map(len, pair)) < 2 or all(np.ptp(values) == 0 for values in pair):
         return None
-    found = stats.ttest_ind(*pair, equal_var=False)
+    with warnings.catch_warnings():
+        # Of a sample without spread scipy says that its variance may be imprecise. It is 0.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        found = stats.ttest_ind(*pair, equal_var=False)
     return Welch(float(found.statistic), float(found.df), float(found.pvalue))
 
 

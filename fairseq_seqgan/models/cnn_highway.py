@@ -1,4 +1,12 @@
-"""The discriminator D: convolutions, max over time, one highway layer (section 2.3 of the paper).
+"""The paper's discriminator D: convolutions, max over time, one highway layer.
+
+It is that of the section "The Discriminative Model for Sequences". With e_t the embedding of y_t,
+and for each filter a kernel w of width k tokens and a bias b:
+
+    c = max_t relu(w · [e_t ... e_t+k-1] + b)                       one feature for each filter
+    g = sigmoid(W_g c + b_g)
+    h = g * relu(W_h c + b_h) + (1 - g) * c                         the highway layer
+    D(Y) = softmax(W_o h + b_o)[REAL]
 
 Shapes: R sequences, T tokens, E embedding size, F features in all, k a kernel's width.
 """
@@ -25,12 +33,12 @@ from .dtypes import resolve_dtype
 from .pooled_convolution import MaxResponses, convolve
 from .sparse_pooled_convolution import SparsePooledConvolution
 
-_SCORED_ROWS = 20_480  # rollouts whose features are in memory at a time: 140 MB for the paper's D
+_SCORED_ROWS = 20_480  # rollouts scored at a time; their features take 140 MB for the paper's D
 
 
 @dataclass
 class CNNHighwayConfig(DiscriminatorConfig):
-    """Options of the convolutional D. The defaults are the authors' for the synthetic data."""
+    """Options of the convolutional D; the defaults are the authors' for the synthetic data."""
 
     d_kernel_widths: str = field(
         default="1,2,3,4,5,6,7,8,9,10,15,20",
@@ -38,20 +46,20 @@ class CNNHighwayConfig(DiscriminatorConfig):
     )
     d_kernel_counts: str = field(
         default="100,200,200,200,200,100,100,100,100,100,160,160",
-        metadata={"help": "number of filters of each width, as many numbers as widths"},
+        metadata={"help": "number of filters of each width: one number for each width"},
     )
     d_score_dtype: ChoiceEnum(["auto", "float32", "bfloat16"]) = field(
         default="auto",
         metadata={
             "help": "arithmetic of D's highway layer when it scores rewards on a CPU; auto: "
-            "bfloat16 where the processor has it (it moves a reward by less than 0.004)"
+            "bfloat16 if the processor has it (which changes a reward by less than 0.004)"
         },
     )
     d_train_dtype: ChoiceEnum(["float32", "bfloat16"]) = field(
         default="float32",
         metadata={
-            "help": "arithmetic of D's layers while D is trained; its weights, losses and Adam "
-            "stay in float32"
+            "help": "arithmetic of D's layers while D is trained; weights, loss and Adam stay in "
+            "float32"
         },
     )
 
@@ -60,7 +68,7 @@ def parse_kernels(widths: str, counts: str) -> list[tuple[int, int]]:
     """Return [(width, count), ...] from two lists of numbers separated by commas.
 
     Raises:
-        InputError: the lists differ in length, or hold something else than positive numbers.
+        InputError: the lists differ in length, or contain anything but positive integers.
     """
     lists = {"--d-kernel-widths": widths, "--d-kernel-counts": counts}
     parsed = []
@@ -82,14 +90,14 @@ def parse_kernels(widths: str, counts: str) -> list[tuple[int, int]]:
 
 @register_model("cnn_highway", dataclass=CNNHighwayConfig)
 class CNNHighway(Discriminator):
-    """D_phi, the probability that a finished sequence is real.
+    """D as a convolutional network with one highway layer.
 
     Args:
-        size: V, symbols in the dictionary.
-        pad: the padding symbol; nothing that touches padding reaches the max over time.
+        size: V, the number of symbols in the dictionary.
+        pad: the padding symbol; windows that touch padding do not enter the max over time.
         embed_dim: E.
         kernels: (width, count) of every convolution; F is the sum of the counts.
-        dropout: on the features before the output layer, in train mode.
+        dropout: applied to the input of the output layer, in train mode.
         l2: weight of :meth:`penalty`.
         score_dtype: arithmetic of the highway layer in :meth:`score` on a CPU.
         train_dtype: arithmetic of :meth:`forward` in train mode.
@@ -138,7 +146,11 @@ class CNNHighway(Discriminator):
         )
 
     def _initialize(self) -> None:
-        """Initialise as the authors' code does; the gate starts out nearly closed."""
+        """Initialise as the authors' code does, except for the biases of the highway layer.
+
+        The gate's bias is -2, so that the layer at first copies most of its input; the authors'
+        is about 0.
+        """
         nn.init.uniform_(self.embed.weight, -1.0, 1.0)
         for layer in [*self.convolutions, self.output]:
             nn.init.trunc_normal_(layer.weight, std=0.1, a=-0.2, b=0.2)
@@ -148,7 +160,7 @@ class CNNHighway(Discriminator):
             nn.init.constant_(layer.bias, bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the logits (R, 2) of fake and real for *tokens* (R, T), padded at the end."""
+        """Return the logits (R, 2) of FAKE and REAL for *tokens* (R, T), padded at the end."""
         lower = self.training and self.train_dtype != torch.float32
         device = tokens.device.type
         with torch.autocast(device, self.train_dtype) if lower else nullcontext():
@@ -161,21 +173,21 @@ class CNNHighway(Discriminator):
         return self.output(self.dropout(mixed))
 
     def _features(self, tokens: Tensor) -> Tensor:
-        """Return for each filter its largest activation over the sequence, (R, F).
+        """Return the largest activation of each filter over the sequence, (R, F).
 
-        A filter wider than the sequence has no window to look at, and its feature is 0.
+        The feature of a filter that is wider than the sequence is 0.
         """
         widest = max(layer.kernel_size[0] for layer in self.convolutions)
         if tokens.size(1) < widest:
             tokens = F.pad(tokens, (0, widest - tokens.size(1)), value=self.pad)
         lengths = self._lengths(tokens)
         pooled = self._largest(self.embed(tokens), lengths)
-        # The largest of the ReLUs is the ReLU of the largest; of no window at all it is 0.
+        # The largest ReLU is the ReLU of the largest response; without any window, relu(-inf) = 0.
         return F.relu(pooled)
 
     def _largest(self, embedded: Tensor, lengths: Tensor | None) -> Tensor:
         """Return each filter's largest response to *embedded* (R, T, E), as (R, F)."""
-        # A GPU multiplies all windows faster than it gathers some.
+        # A GPU multiplies all windows faster than it gathers the chosen ones.
         if torch.is_grad_enabled() and not embedded.is_cuda and embedded.dtype == torch.float32:
             parameters = [p for layer in self.convolutions for p in (layer.weight, layer.bias)]
             return SparsePooledConvolution.apply(embedded, lengths, *parameters)
@@ -184,9 +196,9 @@ class CNNHighway(Discriminator):
         return torch.cat(found, dim=1)
 
     def _lengths(self, tokens: Tensor) -> Tensor | None:
-        """Return how many tokens of each row of *tokens* (R, T) are real; None if all are."""
+        """Return the lengths (R,) of *tokens* (R, T) without padding; None if there is none."""
         real = tokens != self.pad
-        # On a GPU, asking whether there is padding would wait for the device: always mask there.
+        # On a GPU, to ask whether there is padding would wait for the device: always mask there.
         return real.sum(dim=1) if tokens.is_cuda or not bool(real.all()) else None
 
     def penalty(self) -> Tensor:
@@ -195,10 +207,10 @@ class CNNHighway(Discriminator):
 
     @torch.no_grad()
     def score(self, tokens: Tensor, batch_size: int = 512, *, log_odds: bool = False) -> Tensor:
-        """Return D(Y) (R,) or its log-odds, as :meth:`Discriminator.score`.
+        """Return D(Y) (R,) or its log-odds, as :meth:`Discriminator.score` does.
 
-        On a CPU many sequences are scored by table look-up, which differs from :meth:`forward` by
-        rounding only, and in ``score_dtype``, whose effect a test bounds by 0.004.
+        On a CPU, many sequences are scored by table look-up, which differs from :meth:`forward` by
+        rounding only. ``score_dtype`` can change a probability by up to 0.004 (tested).
         """
         if not self._looks_up(tokens):
             return super().score(tokens, batch_size, log_odds=log_odds)
@@ -221,8 +233,8 @@ class CNNHighway(Discriminator):
         """Return what :meth:`score` returns for *completions* (P, N, T), as (P, N).
 
         Completion p begins with the first ``step[p] + 1`` tokens of row ``sequence[p]`` of *tokens*
-        (B, T). On a CPU the windows inside a prefix are looked at once, and not N times for it and
-        for every longer prefix of the same sequence.
+        (B, T). On a CPU, each window inside a prefix is scored once, and not for every completion
+        of every prefix that contains it.
         """
         prefixes, rollouts, length = completions.shape
         if not self._looks_up(tokens) or not prefixes:
@@ -249,12 +261,12 @@ class CNNHighway(Discriminator):
         yield from zip(self.convolutions, features.split(counts, dim=-1), strict=True)
 
     def _score_features(self, features: Tensor, batch_size: int, log_odds: bool) -> Tensor:
-        """Return the scores (R,) of *features* (R, F), which are overwritten."""
+        """Return the scores (R,) of *features* (R, F), and overwrite these."""
         logits = self._classify_in_place(features.relu_(), batch_size)
         return real_class_score(torch.cat(logits), log_odds)
 
     def _classify_in_place(self, features: Tensor, batch_size: int) -> list[Tensor]:
-        """Do what :meth:`_classify` does, for chunks of *features* (R, F), in memory used again."""
+        """Do what :meth:`_classify` does, on chunks of *features* (R, F), and reuse memory."""
         dtype = self.score_dtype
         gate_weight, transform_weight = (
             layer.weight.t().to(dtype) for layer in (self.gate, self.transform)
@@ -264,6 +276,6 @@ class CNNHighway(Discriminator):
             lowered = x.to(dtype)
             gate = (lowered @ gate_weight).float().add_(self.gate.bias).sigmoid_()
             mixed = (lowered @ transform_weight).float().add_(self.transform.bias).relu_()
-            mixed.sub_(x).mul_(gate).add_(x)  # gate × transform + (1 - gate) × x
+            mixed.sub_(x).mul_(gate).add_(x)  # gate * transform + (1 - gate) * x
             parts.append(self.output(self.dropout(mixed)))
         return parts

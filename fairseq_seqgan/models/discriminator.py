@@ -1,4 +1,4 @@
-"""What every discriminator D must offer, and the options that all of them share.
+"""The interface of a discriminator D, and the options that all discriminators share.
 
 A new discriminator is one file: a subclass of :class:`Discriminator` with fairseq's
 ``@register_model("name", dataclass=...)``. ``--discriminator name`` then finds it, and the fields
@@ -10,6 +10,7 @@ Shapes: R sequences, B sequences of a G step, P prefixes, N rollouts of each, T 
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from fairseq.dataclass import FairseqDataclass
 from fairseq.models import MODEL_DATACLASS_REGISTRY, MODEL_REGISTRY, BaseFairseqModel
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ FAKE, REAL = 0, 1  # the two classes, and the columns of D's output
 class DiscriminatorConfig(FairseqDataclass):
     """Options that every discriminator has. The defaults are the authors' settings."""
 
-    d_embed_dim: int = field(default=64, metadata={"help": "size of D's token embeddings"})
+    d_embed_dim: int = field(default=64, metadata={"help": "size of D's embedding of a token"})
     d_dropout: float = field(
         default=0.25, metadata={"help": "dropout before D's output layer, while D is trained"}
     )
@@ -58,15 +59,30 @@ class Discriminator(BaseFairseqModel):
         raise NotImplementedError(f"{type(self).__name__} does not implement forward")
 
     def penalty(self) -> Tensor | float:
-        """Return what is added to D's cross-entropy; 0 unless overridden."""
+        """Return the penalty that is added to D's mean cross-entropy; 0 unless overridden."""
         return 0.0
+
+    def loss(
+        self, tokens: Tensor, labels: Tensor, label_smoothing: float = 0.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return D's loss, a mean over sequences in nats, and its logits (R, 2).
+
+        With x_r the sequences, y_r their *labels* (R,) and s = *label_smoothing*, it is
+
+            -1/R Σ_r [(1 - s/2) log P(y_r | x_r) + s/2 log P(1 - y_r | x_r)] + penalty,
+
+        which is Eq. 5 of the paper for s = 0 and as many real as generated sequences.
+        """
+        logits = self(tokens).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
+        return loss + self.penalty(), logits
 
     @torch.no_grad()
     def score(self, tokens: Tensor, batch_size: int = 512, *, log_odds: bool = False) -> Tensor:
         """Return D(Y), the probability of REAL, for *tokens* (R, T), as float32 (R,).
 
-        With *log_odds*, log D(Y) - log(1 - D(Y)) in nats instead, which does not saturate. The
-        caller chooses the mode: rewards are scored in eval mode.
+        With *log_odds*, return log D(Y) - log(1 - D(Y)) in nats instead, which does not saturate.
+        The caller chooses train or eval mode; rewards are scored in eval mode.
         """
         logits = [self(part) for part in tokens.split(batch_size)]
         return real_class_score(torch.cat(logits).float(), log_odds)
@@ -99,7 +115,7 @@ def real_class_score(logits: Tensor, log_odds: bool) -> Tensor:
 
 
 def l2_penalty(layer: nn.Linear, weight: float) -> Tensor:
-    """Return *weight* × ½(|W|² + |b|²) of *layer*, which is D's output layer for ``--d-l2``."""
+    """Return *weight* × ½(|W|² + |b|²) of *layer*; ``--d-l2`` applies it to D's output layer."""
     squares = layer.weight.square().sum() + layer.bias.square().sum()
     return weight * 0.5 * squares
 
@@ -111,15 +127,3 @@ def discriminators() -> dict[str, type[DiscriminatorConfig]]:
         for name, cls in MODEL_REGISTRY.items()
         if issubclass(cls, Discriminator)
     }
-
-
-def build_discriminator(name: str, cfg: DiscriminatorConfig, task: object) -> Discriminator:
-    """Build the discriminator that ``--discriminator`` names.
-
-    Raises:
-        InputError: there is none of that name, or one of its options is out of range.
-    """
-    known = discriminators()
-    if name not in known:
-        raise InputError(f"--discriminator '{name}': choose one of {', '.join(sorted(known))}")
-    return MODEL_REGISTRY[name].build_model(cfg, task)

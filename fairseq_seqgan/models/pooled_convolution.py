@@ -1,12 +1,15 @@
 """The largest response of each filter over a sequence: by convolution, or by table look-up.
 
-A convolution over embedded tokens is linear in each token of its window, so its response is a sum
-of one row per token: ``table[token, j]``, the j-th slice of the kernel times the token's embedding.
-There are V such rows for each j, and the rollouts of a G step look each of them up many times over.
-Looking up and adding costs E times fewer operations than multiplying again.
+A convolution over embedded tokens is linear in each token of its window. So its response to the
+window y_s ... y_s+k-1 is the bias plus a sum of table rows, one for each token:
 
-Shapes: R sequences, T tokens, E embedding size, F filters of one kernel, k its width, P prefixes,
-N rollouts of each.
+    response = bias + Σ_j table[y_s+j, j],    table[v, j] = (slice j of the kernel) × embedding(v)
+
+The table has V rows for each j = 0 ... k - 1, and an update of the generator uses each row many
+times. To look up and add takes E times fewer operations than to multiply.
+
+Shapes: R sequences, T tokens, V symbols in the dictionary, E embedding size, F filters of one
+kernel, k its width, P prefixes, N rollouts of each, B sequences that the prefixes come from.
 """
 
 from __future__ import annotations
@@ -15,16 +18,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_CHUNK_ELEMENTS = 512 * 1024  # responses (float32) that are made and reduced at a time
-_TABLE_ELEMENTS = 64 * 1024 * 1024  # a larger table is not made; the convolution is used instead
-_CONVOLVED_ROWS = 512  # sequences convolved at a time where there is no table
+_CHUNK_ELEMENTS = 512 * 1024  # responses (float32) computed at a time
+_TABLE_ELEMENTS = 64 * 1024 * 1024  # a larger table is not built; the convolution is used instead
+_CONVOLVED_ROWS = 512  # sequences convolved at a time if there is no table
 
 
 def convolve(layer: nn.Conv1d, embedded: Tensor, lengths: Tensor | None) -> Tensor:
     """Return the largest response of each filter to *embedded* (R, E, T), as (R, F).
 
-    *lengths* (R,), if given, bounds the windows of each sequence; with none inside, the result is
-    ``-inf``. Gradients flow.
+    With *lengths* (R,), only windows inside the first ``lengths[r]`` tokens of sequence r count; if
+    there is none, the result is ``-inf``. Gradients flow.
     """
     response = layer(embedded)
     if lengths is not None:
@@ -34,7 +37,7 @@ def convolve(layer: nn.Conv1d, embedded: Tensor, lengths: Tensor | None) -> Tens
 
 
 def _ends(layer: nn.Conv1d, windows: int, like: Tensor) -> Tensor:
-    """Return how many tokens of a sequence each of its *windows* windows needs."""
+    """Return for each of *windows* windows where it ends: the length that a sequence needs."""
     return torch.arange(windows, device=like.device) + layer.kernel_size[0]
 
 
@@ -43,9 +46,9 @@ class MaxResponses:
 
     Args:
         layer: the convolution.
-        embedding: (V, E), what its tokens are embedded with.
-        tokens: about how many will be asked for; a table is made if they are worth one.
-        pad: the padding symbol, at the end of sequences; no window touches it.
+        embedding: (V, E), the embedding of its tokens.
+        tokens: roughly how many tokens will be scored; a table is built if it pays.
+        pad: the padding symbol at the end of sequences; windows that touch it do not count.
     """
 
     def __init__(self, layer: nn.Conv1d, embedding: Tensor, tokens: int, pad: int) -> None:
@@ -58,7 +61,7 @@ class MaxResponses:
             self.table = (embedding @ slices).view(-1, layer.out_channels)  # (V × k, F)
 
     def __call__(self, tokens: Tensor) -> Tensor:
-        """Return the largest responses to *tokens* (R, T), as (R, F); -inf where none is inside."""
+        """Return the largest responses to *tokens* (R, T), as (R, F); -inf without a window."""
         if tokens.size(1) < self.width:
             return torch.full((len(tokens), self.layer.out_channels), -torch.inf)
         real = tokens != self.pad
@@ -92,17 +95,17 @@ class MaxResponses:
         """Write the largest responses to *completions* (P, N, T) into *out* (P, N, F).
 
         Completion p begins with the first ``step[p] + 1`` tokens of row ``sequence[p]`` of *tokens*
-        (B, T), none of them padding. The windows that end in there are those of every longer prefix
-        too, so their maximum is carried on from step to step.
+        (B, T), none of them padding. A window that ends inside a prefix belongs to every longer
+        prefix of the sequence too, so the maximum over these windows is kept from step to step.
         """
-        seen = None  # (B, F), the largest response inside the prefix that ends with y_t
+        seen = None  # (B, F), the largest response inside the first t + 1 tokens
         for t in range(int(step.max()) + 1):
-            begin = t + 1 - self.width  # where the window that ends with y_t begins
+            begin = t + 1 - self.width  # where the window that ends with token number t begins
             if begin >= 0:
                 newest = self(tokens[:, begin : t + 1])
                 seen = newest if seen is None else torch.maximum(seen, newest)
             chosen = (step == t).nonzero().squeeze(1)
-            if not len(chosen):  # a stride leaves this step out
+            if not len(chosen):  # no prefix of this length is rolled out (--rollout-stride)
                 continue
             rest = completions[chosen, :, max(0, begin + 1) :]
             found = self(rest.flatten(0, 1)).view(len(chosen), rest.size(1), -1)

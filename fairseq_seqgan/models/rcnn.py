@@ -1,8 +1,8 @@
 """Discriminator ``rcnn``: a recurrent convolutional network (Lai, Xu, Liu and Zhao, AAAI 2015).
 
-The paper names it as an alternative to the CNN. Each token is represented by itself and by what
-stands before and after it, as a bidirectional GRU reads it; the maximum over time of a nonlinear
-projection of these representations is classified:
+The paper names it as an alternative to the CNN. Each token is represented by its embedding and by
+the states of a bidirectional GRU, which reads the tokens before it and after it. The maximum over
+time of a nonlinear projection of these representations is classified:
 
     x_t = [GRU_left(y_1 ... y_t); embedding(y_t); GRU_right(y_t ... y_T)]
     f = max_t tanh(W x_t + b)
@@ -39,12 +39,12 @@ class RCNN(Discriminator):
     """D as a bidirectional GRU with a maximum over time; sequences of any length.
 
     Args:
-        size: V, symbols in the dictionary.
-        pad: the padding symbol; neither the GRU nor the maximum sees it.
+        size: V, the number of symbols in the dictionary.
+        pad: the padding symbol; it reaches neither the GRU nor the maximum.
         embed_dim: E.
         hidden_size: H.
         features: F.
-        dropout: on the features before the output layer, in train mode.
+        dropout: applied to the features before the output layer, in train mode.
         l2: weight of :meth:`penalty`.
     """
 
@@ -90,7 +90,7 @@ class RCNN(Discriminator):
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the logits (R, 2) of fake and real for *tokens* (R, T), padded at the end."""
+        """Return the logits (R, 2) of FAKE and REAL for *tokens* (R, T), padded at the end."""
         real = tokens != self.pad
         lengths = real.sum(dim=1).clamp(min=1)
         embedded = self.embed(tokens)

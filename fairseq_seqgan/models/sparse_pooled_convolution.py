@@ -1,11 +1,11 @@
 """Convolutions and their maximum over time, with a backward pass over the chosen windows only.
 
 The maximum over time chooses one window for each sequence and filter. Only that window has a
-gradient, yet the backward pass of a convolution multiplies all of them. Here it gathers the chosen
-ones: for the paper's D, a tenth of the multiplications.
+gradient, but the backward pass of a convolution multiplies all windows. Here it gathers the chosen
+ones: a tenth of the multiplications for the paper's D.
 
-Shapes: R sequences, T tokens, E embedding size, F filters of one kernel, k its width, W = T − k + 1
-windows of it.
+Shapes: R sequences, T tokens, E embedding size, F filters of one kernel, k its width. A sequence
+has T - k + 1 windows of the kernel.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from torch.autograd.function import FunctionCtx, once_differentiable
 class SparsePooledConvolution(torch.autograd.Function):
     """The largest response of each filter of several convolutions, and its gradients.
 
-    Equal to ``pooled_convolution.convolve`` for each layer but for rounding and for ties between
-    different windows, where the first one gets the whole gradient.
+    It equals ``pooled_convolution.convolve`` for each layer, except for rounding and for ties
+    between windows: here the first of them gets the whole gradient.
     """
 
     @staticmethod
     def forward(
         ctx: FunctionCtx, embedded: Tensor, lengths: Tensor | None, *parameters: Tensor
     ) -> Tensor:
-        """Return (R, the sum of all F) for *embedded* (R, T, E).
+        """Return the largest responses (R, sum of all F) to *embedded* (R, T, E).
 
-        *parameters* are the weight (F, E, k) and the bias (F,) of each convolution in turn; with
-        *lengths* (R,), windows that reach beyond their sequence are left out.
+        *parameters* are the weight (F, E, k) and the bias (F,) of each convolution in turn. With
+        *lengths* (R,), windows that reach beyond the end of their sequence do not count.
         """
         weights, biases = parameters[::2], parameters[1::2]
         largest, chosen = [], []
@@ -50,7 +50,7 @@ class SparsePooledConvolution(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: FunctionCtx, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients of what :meth:`forward` took, for that of its result."""
+        """Return the gradients of the inputs of :meth:`forward` from that of its result."""
         embedded, *saved = ctx.saved_tensors
         weights, chosen = saved[: len(saved) // 2], saved[len(saved) // 2 :]
         parts = gradient.to(embedded.dtype).split([len(weight) for weight in weights], dim=1)
@@ -64,7 +64,7 @@ class SparsePooledConvolution(torch.autograd.Function):
 
 
 def _of_weight(embedded: Tensor, weight: Tensor, window: Tensor, gradient: Tensor) -> Tensor:
-    """Return the gradient (F, E, k): for each filter the sum of the windows that it chose."""
+    """Return the gradient (F, E, k): for each filter, the weighted sum of its chosen windows."""
     rows, length, size = embedded.shape
     filters, _, width = weight.shape
     windows = length - width + 1
@@ -80,13 +80,15 @@ def _of_weight(embedded: Tensor, weight: Tensor, window: Tensor, gradient: Tenso
 
 
 def _by_window(chosen: list[Tensor], length: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield for each layer its R × F choices in the order of windows, and where those of each
-    window (R × T) begin.
+    """Yield for each layer its R × F choices sorted by window, and where each window's begin.
+
+    A window is numbered by its sequence r and its first token s as r T + s: with T = 20, number 45
+    begins at token 5 of sequence 2. So there are R × T begins for each layer.
     """
     rows = len(chosen[0])
     first = torch.arange(rows).unsqueeze(1) * length
     keys = [(window + (first + i * rows * length)).flatten() for i, window in enumerate(chosen)]
-    # All layers are sorted at once: torch sorts long lists of integers by radix.
+    # All layers are sorted at once, because torch sorts long lists of integers by radix.
     joined = torch.cat(keys).int()
     order = joined.sort(stable=True).indices
     counts = torch.bincount(joined, minlength=len(chosen) * rows * length)
@@ -101,7 +103,7 @@ def _by_window(chosen: list[Tensor], length: int) -> Iterator[tuple[Tensor, Tens
 def _add_of_embedded(
     total: Tensor, weight: Tensor, gradient: Tensor, order: Tensor, begins: Tensor
 ) -> None:
-    """Add to *total* (R, T, E) for each window the sum of the filters that chose it."""
+    """Add to *total* (R, T, E), for each window, the weighted sum of the filters that chose it."""
     rows, length, size = total.shape
     filters, _, width = weight.shape
     summed = F.embedding_bag(

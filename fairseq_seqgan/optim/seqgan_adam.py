@@ -1,4 +1,4 @@
-"""``seqgan_adam``: one Adam for both nets, with a learning rate and a clipping of its own for D."""
+"""``seqgan_adam``: one Adam for both nets, with a separate learning rate and clipping for D."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 def net_of(parameter: Parameter) -> str:
     """Return which of the two nets *parameter* belongs to.
 
-    The criterion tags D's parameters; fairseq's fp16 and bf16 optimizers hand the tag on to their
+    The criterion tags D's parameters. fairseq's fp16 and bf16 optimizers copy the tag to their
     float32 copies, unless they flatten the gradients.
     """
     return getattr(parameter, "param_group", GENERATOR)
@@ -28,11 +28,11 @@ class SeqGANAdamConfig(FairseqAdamConfig):
     """Options of ``seqgan_adam``; ``--lr`` and ``--clip-norm`` are G's."""
 
     discriminator_lr: float = field(
-        default=1e-4, metadata={"help": "D's learning rate (--lr is G's)"}
+        default=1e-4, metadata={"help": "D's learning rate (--lr is G's alone)"}
     )
     discriminator_clip_norm: float = field(
         default=0.0,
-        metadata={"help": "clip D's gradient to this norm (--clip-norm is G's); 0: do not clip"},
+        metadata={"help": "clip D's gradient to this norm (--clip-norm: G's); 0: do not clip"},
     )
     discriminator_weight_decay: Optional[float] = field(  # noqa: UP045  (fairseq reads no `| None`)
         default=None, metadata={"help": "D's decoupled weight decay; default: --weight-decay"}
@@ -43,7 +43,7 @@ class SeqGANAdamConfig(FairseqAdamConfig):
 class SeqGANAdam(FairseqOptimizer):
     """Adam with one parameter group for G and one for D; weight decay is decoupled (AdamW).
 
-    A learning-rate schedule scales both rates by the same factor.
+    A learning-rate schedule multiplies both rates by the same factor.
     """
 
     def __init__(self, cfg: SeqGANAdamConfig, params: Iterable[Parameter]) -> None:
@@ -69,7 +69,7 @@ class SeqGANAdam(FairseqOptimizer):
             betas = [float(part) for part in betas.strip("()[] ").split(",")]
         elif OmegaConf.is_config(betas):
             betas = OmegaConf.to_container(betas)
-        # The fused kernel touches D's seven million parameters once instead of a dozen times.
+        # The fused kernel reads D's seven million parameters once instead of a dozen times.
         self._optimizer = torch.optim.AdamW(
             groups,
             betas=tuple(betas),
@@ -79,11 +79,11 @@ class SeqGANAdam(FairseqOptimizer):
 
     @property
     def optimizer_config(self) -> dict[str, Any]:
-        """Return nothing: a resumed run keeps each group's own settings; the rates are set anew."""
+        """Return {}: a resumed training keeps each group's settings, and sets the rates anew."""
         return {}
 
     def set_lr(self, lr: float) -> None:
-        """Set G's learning rate to *lr*, and D's to its own, scaled by the same factor."""
+        """Set G's learning rate to *lr*, and scale D's own rate by the same factor."""
         generator, discriminator = self.param_groups
         generator["lr"] = lr
         factor = lr / self._base_lr if self._base_lr else 1.0
@@ -94,9 +94,9 @@ class SeqGANAdam(FairseqOptimizer):
         max_norm: float,
         aggregate_norm_fn: Callable[[torch.Tensor], torch.Tensor] | None = None,
     ) -> torch.Tensor:
-        """Clip each net's gradient by its own limit; return the norm over both, before clipping.
+        """Clip each net's gradient to its own norm; return the norm over both, before clipping.
 
-        Only one net has gradients in any update.
+        In any update, only one net has a gradient.
         """
         limits = (max_norm, self.cfg.discriminator_clip_norm)
         norms = [
@@ -107,11 +107,11 @@ class SeqGANAdam(FairseqOptimizer):
         return torch.stack(norms).norm() if norms else torch.tensor(0.0)
 
 
-def drop_gradients(optimizer: FairseqOptimizer, active: str) -> None:
+def drop_gradients(optimizer: FairseqOptimizer, active: str | None) -> None:
     """Set the gradient of every parameter outside the net *active* to None, before the step.
 
-    ``legacy_ddp`` and fp16 fill missing gradients with zeros, and Adam's momentum would then move
-    a net that this update does not train.
+    ``legacy_ddp`` and fp16 fill missing gradients with zeros. Adam's momentum would then change a
+    net that this update does not train.
     """
     for group in optimizer.param_groups:
         for parameter in group["params"]:

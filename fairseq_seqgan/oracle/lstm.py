@@ -1,6 +1,7 @@
 """The oracle of the SeqGAN paper (section "Synthetic Data Experiments"): a fixed random LSTM.
 
-It writes the "real" sequences and scores generated ones, so here the true distribution is known.
+The "real" sequences are sampled from it and generated ones are scored by it, so here the true
+distribution is known.
 
 Shapes: B sequences of T tokens, V symbols, E embedding and H hidden units. The oracle's tokens are
 0 .. V-1; it has no end-of-sentence. Log-probabilities and NLL are in nats per token.
@@ -36,7 +37,7 @@ def from_fairseq(ids: Tensor) -> Tensor:
     """Return the oracle tokens (any shape) of fairseq dictionary *ids*: token = id - 4.
 
     Raises:
-        InputError: an id is one of fairseq's special symbols, which the oracle does not know.
+        InputError: an id is one of fairseq's special symbols, which are not oracle tokens.
     """
     if ids.numel() and int(ids.min()) < OFFSET:
         raise InputError(f"the oracle has no token for fairseq's special symbol {int(ids.min())}")
@@ -47,17 +48,17 @@ class Oracle(nn.Module):
     """An LSTM language model with fixed weights in the authors' layout: x @ W + h @ U + b.
 
     The state begins at h0 = c0 = 0, the first input is the start token, and there is no
-    forget-gate offset. The weights are buffers: a criterion or task that holds an oracle gets
-    nothing to train.
+    forget-gate offset. The weights are buffers, so a criterion or task that holds an oracle gets
+    no parameters to train.
 
     Args:
         arrays: float arrays named by ``ARRAY_NAMES``: emb (V, E), W* (E, H), U* (H, H), b* (H,),
             Wout (H, V), bout (V,).
         start_token: the input of the first step.
-        source: what an error message calls *arrays*.
+        source: names *arrays* in error messages.
 
     Raises:
-        InputError: an array is missing, superfluous, of a wrong shape or type, or not finite.
+        InputError: an array is missing, unexpected, of a wrong shape or type, or not finite.
     """
 
     embedding: Tensor  # (V, E)
@@ -91,7 +92,7 @@ class Oracle(nn.Module):
 
     @classmethod
     def random(cls, vocab_size: int, embed_dim: int, hidden_size: int, seed: int) -> Oracle:
-        """Return an oracle whose every parameter, biases too, is drawn from N(0, 1).
+        """Return an oracle whose parameters, biases included, are drawn from N(0, 1).
 
         Raises:
             InputError: a size is smaller than 1.
@@ -108,8 +109,8 @@ class Oracle(nn.Module):
     def load(cls, path: str | Path) -> Oracle:
         """Read what :meth:`save` wrote, or the authors' parameters as a pickle or as ``.npz``.
 
-        The content decides, not the file's extension. A pickle is read without importing or
-        calling anything that it names.
+        The content of the file decides how it is read, not its extension. A pickle is read without
+        importing or calling anything that it names.
 
         Raises:
             InputError: the file is missing, truncated or not an oracle; the message names it.
@@ -119,7 +120,9 @@ class Oracle(nn.Module):
 
     @classmethod
     def load_for(cls, path: str | Path, symbols: int) -> Oracle:
-        """Read an oracle whose token i is the id i + 4 of a dictionary of so many *symbols*.
+        """Read an oracle for a dictionary of *symbols* ids, fairseq's four special ones included.
+
+        Token i of the oracle is id i + 4 of the dictionary.
 
         Raises:
             InputError: it cannot be read, or its vocabulary is not as large as the dictionary's.
@@ -155,8 +158,9 @@ class Oracle(nn.Module):
     ) -> Tensor:
         """Draw *num* sequences of *length* tokens: (num, length) int64.
 
-        All random numbers are drawn before the first token, so *batch_size* (at most as many rows
-        as stay in cache, the default) changes the memory that is used and not the sequences.
+        All random numbers are drawn before the first token, so *batch_size* changes how much memory
+        is used and not the sequences. The default, also the maximum, is as many rows as stay in
+        cache.
 
         Raises:
             InputError: *num* is negative, or *length* or *batch_size* is smaller than 1.
@@ -167,7 +171,7 @@ class Oracle(nn.Module):
         device = self.embedding.device
         uniforms = torch.rand(num, length, generator=generator, device=generator.device).to(device)
         tokens = torch.empty(num, length, dtype=torch.long, device=device)
-        # Uniforms of rows that nobody asked for fill up the last chunk.
+        # The last chunk is filled up with rows whose samples are not used.
         uniforms = nn.functional.pad(uniforms, (0, 0, 0, _MIN_ROWS))
         logits = torch.empty(max(rows, _MIN_ROWS), self.vocab_size, device=device)
         for first in range(0, num, rows):

@@ -1,7 +1,7 @@
 """Files of oracle parameters: the authors' pickle, the same as ``.npz``, and our own ``.npz``.
 
-Nothing here runs code that a file brings: ``.npz`` is read with pickles forbidden, and a pickle is
-read by an unpickler that knows stand-ins for plain float arrays and nothing else.
+No code from a file is ever run: ``.npz`` is read with pickles forbidden, and a pickle is read by an
+unpickler that accepts plain float arrays only.
 
 Shapes: V symbols, E embedding and H hidden units.
 """
@@ -9,7 +9,6 @@ Shapes: V symbols, E embedding and H hidden units.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..support import atomic_write
 from ..support.errors import InputError
 
 START_TOKEN = 0  # the authors' choice; also an ordinary token
@@ -47,21 +47,14 @@ def read(path: str | Path) -> tuple[dict[str, np.ndarray], int]:
 
 
 def write(path: str | Path, arrays: Mapping[str, np.ndarray], start_token: int) -> None:
-    """Write a ``.npz`` beside *path* and rename it; equal arrays give equal bytes.
+    """Write a ``.npz`` file, whole or not at all; equal arrays give equal bytes.
 
     Raises:
         InputError: the file cannot be written.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **arrays, start_token=np.array(start_token, "<i8"))
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    content = io.BytesIO()
+    np.savez(content, **arrays, start_token=np.array(start_token, "<i8"))
+    atomic_write.write({Path(path): content.getvalue()})
 
 
 def shapes(vocab: int, embed: int, hidden: int) -> dict[str, tuple[int, ...]]:
@@ -72,10 +65,10 @@ def shapes(vocab: int, embed: int, hidden: int) -> dict[str, tuple[int, ...]]:
 
 
 def check(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray]:
-    """Return float32 copies of *arrays*, which an error message calls *source*.
+    """Return float32 copies of *arrays*; error messages begin with *source*.
 
     Raises:
-        InputError: an array is missing, superfluous, of a wrong shape or type, or not finite.
+        InputError: an array is missing, unexpected, of a wrong shape or type, or not finite.
     """
     for name in (*ARRAY_NAMES, *arrays):
         if name not in arrays:

@@ -2,8 +2,8 @@
 
 Shapes: R rows (one distribution each), V symbols in the dictionary.
 
-Everything random enters as uniform numbers that the caller made. So a batched pass and a plain
-loop that are given the same numbers draw the same tokens, and a test can compare them.
+The caller passes the random numbers, uniform in [0, 1). So a batched pass and a plain loop that get
+the same numbers draw the same tokens, and a test can compare them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 _BLOCK = 128  # symbols whose probabilities are summed into one coarse cell of the CDF
-# Logits that are projected and drawn at a time. On a CPU, 8 MB stay in cache and larger chunks cost
-# more; a GPU wants few large launches.
+# Logits that are computed and drawn from at a time. On a CPU, 8 MB stay in the cache and larger
+# chunks cost more; a GPU wants few large launches.
 _CHUNK_ELEMENTS = {"cpu": 384 * 5120, "cuda": 64 * 1024 * 1024}
 
 
@@ -26,8 +26,12 @@ def chunk_rows(size: int, device: torch.device | str = "cpu") -> int:
 def draw(logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     """Draw one token per row from softmax(*logits*) by inverting the cumulative distribution.
 
-    The inversion has two levels: find the block of symbols that u falls in from the blocks' sums,
-    then the symbol inside that block. ``torch.multinomial`` costs about twenty times as much.
+    With p = softmax(logits) and u the row's uniform number, the token is the smallest v with
+
+        u < p(0) + p(1) + ... + p(v)
+
+    It is found in two levels: first the block of 128 symbols, from the blocks' sums, then the
+    symbol inside that block. ``torch.multinomial`` costs about twenty times as much.
 
     Args:
         logits: (R, V) float32; ``-inf`` bans a symbol. **Overwritten** on a CPU.
@@ -35,10 +39,10 @@ def draw(logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
 
     Returns:
         tokens (R,) int64, never one of zero probability, and their log-probabilities (R,) in nats.
-        A row that holds NaN or ``+inf``, or nothing but ``-inf``, has log-probability NaN.
+        The log-probability is NaN where a row contains NaN or ``+inf``, or only ``-inf``.
     """
     size = logits.size(1)
-    # In place, because memory that is not in the cache yet costs more than the arithmetic.
+    # In place, because memory that is not yet in the cache costs more than the arithmetic.
     probs = torch.softmax(logits, 1, out=None if logits.is_cuda else logits)
     whole = size // _BLOCK * _BLOCK
     sums = [probs[:, :whole].unflatten(1, (-1, _BLOCK)).sum(dim=2)]
@@ -53,7 +57,7 @@ def draw(logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     symbols = block * _BLOCK + torch.arange(_BLOCK, device=probs.device)
     fine = probs.gather(1, symbols.clamp(max=size - 1))
     fine = fine.masked_fill_(symbols >= size, 0.0).cumsum(dim=1)
-    # The two sums are rounded differently: keep the rest inside the block that was chosen.
+    # The two sums are rounded differently: keep the rest inside the chosen block.
     rest = _below(target - before, fine[:, -1:])
     inside = (fine <= rest).sum(dim=1, keepdim=True).clamp_(max=_BLOCK - 1)
     tokens = (block * _BLOCK + inside).clamp_(max=size - 1)
@@ -66,9 +70,9 @@ def _below(value: Tensor, limit: Tensor) -> Tensor:
 
 
 def restrict(logits: Tensor, top_k: int = -1, top_p: float = -1.0) -> Tensor:
-    """Return *logits* (R, V) with all symbols but the likeliest set to ``-inf``.
+    """Return *logits* (R, V) with ``-inf`` for all but the most likely symbols.
 
-    ``top_k`` > 0 keeps the k likeliest symbols (Fan et al., 2018); 0 < ``top_p`` < 1 keeps the
+    ``top_k`` > 0 keeps the k most likely symbols (Fan et al., 2018); 0 < ``top_p`` < 1 keeps the
     fewest symbols whose probabilities add up to p or more (Holtzman et al., 2020).
     """
     if top_k > 0 and top_k < logits.size(1):

@@ -1,4 +1,4 @@
-"""From a fairseq model to the policy that the task's options ask for."""
+"""Turns fairseq models into policies, with the task's options."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .policy import Policy
 
 
 class PolicyFactory:
-    """Makes models into policies; the same model gives the same policy.
+    """Turns models into policies; the same model always gives the same policy.
 
     Args:
         options: the task's: those of :class:`PolicyConfig`, ``tokens_per_sample`` and
-            ``add_bos_token``. They are read when a policy is made.
-        dictionary: of the models.
+            ``add_bos_token``. They are read whenever a policy is made.
+        dictionary: the models'.
     """
 
     def __init__(self, options: Any, dictionary: Dictionary) -> None:
@@ -45,12 +45,12 @@ class PolicyFactory:
         )
 
     def set_longest(self, longest: int) -> None:
-        """State how many tokens the longest training sequence has before its end symbol."""
+        """Set how many tokens the longest training sequence has before its end symbol."""
         self._longest = longest
         self._policies.clear()
 
     @property
     def length(self) -> int:
-        """T, the most tokens of a sequence of the policy, eos among them."""
+        """T, the largest number of tokens in a sequence of the policy, counting eos."""
         options = self.options
         return options.fixed_length or (options.max_length or self._longest) + 1

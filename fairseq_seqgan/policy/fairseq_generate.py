@@ -1,12 +1,14 @@
-"""Sampling behind the interface that ``fairseq-generate`` expects of a generator.
+"""Sampling with the interface that ``fairseq-generate`` expects of a generator.
 
 Shapes: B sentences in a batch, T steps at most.
 """
 
+import atexit
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Optional
 
 import torch
 from fairseq.data import Dictionary, FairseqDataset
@@ -20,8 +22,9 @@ from ..support.errors import InputError
 from ..support.input_checks import positive
 from ..support.rng import seeded_rng
 from .factory import PolicyFactory
+from .guided import EffectiveCandidates, Guide, guided_sample
 from .policy import Policy, banned_symbols
-from .rollouts import sample
+from .rollouts import Samples, sample
 
 Hypothesis = dict[str, Any]
 
@@ -33,16 +36,46 @@ class GenerateConfig(FairseqDataclass):
     num_samples: int = field(
         default=0, metadata={"help": "fairseq-generate: unconditional samples to draw"}
     )
+    guide: int = field(
+        default=1,
+        metadata={
+            "help": "fairseq-generate --sampling: K, candidates for each sample, of which the "
+            "checkpoint's D keeps one; 1: D is not used"
+        },
+    )
+    guide_scale: Optional[float] = field(  # noqa: UP045  (fairseq cannot read `float | None`)
+        default=None,
+        metadata={
+            "help": "a, the factor of D's log-odds in the weights of the candidates; default: the "
+            "slope that is stored with D"
+        },
+    )
+
+
+def check_guide(options: GenerateConfig) -> None:
+    """Check the options of sampling with D.
+
+    Raises:
+        InputError: names the option.
+    """
+    if options.guide < 1:
+        raise InputError(f"--guide is {options.guide}: at least 1 candidate is needed")
+    scale = options.guide_scale
+    if scale is not None and not 0 <= scale < math.inf:
+        raise InputError(f"--guide-scale is {scale}: it must be 0 or more")
+    if scale is not None and options.guide == 1:
+        raise InputError("--guide-scale needs --guide, 2 or more candidates")
 
 
 class Prompts(FairseqDataset):
-    """What ``fairseq-generate`` goes through: *num* items, in order.
+    """The items that ``fairseq-generate`` processes, in order.
 
     Args:
-        num: items; each is an unconditional sample, or continues a sentence of *source*.
-        eos: the symbol that an empty source sentence consists of.
+        num: how many; each is an unconditional sample, or continues a sentence of *source*.
+        eos: the only symbol of an empty source sentence.
         pad: the padding symbol.
-        source: sentences to continue, used again from the first if there are fewer than *num*.
+        source: sentences to continue. If there are fewer than *num*, they are used again: with 10
+            sentences, items 0, 10 and 20 continue sentence 0.
     """
 
     def __init__(self, num: int, eos: int, pad: int, source: FairseqDataset | None = None) -> None:
@@ -66,6 +99,7 @@ class Prompts(FairseqDataset):
         empty = torch.full((len(items), 1), self.eos)
         return {
             "id": ids,
+            "last": int(ids[-1]) == self.num - 1,
             "nsentences": len(items),
             "ntokens": len(items),
             "net_input": {"src_tokens": empty, "src_lengths": torch.ones_like(ids)},
@@ -80,15 +114,15 @@ def make_prompts(
     dictionary: Dictionary,
     load_source: Callable[[], FairseqDataset],
 ) -> Prompts | None:
-    """Return the items that ``fairseq-generate`` goes through; None for those of the split itself.
+    """Return the items that ``fairseq-generate`` processes; None if they are those of the split.
 
-    Lengths that *options* leave open become those that the checkpoint was trained with.
+    Where *options* give no length, the length that the checkpoint was trained with is set.
 
     Args:
         options: the task's.
         generation: fairseq's options of generation; None outside a command.
         saved: the task's options in the checkpoint, or None.
-        dictionary: of the data.
+        dictionary: the dictionary of the data.
         load_source: returns the split, whose sentences are continued with ``--prefix-size``.
 
     Raises:
@@ -131,10 +165,16 @@ def prompt_iterator(
 def search_options(
     args: Any, dictionary: Dictionary, fixed_length: int
 ) -> tuple[Any, tuple[str, ...]]:
-    """Return fairseq's options *args* for a search that finds what the policy might draw.
+    """Return fairseq's options for a search that only finds sequences that the policy can draw.
 
-    With them the words that fairseq's search has to suppress; unk is not one of them, because
-    fairseq refuses it there.
+    Args:
+        args: fairseq's options of generation; they are not changed.
+        dictionary: the dictionary of the data.
+        fixed_length: T, or 0.
+
+    Returns:
+        The changed options, and the words that the search has to suppress. The unknown word is not
+        among these, because fairseq refuses it there; a penalty suppresses it.
     """
     unk = dictionary.unk()
     banned = [i for i in banned_symbols(dictionary, fixed_length=False) if i != unk]
@@ -151,15 +191,30 @@ class SequenceSampler:
 
     Args:
         policy: the model, with its temperature, top-k and top-p.
-        nbest: samples of each item.
+        nbest: samples for each item.
         seed: the same seed gives the same samples, whatever the batch size.
-        shard: which share of the items this process draws.
+        shard: the number of this process; each draws another share of the items.
+        guide: chooses each sample among several candidates; None: there is one.
     """
 
-    def __init__(self, policy: Policy, nbest: int, seed: int, shard: int = 0) -> None:
-        self.policy, self.nbest = policy, nbest
+    def __init__(
+        self,
+        policy: Policy,
+        nbest: int,
+        seed: int,
+        shard: int = 0,
+        guide: Guide | None = None,
+    ) -> None:
+        self.policy, self.nbest, self.guide = policy, nbest, guide
         self.symbols_to_strip_from_output = {policy.eos}
         self.random = seeded_rng("generate", seed, shard)
+        if guide is not None:
+            others = range(2, guide.candidates + 1)
+            self.streams = [self.random, *(seeded_rng("guide", seed, shard, k) for k in others)]
+            self.choice = seeded_rng("guide choice", seed, shard)
+            self.effective = EffectiveCandidates(guide.candidates)
+            # fairseq-interactive does not know which batch is the last one.
+            atexit.register(self.effective.report)
 
     def generate(
         self,
@@ -170,8 +225,9 @@ class SequenceSampler:
     ) -> list[list[Hypothesis]]:
         """Return *nbest* hypotheses for each of the B items of *batch*.
 
-        ``score`` is the mean log-probability of a token in nats, ``positional_scores`` (T,) that
-        of each; the tokens of a given prefix have 0.
+        ``positional_scores`` (T,) are the log-probabilities of the tokens in nats, 0 for those of a
+        given prefix, and ``score`` is their mean. With a guide, ``score`` is
+        [log G(x) + a d(x)] / T.
 
         Raises:
             InputError: there is more than one model.
@@ -183,28 +239,47 @@ class SequenceSampler:
             prefix_tokens = source[:, 1:]  # after the start symbol
         num = len(source) * self.nbest
         prefix_tokens = prefix_tokens.repeat_interleave(self.nbest, dim=0)
-        drawn = sample(self.policy, num, self.random, prefix=prefix_tokens)
+        drawn, log_weights = self._draw(num, prefix_tokens)
         if not self.policy.fixed:
-            # What did not end has one token more than the maximal length, in the place of its end.
+            # A sequence that did not end has one token too many, where its end symbol would be.
             drawn.mask[:, -1] &= drawn.tokens[:, -1] == self.policy.eos
         hypotheses = [
             {
                 "tokens": tokens[mask],
-                "score": float(log_probs[mask].mean()),
+                "score": float(log_probs[mask].mean() + log_weight / mask.sum()),
                 "attention": None,
                 "alignment": torch.empty(0),
                 "positional_scores": log_probs[mask],
             }
-            for tokens, mask, log_probs in zip(*(field.cpu() for field in drawn), strict=True)
+            for tokens, mask, log_probs, log_weight in zip(
+                *(field.cpu() for field in (*drawn, log_weights)), strict=True
+            )
         ]
+        if self.guide is not None and batch.get("last"):
+            self.effective.report()
         return [hypotheses[i : i + self.nbest] for i in range(0, num, self.nbest)]
+
+    def _draw(self, num: int, prefix: Tensor) -> tuple[Samples, Tensor]:
+        """Draw *num* sequences; return them and a d(x) of each (num,), 0 without a guide."""
+        if self.guide is None:
+            drawn = sample(self.policy, num, self.random, prefix=prefix)
+            return drawn, torch.zeros(num)
+        found = guided_sample(
+            self.policy, num, self.guide, self.streams, self.choice, prefix=prefix
+        )
+        self.effective.add(found.effective)
+        return found.samples, found.log_weights
 
 
 def build_sampler(
-    policies: PolicyFactory, model: BaseFairseqModel, generation: Any, seed: int
+    policies: PolicyFactory,
+    model: BaseFairseqModel,
+    generation: Any,
+    seed: int,
+    guide: Guide | None = None,
 ) -> SequenceSampler:
-    """Return the sampler that fairseq's options of *generation* ask for."""
-    # A transformer has no position for a longer sequence and its end.
+    """Return the sampler for fairseq's options of *generation*; *guide* brings D's help."""
+    # A transformer has no positions for a longer sequence with its end symbol.
     longest = min(generation.max_len_b, model.max_positions() - 1)
     policy = policies.make(
         model,
@@ -213,4 +288,4 @@ def build_sampler(
         top_k=generation.sampling_topk,
         top_p=generation.sampling_topp,
     )
-    return SequenceSampler(policy, generation.nbest, seed, distributed.rank())
+    return SequenceSampler(policy, generation.nbest, seed, distributed.rank(), guide)

@@ -1,10 +1,10 @@
-"""A fairseq language model seen as a policy: the distribution that is sampled, and nothing else.
+"""A fairseq language model as a policy: exactly the distribution that is sampled.
 
 Shapes: B sequences, R rows being decoded, T steps at most, V symbols in the dictionary, C features.
 
-Some symbols must never be drawn: pad, bos, unk and the dictionary's filler words, and eos where the
-length is fixed. They have probability zero in sampling **and** in the log-probabilities of the
-policy gradient and of the NLL; the other symbols' probabilities are scaled up to sum to one.
+Some symbols are banned: pad, bos, unk and the dictionary's filler words, and eos where the length
+is fixed. They have probability zero in sampling **and** in the log-probabilities of the policy
+gradient and of the NLL; the probabilities of the other symbols are scaled up to sum to one.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,26 +28,33 @@ class PolicyConfig(FairseqDataclass):
     """Options of the policy."""
 
     temperature: float = field(
-        default=1.0, metadata={"help": "of the policy: logits are divided by it"}
+        default=1.0, metadata={"help": "temperature of the policy: logits are divided by it"}
     )
     fixed_length: int = field(
         default=0, metadata={"help": "T, if every sequence has T tokens and no end symbol"}
     )
     max_length: int = field(
         default=0,
-        metadata={"help": "most tokens before the end symbol; 0: as the longest training sequence"},
+        metadata={
+            "help": "most tokens before the end symbol; 0: as many as in the longest training "
+            "sequence"
+        },
     )
     g_step_memory: float = field(
         default=1000.0,
         metadata={
-            "help": "MB that a G step may take beyond the nets: rollouts and logits are made in "
-            "parts that fit, which changes no result"
+            "help": "memory in MB that an update of G may need beyond the nets; rollouts and "
+            "logits are computed in parts that fit, which changes no result"
         },
     )
 
 
 def banned_symbols(dictionary: Dictionary, fixed_length: bool) -> list[int]:
-    """Return the symbols that the policy never draws, in rising order."""
+    """Return the symbols that the policy never draws, in rising order.
+
+    Raises:
+        InputError: the policy could draw no symbol at all.
+    """
     banned = {dictionary.bos(), dictionary.pad(), dictionary.unk()}
     banned.update(i for i, word in enumerate(dictionary.symbols) if word.startswith("madeupword"))
     if fixed_length:
@@ -58,7 +65,10 @@ def banned_symbols(dictionary: Dictionary, fixed_length: bool) -> list[int]:
 
 
 class Policy:
-    """The generator G as a distribution over sequences, G(y_t | y_1 ... y_t-1).
+    """The generator G as a distribution over sequences:
+
+        G(y_1 ... y_T) = Π_t G(y_t | y_1 ... y_t-1)
+        G(. | y_1 ... y_t-1) = softmax(the model's logits / temperature), without banned symbols
 
     Args:
         model: any fairseq language model with an incremental decoder.
@@ -66,9 +76,9 @@ class Policy:
         fixed_length: T, if every sequence has T tokens and no eos; else 0.
         max_length: if not fixed: the most tokens before eos. T is one more.
         temperature: logits are divided by it, here and in every log-probability.
-        top_k, top_p: restrict the draw (not the log-probabilities) to the likeliest symbols.
+        top_k, top_p: restrict the draw (not :meth:`log_probs`) to the most likely symbols.
         start: the symbol that decoding starts from; fairseq's eos unless ``--add-bos-token``.
-        memory: bytes that decoding or a backward pass may take beyond the model, roughly.
+        memory: bytes, roughly, that decoding or a backward pass may need beyond the model.
 
     Raises:
         InputError: the model cannot decode step by step, or an option is out of range.
@@ -102,7 +112,7 @@ class Policy:
         self.start = self.eos if start is None else start
         self.size = len(dictionary)
         self.memory = memory
-        self._row_bytes = 0  # found out when it is asked for
+        self._row_bytes = 0  # measured when it is first needed
         self.banned = torch.tensor(banned_symbols(dictionary, self.fixed))
         decoder = type(model.decoder)
         self._logits: Tensor | None = None
@@ -110,27 +120,29 @@ class Policy:
 
     @property
     def device(self) -> torch.device:
-        """Where the model's parameters are."""
+        """The device of the model's parameters."""
         return next(self.model.parameters()).device
 
     def scored(self, tokens: Tensor) -> Tensor:
-        """Return where *tokens* (B, T) are symbols that the policy can draw, as bool (B, T).
+        """Return a mask (B, T) that is True where *tokens* (B, T) can be drawn.
 
-        False at padding, and at an unknown word of held-out data: the policy never draws one, so
-        its NLL there would be infinite.
+        It is False at padding and at unknown words of held-out data: the policy never draws them,
+        so its NLL there would be infinite.
         """
         return ~torch.isin(tokens, self.banned.to(tokens.device))
 
     def log_probs(self, tokens: Tensor) -> Tensor:
         """Return log G(y_t | y_1 ... y_t-1) of *tokens* (B, T) under teacher forcing.
 
-        *tokens* begin with the first token itself and are padded at the end. Returns float32
-        (B, T) in nats, 0 where :meth:`scored` is False. Gradients flow; the mode is the caller's.
+        *tokens* begin with y_1, not with the start symbol, and are padded at the end. The result is
+        float32 (B, T) in nats, 0 where :meth:`scored` is False. Gradients flow. The caller chooses
+        train or eval mode.
 
-        Logits that would not fit into ``memory`` are made a few sequences at a time, and again in
-        the backward pass; not where several processes train, whose wrapper counts the calls.
+        If the logits do not fit into ``memory``, they are computed for a few sequences at a time,
+        and once more in the backward pass. With several processes they are computed together,
+        because the wrapper of the model counts its calls.
         """
-        # The logits, their masked copy, the gradient of each.
+        # Float32 logits and their masked copy, and the gradient of each.
         fitting = int(self.memory / (4 * 4 * max(1, tokens.size(1)) * self.size))
         if fitting >= len(tokens) or hasattr(self.model, "module"):
             return self._log_probs(tokens)
@@ -146,17 +158,18 @@ class Policy:
         return torch.where(self.scored(tokens), log_probs, torch.zeros_like(log_probs))
 
     def logits(self, tokens: Tensor) -> Tensor:
-        """Return logits (B, T, V) whose softmax at t is G(. | y_1 ... y_t-1), y being *tokens*."""
+        """Return logits (B, T, V) whose softmax at t is G(. | y_1 ... y_t-1) for *tokens* y."""
         first = tokens.new_full((tokens.size(0), 1), self.start)
         output = self.model(torch.cat([first, tokens[:, :-1]], dim=1))
         return self._normalizable(output[0], output)
 
     @torch.no_grad()
     def row_bytes(self) -> int:
-        """Return about how many bytes one row takes while it is decoded to the end.
+        """Return roughly how many bytes one row needs while it is decoded to the end.
 
-        Measured on the decoder's state after one token and after two, which is copied when rows
-        come and go; the rest are the row's own tokens and numbers.
+        The decoder's state is measured after one token and after two. It counts twice, because it
+        is copied when rows are added or removed. The rest are the row's tokens, uniform numbers and
+        log-probabilities.
         """
         if not self._row_bytes:
             with eval_mode(self.model):
@@ -171,9 +184,9 @@ class Policy:
         return self._row_bytes
 
     def draw(self, features: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw the next token of every row from *features* (R, C), what :class:`Decoding` gave.
+        """Draw the next token of every row from the *features* (R, C) of :meth:`Decoding.step`.
 
-        The vocabulary projection and the draw run in row chunks, so memory is bounded by
+        The projection to the vocabulary and the draw run in chunks of rows, so memory is bounded by
         chunk × V whatever R is. Returns tokens (R,) and their log-probabilities (R,) in nats.
         """
         chunk = categorical.chunk_rows(self.size, features.device)
@@ -191,7 +204,8 @@ class Policy:
         """Return a function from up to *rows* of *features* to masked logits (R, V).
 
         Where the decoder ends in a plain linear layer, every chunk is written into the same memory,
-        with the mask and the temperature inside: fresh memory costs as much as the arithmetic.
+        because fresh memory costs as much as the arithmetic. The weights and the bias then include
+        the temperature and the mask.
         """
         layer = compat.last_linear(self.model.decoder) if self._has_features else None
         if layer is None or features.dtype != torch.float32:
@@ -211,14 +225,14 @@ class Policy:
         return project
 
     def _project(self, features: Tensor) -> Tensor:
-        """Return masked logits (R, V), in memory that the caller may overwrite."""
+        """Return masked logits (R, V) in memory that the caller may overwrite."""
         decoder = self.model.decoder
         rows = features.unsqueeze(1)
         output = decoder.output_layer(rows) if self._has_features else rows.clone()
         return self._normalizable(output, (output, None)).squeeze(1)
 
     def _normalizable(self, logits: Tensor, output: tuple) -> Tensor:
-        """Mask and scale *logits* (..., V), so that a softmax of the result is the policy."""
+        """Mask and scale *logits* (..., V) so that the softmax of the result is the policy."""
         if getattr(self.model.decoder, "adaptive_softmax", None) is not None:
             logits = self.model.get_normalized_probs(output, log_probs=True)
         logits = logits.float()
@@ -240,9 +254,9 @@ class Decoding:
     def step(self, prefix: Tensor) -> Tensor:
         """Return the features (R, C) from which the token after *prefix* (R, t + 1) is drawn.
 
-        *prefix* begins with the start symbol. It grows by one column from call to call: some
-        decoders take everything they are given in the first call as new, others need the whole
-        history for their positions, and this feeds both.
+        *prefix* begins with the start symbol and grows by one column from call to call. Some
+        decoders read everything in the first call as new, others need the whole prefix to know
+        their position; this serves both.
         """
         decoder = self.policy.model.decoder
         call = decoder.extract_features if self.policy._has_features else decoder
@@ -252,7 +266,7 @@ class Decoding:
     def select(self, rows: Tensor) -> None:
         """Keep *rows* (R',) of the state, in this order.
 
-        A row may be named several times: that copies it, and the batch grows.
+        A row that is named several times is copied, so the batch can grow.
         """
         self.policy.model.decoder.reorder_incremental_state_scripting(self.state, rows)
 
@@ -262,7 +276,7 @@ class Decoding:
 
 
 def _tensors(part: object) -> Iterator[Tensor]:
-    """Yield all tensors in *part* of an incremental state, however it is nested."""
+    """Yield all tensors in *part* of an incremental state, at any depth."""
     if torch.is_tensor(part):
         yield part
     elif isinstance(part, dict):

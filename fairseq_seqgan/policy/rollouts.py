@@ -1,11 +1,16 @@
-"""Sampling and Monte Carlo rollouts in one growing pass (the paper's section 2.2, Eq. 3 and 4).
+"""Sampling, and Monte Carlo rollouts of all prefixes in one decoding pass.
 
-Shapes: B sequences, T steps at most, N rollouts of each prefix, P = the prefixes that are rolled
-out, R rows decoded at a time.
+A rollout of a prefix y_1 ... y_t is a random completion of it. The rollout policy G_beta draws N
+(Eq. 3 of the paper); it is the policy G itself, or a moving average of it:
 
-A plain implementation generates N × (T - 1) times. Here, once y_t is drawn, every unfinished
-sequence's decoder state is copied N times and the copies are continued beside the originals: T
-decoding steps in all, whatever N is. A row that has drawn eos leaves the batch.
+    {Y^1 ... Y^N} = MC^{G_beta}(y_1 ... y_t; N)
+
+Shapes: B sequences, T steps at most, N rollouts of each prefix, P prefixes that are rolled out,
+R rows decoded at a time.
+
+A plain implementation generates N × (T - 1) times. Here, once y_t is drawn, the decoder state of
+every unfinished sequence is copied N times, and the copies are decoded beside the originals. That
+takes T decoding steps, whatever N is. A row that has drawn eos leaves the batch.
 """
 
 import math
@@ -25,19 +30,24 @@ from .policy import Decoding, Policy
 class RolloutConfig(FairseqDataclass):
     """Options of the rollouts."""
 
-    rollouts: int = field(default=16, metadata={"help": "N, rollouts of each prefix"})
+    rollouts: int = field(
+        default=16,
+        metadata={
+            "help": "N, rollouts of each prefix; 0: none, every token has its sequence's reward"
+        },
+    )
     rollout_stride: int = field(
         default=1,
         metadata={
-            "help": "roll out after every so many tokens; the tokens in between share the value. "
-            "1 (the paper): every token has its own"
+            "help": "k: roll out only the prefixes of k, 2k, 3k ... tokens; the k tokens that end "
+            "with one share its value. 1 (the paper): roll out every prefix"
         },
     )
     rollout_ema_decay: float = field(
         default=0.0,
         metadata={
-            "help": "above 0, rollouts come from an exponential moving average of G, which keeps "
-            "this share of itself after a G step; 0 (the paper): they come from G"
+            "help": "above 0: rollouts come from a moving average of G, which retains this share "
+            "of itself after an update of G; 0 (the paper): they come from G"
         },
     )
 
@@ -51,15 +61,16 @@ class Samples(NamedTuple):
 
 
 class Rollouts(NamedTuple):
-    """Sequences and, for every prefix that could still go on, its N rollouts.
+    """Sequences, and the N rollouts of each of their unfinished prefixes.
 
-    Prefix p is the first ``step[p] + 1`` tokens of sequence ``sequence[p]``. A sequence's last
-    token has no rollouts: the sequence is complete, and the reward of the sequence is its value.
-    With a stride k only the prefixes of k, 2k, 3k ... tokens are rolled out.
+    Prefix p consists of the first ``step[p] + 1`` tokens of sequence ``sequence[p]``: with sequence
+    3 and step 1, it is y_1 y_2 of sequence 3. A complete sequence has no rollouts; its reward is
+    the value of its last token. With a stride k, only the prefixes of k, 2k, 3k ... tokens are
+    rolled out.
     """
 
     samples: Samples  # B sequences
-    completions: Tensor  # (P, N, T) int64: the prefix, continued to the end, then padding
+    completions: Tensor  # (P, N, T) int64: the prefix, its random completion, then padding
     sequence: Tensor  # (P,) int64: which of the B sequences
     step: Tensor  # (P,) int64: position of the prefix's last token, from 0
     stride: int = 1  # k
@@ -74,12 +85,19 @@ def sample(
     prefix: Tensor | None = None,
     batch_size: int | None = None,
 ) -> Samples:
-    """Draw *num* sequences from *policy*, in train or eval mode alike without dropout.
+    """Draw *num* sequences from *policy*, without dropout whatever mode the model is in.
 
-    The same generator state gives the same sequences for any *batch_size*; the default is 1024,
-    or as many as fit into the policy's memory. With *prefix*
-    (num, t) int64, each sequence begins with its row up to the row's padding, and only the rest
-    is drawn; the prefix's tokens have log-probability 0 and are True in the mask.
+    Args:
+        policy: the policy.
+        num: how many sequences.
+        generator: the random numbers; the same state gives the same sequences for any *batch_size*.
+        prefix: (num, t) int64. Each sequence begins with its row up to the row's padding, and only
+            the rest is drawn. The prefix's tokens have log-probability 0 and are True in the mask.
+        batch_size: sequences decoded at a time; default: 1,024, or fewer if only these fit into the
+            policy's memory.
+
+    Raises:
+        InputError: *num* is below 1.
     """
     if num < 1:
         raise InputError(f"{num} samples were asked for: at least 1 is needed")
@@ -110,15 +128,15 @@ def roll_out(
     rollout_policy: Policy | None = None,
     stride: int = 1,
 ) -> Rollouts:
-    """Draw B = *num* sequences from *policy* and N = *rollouts* continuations of their prefixes.
+    """Draw B = *num* sequences from *policy*, and N = *rollouts* completions of their prefixes.
 
-    The continuations come from *rollout_policy*, the paper's G_beta: *policy* itself unless given.
-    Both are used in eval mode. Every prefix is rolled out, or those of *stride*, 2 × *stride* ...
-    tokens. As many sequences are decoded at a time as fit into the policy's memory; the result does
-    not depend on it.
+    The completions come from *rollout_policy*, the paper's G_beta; None: *policy*. Both are used in
+    eval mode. With *stride* k, only the prefixes of k, 2k, 3k ... tokens are rolled out. As many
+    sequences are decoded at a time as fit into the policy's memory; the result does not depend on
+    it.
 
     Raises:
-        InputError: a count is below 1, or the memory too small for one sequence.
+        InputError: a count is below 1, or the memory is too small for one sequence.
     """
     if num < 1 or rollouts < 1 or stride < 1:
         raise InputError(
@@ -150,7 +168,7 @@ def roll_out(
 
 
 def _sequences_at_a_time(policy: Policy, rows: int) -> int:
-    """Return how many sequences fit into the policy's memory, of *rows* rows each."""
+    """Return how many sequences, each of *rows* rows, fit into the policy's memory."""
     needed = rows * policy.row_bytes()
     if needed > policy.memory:
         raise InputError(
@@ -164,17 +182,25 @@ def _sequences_at_a_time(policy: Policy, rows: int) -> int:
 def _roll_out_group(
     policy: Policy, rollout_policy: Policy, own: Tensor, theirs: Tensor, stride: int
 ) -> Rollouts:
-    """Roll out one group, given its uniforms: own (B, T) and theirs ((T - 1) // k, B, N, T)."""
+    """Roll out one group of B sequences.
+
+    Args:
+        policy: draws the sequences.
+        rollout_policy: draws the completions.
+        own: uniform numbers (B, T) for the sequences.
+        theirs: uniform numbers ((T - 1) // k, B, N, T) for the completions.
+        stride: k.
+    """
     prefixes, size, rollouts, length = theirs.shape
     device = policy.device
     copies = theirs.reshape(-1, length).to(device)
     own = own.to(device)
     same = rollout_policy is policy
-    # With one policy, the originals are the first rows of the batch. With another rollout policy
-    # they are drawn in a batch of their own, and go through the other only to build its state.
+    # With one policy, the originals are the first rows of the batch. With another rollout policy,
+    # they are drawn in a batch of their own; the rollout policy reads them to build its state.
     batch = IncrementalBatch(rollout_policy, torch.cat([own, copies]), live=size)
     originals = batch if same else IncrementalBatch(policy, own)
-    prefix_of = []  # for every step rolled out, the sequences that are still unfinished after it
+    prefix_of = []  # for every step with rollouts, the sequences that are unfinished after it
     for t in range(length):
         if len(batch.rows) == 0:
             break
@@ -192,10 +218,10 @@ def _roll_out_group(
 
 
 class IncrementalBatch:
-    """A batch of rows that is decoded step by step, and may shrink and grow on the way.
+    """A batch that is decoded step by step, and from which rows leave and to which rows are added.
 
-    ``rows`` names the rows that are decoded now, as indices into ``tokens``; the decoder's state
-    holds exactly these, in this order.
+    ``rows`` are the rows being decoded, as indices into ``tokens``. The decoder's state has exactly
+    these rows, in this order.
     """
 
     def __init__(
@@ -214,9 +240,9 @@ class IncrementalBatch:
         self.decoding = Decoding(policy)
 
     def step(self, t: int, forced: Tensor | None = None) -> None:
-        """Draw y_t of every row (t from 0); rows that finish with it leave the batch.
+        """Draw token number t, counted from 0, of every row; rows that end with it leave the batch.
 
-        *forced* (B,) are the tokens that rows 0 ... B - 1 take instead of a drawn one.
+        *forced* (B,) are tokens that rows 0 ... B - 1 take instead of what is drawn.
         """
         features = self.decoding.step(self.tokens[self.rows, : t + 1])
         drawn, log_probs = self.policy.draw(features, self.uniforms[self.rows, t])
@@ -236,14 +262,15 @@ class IncrementalBatch:
                 self._select(going, self.rows[going])
 
     def fork_rollouts(self, t: int, size: int, rollouts: int, prefix_number: int) -> Tensor:
-        """Start N = *rollouts* rollouts of every unfinished sequence after y_t.
+        """Start N = *rollouts* rollouts of every unfinished sequence after token number t (from 0).
 
-        The B = *size* sequences are rows 0 ... B - 1. When prefixes are rolled out for the p-th
-        time (p = *prefix_number*, from 0), rollout n of sequence b is row B + (p B + b) N + n. With
-        B = 2 and N = 3, the first prefix of sequence 1 has the rows 5, 6 and 7.
+        The B = *size* sequences are rows 0 ... B - 1. With p = *prefix_number*, which counts from 0
+        how often this was called before, rollout n of sequence b is row B + (p B + b) N + n. With
+        B = 2 and N = 3, sequence 1 has the rows 5, 6 and 7 in the first call (p = 0), and 11, 12
+        and 13 in the second.
 
         Returns:
-            The numbers of the sequences that are unfinished.
+            The sequences that are unfinished, as numbers in 0 ... B - 1.
         """
         place = (self.rows < size).nonzero().squeeze(1)
         sequence = self.rows[place]
@@ -258,7 +285,7 @@ class IncrementalBatch:
         return sequence
 
     def samples(self, size: int) -> Samples:
-        """Return the first *size* rows as they stand."""
+        """Return the first *size* rows."""
         tokens = self.tokens[:size, 1:]
         return Samples(tokens, tokens != self.policy.pad, self.log_probs[:size])
 

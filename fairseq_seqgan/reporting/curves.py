@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from .series import AXES, Curve, Curves
+from .learning_curves import AXES, Curve, Curves
 from .style import GRID, INK, colours, figure, legend_columns, png, styled
 
 LABELS = {
@@ -122,10 +122,15 @@ def _label(axes: np.ndarray, curves: Curves) -> None:
         for axis in axes[:, column]:
             axis.axvline(0, **line)
         axes[0, column].annotate(
-            "pre-training ends", (0, 1), (5, -2), xycoords=("data", "axes fraction"),
-            textcoords="offset points", va="top", fontsize=10,
+            "pre-training ends",
+            (0, 1),
+            (5, -2),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=10,
             bbox={"fc": "white", "ec": "none", "alpha": 0.8, "pad": 1},
-        )  # fmt: skip
+        )
 
 
 def _legend(row: np.ndarray) -> tuple[list, list[str]]:

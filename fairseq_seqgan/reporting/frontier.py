@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from matplotlib.axes import Axes
 
-from .columns import BLEU
-from .rows import Row
-from .runs import BEST
+from ..metrics.bleu_scores import SentenceBleu
+from .aggregate import Row
+from .run_folder import BEST
 from .style import GRID, INK, ORACLE, colours, figure, legend_columns, png, styled
 
 _MARKERS = {"system": "o", "baseline": "s", "control": "^", "real": "*"}
@@ -32,9 +32,13 @@ class Plane(NamedTuple):
 
 
 _ORACLE_PLANE = Plane(
-    "nll", "nll_oracle", "held-out NLL (nats per token)",
-    "NLL_oracle of the samples (nats per token)", "with the oracle", "no run has a held-out NLL",
-)  # fmt: skip
+    "nll",
+    "nll_oracle",
+    "held-out NLL (nats per token)",
+    "NLL_oracle of the samples (nats per token)",
+    "with the oracle",
+    "no run has a held-out NLL",
+)
 
 
 def plane(rows: list[Row]) -> Plane:
@@ -42,22 +46,20 @@ def plane(rows: list[Row]) -> Plane:
     if "oracle" in rows[0].runs[0].about:
         return _ORACLE_PLANE
     stated = {name for row in rows for name in row.metrics}
-    orders = [
-        int(found[2])
-        for found in map(BLEU.fullmatch, stated)
-        if found and found[3] == "sentence" and f"backward_{found[0]}" in stated
-    ]
-    n = max(orders, default=0)
+    forward = filter(None, map(SentenceBleu.parse, stated))
+    n = max((bleu.n for bleu in forward if f"backward_{bleu.name}" in stated), default=0)
     return Plane(
-        f"backward_bleu{n}_sentence", f"bleu{n}_sentence",
+        f"backward_bleu{n}_sentence",
+        f"bleu{n}_sentence",
         f"coverage: backward BLEU-{n} (mean of held-out sentences)",
         f"quality: BLEU-{n} (mean of sampled sentences)",
-        "all temperatures; better is up and right", "no run has BLEU and backward BLEU",
-    )  # fmt: skip
+        "all temperatures; better is up and right",
+        "no run has BLEU and backward BLEU",
+    )
 
 
 def draw(rows: list[Row], entropy: float | None) -> bytes:
-    """Return the picture: all points and the oracle on the left, the crowd on the right.
+    """Return the picture: all points and the oracle on the left, an enlarged part on the right.
 
     Args:
         entropy: the oracle's, in nats per token: where a perfect model would be, on both axes.
@@ -93,9 +95,12 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
         handles, labels = whole.get_legend_handles_labels()
         if handles:
             picture.legend(
-                handles, labels, loc="outside lower center", ncols=legend_columns(labels, 13),
+                handles,
+                labels,
+                loc="outside lower center",
+                ncols=legend_columns(labels, 13),
                 frameon=False,
-            )  # fmt: skip
+            )
         else:
             whole.set_title(shown.empty, fontsize=11)
         return png(picture)
@@ -117,9 +122,16 @@ def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str], shown: Plane) -
         for row, at in zip(sweep, zip(x, y, strict=True), strict=True):
             if row.system.temperature != 1.0:
                 axis.annotate(
-                    f"T = {row.system.temperature:g}", at, (-6, -2), textcoords="offset points",
-                    ha="right", va="top", fontsize=8.5, color=colour[name], annotation_clip=True,
-                )  # fmt: skip
+                    f"T = {row.system.temperature:g}",
+                    at,
+                    (-6, -2),
+                    textcoords="offset points",
+                    ha="right",
+                    va="top",
+                    fontsize=8.5,
+                    color=colour[name],
+                    annotation_clip=True,
+                )
 
 
 def _point(axis: Axes, row: Row, colour: str, shown: Plane) -> None:
@@ -127,10 +139,21 @@ def _point(axis: Axes, row: Row, colour: str, shown: Plane) -> None:
     x, y = row.metrics[shown.x], row.metrics[shown.y]
     chosen = row.system.selection == BEST
     axis.errorbar(
-        x.mean, y.mean, xerr=x.sd, yerr=y.sd, ls="none", marker=_MARKERS[row.kind], ms=8,
-        color=colour, mfc="white" if chosen else colour, mew=1.6, capsize=2, elinewidth=1,
-        label=f"{row.label} (selected on validation)" if chosen else row.label, zorder=2,
-    )  # fmt: skip
+        x.mean,
+        y.mean,
+        xerr=x.sd,
+        yerr=y.sd,
+        ls="none",
+        marker=_MARKERS[row.kind],
+        ms=8,
+        color=colour,
+        mfc="white" if chosen else colour,
+        mew=1.6,
+        capsize=2,
+        elinewidth=1,
+        label=f"{row.label} (selected on validation)" if chosen else row.label,
+        zorder=2,
+    )
 
 
 def _oracle(axis: Axes, entropy: float) -> None:
@@ -139,9 +162,14 @@ def _oracle(axis: Axes, entropy: float) -> None:
     axis.axhline(entropy, **line)
     axis.axvline(entropy, **line)
     axis.plot(
-        entropy, entropy, "*", color=ORACLE, ms=14, zorder=2,
+        entropy,
+        entropy,
+        "*",
+        color=ORACLE,
+        ms=14,
+        zorder=2,
         label=f"the oracle: its entropy is {entropy:.3f}",
-    )  # fmt: skip
+    )
 
 
 def _enlarge(axis: Axes, rows: list[Row], shown: Plane) -> None:

@@ -7,36 +7,44 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..metrics.bleu_scores import SentenceBleu
 from ..support.errors import InputError
+from .run_folder import FORMAT, KINDS, LOG, METRICS, RUN, SCORES, SELECTIONS
 from .training_log import Record, validations
 
-FORMAT = 1
-ABOUT, METRICS, SCORES, LOG = "run.json", "metrics.json", "scores.npz", "train.log"
-KINDS = ("oracle", "real", "baseline", "system", "control")
-LAST, BEST = "last", "best-on-validation"
-SELECTIONS = (LAST, BEST)
 _TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token or of BLEU
 NLL_ORACLE = "nll_oracle"
-_SENTENCE_BLEU = re.compile(r"bleu([1-9][0-9]*)_sentence")
 
 # What run.json must say, and may say.
 _NEEDED = {
-    "format": int, "system": str, "label": str, "kind": str, "selection": str, "seed": int,
+    "format": int,
+    "system": str,
+    "label": str,
+    "kind": str,
+    "selection": str,
+    "seed": int,
     "vocab_size": int,
-}  # fmt: skip
+}
 _OPTIONAL = {
-    "oracle": str, "data": str,
-    "temperature": (int, float), "position": int, "training": dict, "control": str,
+    "oracle": str,
+    "data": str,
+    "temperature": (int, float),
+    "position": int,
+    "training": dict,
+    "control": str,
     "commands": list,
-    "hardware": str, "date": str, "commit": str, "wall_seconds": (int, float), "attempts": int,
-}  # fmt: skip
+    "hardware": str,
+    "date": str,
+    "commit": str,
+    "wall_seconds": (int, float),
+    "attempts": int,
+}
 
 
 class System(NamedTuple):
@@ -145,26 +153,26 @@ def _folders(paths: list[Path]) -> list[Path]:
     for path in paths:
         if not path.is_dir():
             raise InputError(f"{path}: no such folder of a run")
-        if (path / ABOUT).is_file():
+        if (path / RUN).is_file():
             found.append(path)
             continue
         inside = [f for f in path.iterdir() if f.is_dir() and not f.name.startswith(".")]
-        if not any((f / ABOUT).is_file() for f in inside):
-            raise InputError(f"{path}: no run folder, and none in it ({ABOUT} is missing)")
+        if not any((f / RUN).is_file() for f in inside):
+            raise InputError(f"{path}: no run folder, and none in it ({RUN} is missing)")
         found += inside
     return [path.resolve() for path in found]
 
 
 def _read(folder: Path, num_samples: int | None) -> Run:
     """Return the run in *folder*, without its training log."""
-    if not (folder / ABOUT).is_file():
-        raise _IncompleteError(f"there is no {ABOUT}")
-    about = _read_json(folder / ABOUT)
+    if not (folder / RUN).is_file():
+        raise _IncompleteError(f"there is no {RUN}")
+    about = _read_json(folder / RUN)
     if about.get("oracle") is None:
         about.pop("oracle", None)
-    _check_about(folder / ABOUT, about)
+    _check_about(folder / RUN, about)
     if about.get("finished") is not True:
-        raise _IncompleteError(f"{ABOUT} does not say that it finished")
+        raise _IncompleteError(f"{RUN} does not say that it finished")
     for name in (METRICS, SCORES):
         if not (folder / name).is_file():
             raise _IncompleteError(f"there is no {name}")
@@ -227,7 +235,7 @@ def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not readable ({reason})") from error
     if scores is None:
-        raise InputError(f"{path}: holds no {wanted}, and {path.with_name(ABOUT)} names no oracle")
+        raise InputError(f"{path}: holds no {wanted}, and {path.with_name(RUN)} names no oracle")
     if scores.ndim != 1 or len(scores) == 0 or not np.isfinite(scores).all():
         raise InputError(f"{path}: {name} is not a list of finite numbers")
     return name, scores
@@ -235,8 +243,8 @@ def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
 
 def _largest(names: list[str]) -> str | None:
     """Return the ``bleuN_sentence`` of the largest N."""
-    orders = [int(found[1]) for found in map(_SENTENCE_BLEU.fullmatch, names) if found]
-    return f"bleu{max(orders)}_sentence" if orders else None
+    found = [bleu for bleu in map(SentenceBleu.parse, names) if bleu]
+    return max(found, key=lambda bleu: bleu.n).name if found else None
 
 
 _SHARED = ("oracle (sha256)", "vocabulary", "data", "held-out split", "held-out sequences", "score")

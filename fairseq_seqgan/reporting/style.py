@@ -11,16 +11,27 @@ from matplotlib.figure import Figure
 
 INK, GRID, ORACLE = "#333333", "#e3e3e3", "#2a7f3f"
 RC = {
-    "font.size": 11, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
-    "ytick.color": INK, "text.color": INK,
-}  # fmt: skip
+    "font.size": 11,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+}
 # Known systems have colours of their own, so that pictures of several reports look alike.
 _COLOURS = {
-    "mle": "#555555", "scheduled_sampling": "#8c6bb1", "pg_bleu": "#e08a00", "seqgan": "#c8422b",
-    "constant_reward": "#2b6cb0", "random_reward": "#17a2b8", "mle_continued": "#a0a0a0",
-    "random_uniform": "#c0a030", "random_unigram": "#7f6020", "oracle": ORACLE,
+    "mle": "#555555",
+    "scheduled_sampling": "#8c6bb1",
+    "pg_bleu": "#e08a00",
+    "seqgan": "#c8422b",
+    "constant_reward": "#2b6cb0",
+    "random_reward": "#17a2b8",
+    "mle_continued": "#a0a0a0",
+    "random_uniform": "#c0a030",
+    "random_unigram": "#7f6020",
+    "oracle": ORACLE,
     "real": ORACLE,
-}  # fmt: skip
+}
 _OTHERS = ("#d45087", "#4b9b5f", "#6a51a3", "#b15928", "#1f78b4", "#e7298a", "#66a61e", "#a6761d")
 
 

@@ -1,6 +1,6 @@
-"""What every reward must offer, and the registry in which ``--reward`` finds it.
+"""The interface of a reward, and the registry in which ``--reward`` finds it.
 
-A reward is what a finished sequence is worth to the generator (section 2.2 of the paper). A new one
+A reward is a number for a finished sequence, which the generator is trained to increase. A new one
 is one file: a subclass of :class:`Reward` with ``@register_reward("name", dataclass=...)``.
 ``--reward name`` then finds it, and the fields of its dataclass become options (docs/extending.md).
 
@@ -24,7 +24,7 @@ from ..support.errors import InputError
 
 
 class RewardInputs(NamedTuple):
-    """What a reward may be built from."""
+    """The objects that a reward may be built from."""
 
     discriminator: Discriminator
     positives: Tensor  # (n_pos, T): real sequences, padded at the end
@@ -35,14 +35,15 @@ class RewardInputs(NamedTuple):
 class Reward(ABC):
     """A function from finished sequences to their rewards."""
 
-    name: ClassVar[str] = ""  # as --reward names it; set by register_reward
-    # False: the value does not depend on the tokens, so the rollouts need not be drawn.
+    name: ClassVar[str] = ""  # its name for --reward; set by register_reward
+    # False: the reward does not depend on the tokens, so no rollouts are drawn.
     reads_tokens: ClassVar[bool] = True
+    needs_rollouts: ClassVar[bool] = False  # True: it cannot be used with --rollouts 0
     uses_discriminator: ClassVar[bool] = False  # True: D must be trained
 
     @classmethod  # noqa: B027  (most rewards have nothing to check)
     def check(cls, options: Any) -> None:
-        """Check those of the task's *options* that need no data to be wrong.
+        """Check those of the task's *options* that can be checked without data.
 
         Raises:
             InputError: names the option.
@@ -51,17 +52,17 @@ class Reward(ABC):
     @classmethod
     @abstractmethod
     def build(cls, options: Any, inputs: RewardInputs) -> Reward:
-        """Return the reward that the task's *options* ask for.
+        """Return the reward for the task's *options*.
 
         Raises:
-            InputError: names the option that does not go with *inputs*.
+            InputError: names the option that does not fit *inputs*.
         """
 
     @abstractmethod
     def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
-        """Return the rewards of *tokens* (R, T) int64, padded at the end: float32 (R,).
+        """Return the rewards (R,), float32, of *tokens* (R, T) int64, padded at the end.
 
-        A reward that draws random numbers takes them from *generator*.
+        A reward that needs random numbers draws them from *generator*.
         """
 
     def of_completions(self, rollouts: Rollouts, generator: torch.Generator) -> Tensor:
@@ -78,13 +79,13 @@ _listeners: list[Callable[[], None]] = []
 def register_reward(
     name: str, dataclass: type[FairseqDataclass] | None = None
 ) -> Callable[[type[Reward]], type[Reward]]:
-    """Return a class decorator that makes a reward known as ``--reward`` *name*.
+    """Return a class decorator that registers a reward as ``--reward`` *name*.
 
     Args:
         dataclass: its options, each field with a default and a help text.
 
     Raises:
-        ValueError: the name is taken, or the class is no :class:`Reward`.
+        ValueError: the name is taken, or the class does not extend :class:`Reward`.
     """
 
     def register(cls: type[Reward]) -> type[Reward]:
@@ -104,7 +105,7 @@ def register_reward(
 
 
 def on_registration(listener: Callable[[], None]) -> None:
-    """Call *listener* after every further registration: the command line must learn of it."""
+    """Call *listener* after every later registration, to update the command line's options."""
     _listeners.append(listener)
 
 
@@ -123,6 +124,6 @@ def build_reward(options: Any, inputs: RewardInputs) -> Reward:
     """Return the reward that ``options.reward`` names, built from the task's *options*.
 
     Raises:
-        InputError: there is none of that name, or an option does not go with *inputs*.
+        InputError: there is none of that name, or an option does not fit *inputs*.
     """
     return reward_class(str(options.reward)).build(options, inputs)

@@ -11,7 +11,7 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from torch import Tensor
 
 from ..metrics.bleu import SMOOTHING, References
-from ..metrics.ngrams import Flat
+from ..metrics.ngrams import RaggedTokens
 from ..support.errors import InputError
 from ..support.input_checks import positive
 from ..support.rng import seeded_rng
@@ -23,19 +23,20 @@ class BleuRewardConfig(FairseqDataclass):
     """Options of ``--reward bleu``."""
 
     bleu_order: int = field(
-        default=3, metadata={"help": "--reward bleu: the longest n-grams; all have equal weights"}
+        default=3,
+        metadata={"help": "--reward bleu: n, the longest n-grams; all orders have equal weights"},
     )
     bleu_smoothing: ChoiceEnum(list(SMOOTHING)) = field(
         default="exp",
         metadata={
-            "help": "--reward bleu: what counts where no n-gram of an order matches, as sacrebleu "
-            "calls it; with 'none' such a sequence is worth 0"
+            "help": "--reward bleu: sacrebleu's name of the smoothing for orders without a match; "
+            "with 'none', a sequence with such an order has reward 0"
         },
     )
     bleu_references: float = field(
         default=0.4,
         metadata={
-            "help": "--reward bleu: share of the training data, drawn by seed, to compare to"
+            "help": "--reward bleu: share of the training data, chosen by seed, that are references"
         },
     )
 
@@ -44,15 +45,15 @@ class BleuRewardConfig(FairseqDataclass):
 class BleuReward(Reward):
     """PG-BLEU: the sentence BLEU of Y against a share of the training data, in [0, 1].
 
-    Padding and the end symbol are no tokens. The references' n-grams are counted once.
+    Padding and the end symbol do not count as tokens. The references' n-grams are counted once.
 
     Args:
         positives: real sequences (n_pos, T), padded at the end.
-        share: of the positives that are references, in (0, 1]; at least one is.
+        share: the share of the positives that are references, in (0, 1]; at least one is.
         order: n, the longest n-grams; orders 1 ... n have equal weights.
-        smoothing: sacrebleu's name for what is done about an order without a match.
-        seed: chooses the references.
-        silent: the symbols that are no tokens.
+        smoothing: sacrebleu's name of the smoothing for orders without a match.
+        seed: seeds the choice of the references.
+        silent: the symbols that do not count as tokens.
 
     Raises:
         InputError: no reference has *order* tokens.
@@ -114,7 +115,7 @@ class BleuReward(Reward):
         scores = self.references.sentence_scores(self._flat(tokens))
         return torch.from_numpy(scores).to(tokens.device, torch.float32)
 
-    def _flat(self, tokens: Tensor) -> Flat:
+    def _flat(self, tokens: Tensor) -> RaggedTokens:
         tokens = tokens.cpu()
         mask = ~torch.isin(tokens, self._silent.to(tokens.dtype))
-        return Flat.from_padded(tokens.numpy(), mask.numpy())
+        return RaggedTokens.from_padded(tokens.numpy(), mask.numpy())

@@ -1,6 +1,6 @@
-"""Rewards ``constant`` and ``random``: controls that know nothing about the data.
+"""Rewards ``constant`` and ``random``: controls that carry no information about the data.
 
-A result that they reach as well says nothing about D.
+A result that they reach too is not due to D.
 
 Shapes: R sequences, T tokens.
 """
@@ -17,7 +17,7 @@ from .base import Reward, RewardInputs, register_reward
 
 @register_reward("constant")
 class ConstantReward(Reward):
-    """1 for every sequence."""
+    """The reward 1 for every sequence."""
 
     reads_tokens = False
 
@@ -32,7 +32,7 @@ class ConstantReward(Reward):
 
 @register_reward("random")
 class RandomReward(Reward):
-    """A uniform random number in [0, 1) for every sequence, whatever it is."""
+    """A uniform random number in [0, 1), independent of the sequence."""
 
     reads_tokens = False
 

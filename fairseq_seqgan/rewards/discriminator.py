@@ -1,4 +1,4 @@
-"""Rewards ``discriminator`` (the paper's) and ``logit``: what D thinks of a finished sequence."""
+"""Rewards ``discriminator`` (the paper's) and ``logit``: D's score of a finished sequence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from .base import Reward, RewardInputs, register_reward
 
 @register_reward("discriminator")
 class DiscriminatorReward(Reward):
-    """D(Y), the probability that Y is real, with D in eval mode; Eq. 4 of the paper averages it."""
+    """D(Y), the probability that Y is real, with D in eval mode.
+
+    The value of a prefix is its mean over N completions (Eq. 4 of the paper): 1/N Σ_n D(Y^n).
+    """
 
     uses_discriminator = True
     log_odds: ClassVar[bool] = False
@@ -48,8 +51,30 @@ class DiscriminatorReward(Reward):
 class LogOddsReward(DiscriminatorReward):
     """log D(Y) - log(1 - D(Y)), the log-odds that Y is real, in nats.
 
-    For the best possible D it is the log-ratio log p_data(Y) / G(Y), whose policy gradient descends
-    the reverse Kullback-Leibler divergence.
+    For the best possible D it is log p_data(Y) / G(Y). Policy gradient on this reward then
+    minimises the reverse Kullback-Leibler divergence KL(G ‖ p_data).
     """
 
     log_odds = True
+
+
+@register_reward("shuffled")
+class ShuffledReward(LogOddsReward):
+    """Control: the log-odds of the batch's sequences, permuted at random.
+
+    The rewards have the distribution of ``logit`` and say nothing about the sequence that gets
+    them.
+    """
+
+    def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
+        return self._permute(super().__call__(tokens, generator), generator)
+
+    def of_completions(self, rollouts: Rollouts, generator: torch.Generator) -> Tensor:
+        """Return the rewards (P, N) of ``rollouts.completions``, permuted over all of them."""
+        scores = super().of_completions(rollouts, generator)
+        return self._permute(scores.flatten(), generator).view(scores.shape)
+
+    @staticmethod
+    def _permute(scores: Tensor, generator: torch.Generator) -> Tensor:
+        order = torch.randperm(len(scores), generator=generator, device=generator.device)
+        return scores[order.to(scores.device)]

@@ -1,72 +1,51 @@
-"""How samples look and sound to people: sentences, poems of four lines, tunes.
+"""Tunes as piano keys and as notes.
 
-A sample comes as tokens, one string each. A tune is a list of keys of the piano, one for every step
-of equal length: 1 is the lowest A, 49 the A of 440 Hz, 88 the highest C, and 0 is silence.
+A tune is a list of piano keys, one for each step of equal length: 1 is the lowest A, 49 the A of
+440 Hz, 88 the highest C, and 0 is silence.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from ..support.errors import InputError
 
-KEYS = 88
-STEP_SECONDS = 0.4  # between two pitches of the paper's music
-LOWEST_PITCH = 21  # MIDI number of key 1; key 49 is MIDI's 69, the A of 440 Hz
-
-_PUNCTUATION = "，。，。"
-_POEMS = {20: 5, 24: 6, 28: 7, 32: 8}  # tokens of a quatrain: tokens of a line
-_RARE = re.compile(r"<.+>|\[.+\]")  # such as <R> and <unk>
-_LACUNA = "□"
+SILENCE = 0  # the "key" of a step in which nothing sounds
+KEYS = 88  # of a piano, numbered 1 to 88
+LOWEST_PITCH = 21  # MIDI's number of key 1
+STEP_SECONDS = 0.4  # the paper samples its music every 0.4 s
 
 
-def sentence(tokens: Sequence[str]) -> str:
-    """Return a sentence as one line; pieces of sentencepiece (with ▁) become words again."""
-    if any("▁" in token for token in tokens):
-        return "".join(tokens).replace("▁", " ").strip()
-    return " ".join(tokens)
+class Note(NamedTuple):
+    """A key that is held for some steps."""
+
+    key: int  # 1 to 88
+    start: int  # the first step, from 0
+    steps: int
 
 
-def poem_lines(tokens: Sequence[str], where: str) -> list[str]:
-    """Return a quatrain as four lines without spaces.
-
-    A poem of 20 or 28 tokens gets its punctuation here (，。，。); one of 24 or 32 brings its
-    own. A symbol for a rare word, such as ``<unk>``, is shown as the sign of a lacuna, □.
-
-    Raises:
-        InputError: another number of tokens, or a token that is no character; it names *where*.
-    """
-    width = _POEMS.get(len(tokens))
-    if width is None:
-        raise InputError(
-            f"{where}: {len(tokens)} tokens; a poem has 20 or 28, or 24 or 32 with punctuation, "
-            "with spaces between them"
-        )
-    characters = [_character(token, where) for token in tokens]
-    lines = ["".join(characters[i : i + width]) for i in range(0, len(characters), width)]
-    if len(tokens) in (20, 28):
-        lines = [line + mark for line, mark in zip(lines, _PUNCTUATION, strict=True)]
-    return lines
+def key_of(pitch: int) -> int:
+    """Return the piano key of a MIDI pitch: 21 is key 1, and 69, the A of 440 Hz, is key 49."""
+    return pitch - LOWEST_PITCH + 1
 
 
-def _character(token: str, where: str) -> str:
-    if _RARE.fullmatch(token):
-        return _LACUNA
-    character = unicodedata.normalize("NFC", token)
-    if len(character) != 1:
-        raise InputError(f"{where}: '{token}' is not one character, as in a poem")
-    return character
+def pitch_of(key: int) -> int:
+    """Return the MIDI pitch of a piano key: key 1 is 21, and key 49, the A of 440 Hz, is 69."""
+    return key - 1 + LOWEST_PITCH
 
 
 def piano_keys(tokens: Sequence[str], where: str) -> list[int]:
-    """Return a tune's keys, 1 to 88, or 0 for a silent step.
+    """Return the keys of a tune, 1 to 88, or 0 for a silent step.
+
+    Args:
+        tokens: one decimal number for each step.
+        where: names the sample in an error message: a file and its line.
 
     Raises:
-        InputError: there is no token, or one is no such number; it names *where*.
+        InputError: there is no token, or a token is not such a number.
     """
     if not tokens:
         raise InputError(f"{where}: an empty line, not a tune")
@@ -80,20 +59,16 @@ def piano_keys(tokens: Sequence[str], where: str) -> list[int]:
     return keys
 
 
-class Note(NamedTuple):
-    """A key that is held, in steps."""
-
-    key: int  # 1 to 88
-    start: int
-    steps: int
-
-
 def notes(keys: Sequence[int]) -> list[Note]:
-    """Return what is played: the same key in consecutive steps is one note, 0 is none."""
+    """Return the notes of a tune: the same key in consecutive steps is one note, 0 is none.
+
+    Example: the keys ``40 40 0 44`` are the notes (40, from step 0, 2 steps) and (44, from step 3,
+    1 step).
+    """
     found, start = [], 0
     for key, group in groupby(keys):
         steps = len(list(group))
-        if key:
+        if key != SILENCE:
             found.append(Note(key, start, steps))
         start += steps
     return found

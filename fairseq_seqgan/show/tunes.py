@@ -10,27 +10,31 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from .notes import LOWEST_PITCH, STEP_SECONDS, notes
+from .notes import STEP_SECONDS, notes, pitch_of
 
-_DIVISION = 480  # ticks of a quarter note
-_TEMPO = 500_000  # microseconds of a quarter note: 120 a minute
-_VELOCITY = 80
+_DIVISION = 480  # MIDI ticks in a quarter note
+_TEMPO = mido.bpm2tempo(120)  # microseconds in a quarter note
+_VELOCITY = 80  # how hard a key is struck, of 127
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-_LEAST_KEYS = 24  # that a picture shows, so that small intervals look small
+_LEAST_KEYS = 24  # a picture shows at least two octaves, so that small intervals look small
 
 
 def midi(keys: Sequence[int], step_seconds: float = STEP_SECONDS) -> bytes:
-    """Return a MIDI file of one track (format 0), played on a piano.
+    """Return a tune as a MIDI file of one track (format 0) for a piano.
 
-    *keys* are 1 to 88, or 0 for silence, one for each step; equal keys in a row are one held note.
-    The last silence, too, is part of the track's length. Equal keys give equal bytes.
+    Equal keys in a row are one held note. The track lasts as long as all steps together, also if
+    the last ones are silent. Equal keys give equal bytes.
+
+    Args:
+        keys: 1 to 88, or 0 for silence, one for each step.
+        step_seconds: length of a step, in seconds.
     """
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_TEMPO)])
     track.append(mido.Message("program_change", program=0))
     ticks = round(mido.second2tick(step_seconds, _DIVISION, _TEMPO))
     now = 0  # steps
     for note in notes(keys):
-        pitch, pause = note.key - 1 + LOWEST_PITCH, (note.start - now) * ticks
+        pitch, pause = pitch_of(note.key), (note.start - now) * ticks
         track.append(mido.Message("note_on", note=pitch, velocity=_VELOCITY, time=pause))
         track.append(mido.Message("note_off", note=pitch, velocity=0, time=note.steps * ticks))
         now = note.start + note.steps
@@ -41,9 +45,14 @@ def midi(keys: Sequence[int], step_seconds: float = STEP_SECONDS) -> bytes:
 
 
 def picture(keys: Sequence[int], title: str, step_seconds: float = STEP_SECONDS) -> bytes:
-    """Return a piano roll of *keys*, as :func:`midi` takes them, as a PNG: time across, pitch up.
+    """Return a tune as a piano roll in a PNG file: time from left to right, pitch upwards.
 
-    The same keys and title give the same bytes with the same version of matplotlib.
+    The same arguments give the same bytes with the same version of matplotlib.
+
+    Args:
+        keys: 1 to 88, or 0 for silence, one for each step.
+        title: text above the picture.
+        step_seconds: length of a step, in seconds.
     """
     played = notes(keys)
     low = min((note.key for note in played), default=40)
@@ -73,5 +82,5 @@ def picture(keys: Sequence[int], title: str, step_seconds: float = STEP_SECONDS)
 
 def key_name(key: int) -> str:
     """Return the name of a piano key: 1 is A0, 40 the middle C (C4), 88 is C8."""
-    pitch = key - 1 + LOWEST_PITCH
+    pitch = pitch_of(key)
     return f"{_NAMES[pitch % 12]}{pitch // 12 - 1}"

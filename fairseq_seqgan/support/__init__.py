@@ -1,1 +1,1 @@
-"""What every other folder may use: errors, checks, files, random streams, and fairseq's quirks."""
+"""Used by every other folder: errors, checks, files, random streams, workarounds for fairseq."""

@@ -1,44 +1,107 @@
-"""Writing files that are either there whole or not at all."""
+"""Files and folders that are there whole or not at all.
+
+Each is written beside its place, flushed to the disk, and renamed; after a crash or a power failure
+a path holds either the old content or the new one. This is the only module that does so.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import InputError
 
 
+def require_folder(path: str | Path, option: str = "") -> None:
+    """Check, before any work, that the folder of *path* exists.
+
+    Raises:
+        InputError: it does not; the message names *option*, if one is given, and *path*.
+    """
+    if not Path(path).resolve().parent.is_dir():
+        raise InputError(f"{_named(option, path)}: there is no such folder")
+
+
 def refuse_to_replace(paths: list[Path], overwrite: bool) -> None:
-    """Check, before any work, that *paths* can be new files.
+    """Check before any work that *paths* can be written.
 
     Raises:
         InputError: one exists and *overwrite* is False, or its folder does not exist.
     """
     for path in paths:
-        if not path.resolve().parent.is_dir():
-            raise InputError(f"{path}: there is no such folder")
+        require_folder(path)
         if path.is_dir():
             raise InputError(f"{path}: is a folder")
         if path.exists() and not overwrite:
             raise InputError(f"{path}: exists; give --overwrite to replace it")
 
 
-def write(contents: Mapping[Path, bytes | str]) -> None:
-    """Write every file beside its place first, then rename them all; text is UTF-8.
+def write(contents: Mapping[Path, bytes | str], option: str = "") -> None:
+    """Write files: all of them beside their places first, then rename each; text is UTF-8.
 
     Raises:
-        InputError: a file cannot be written.
+        InputError: a file cannot be written; the message names *option*, if one is given, and the
+            file.
     """
-    temporary = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in contents}
+    beside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in contents}
     try:
         for path, content in contents.items():
-            data = content.encode("utf-8") if isinstance(content, str) else content
-            temporary[path].write_bytes(data)
+            with beside[path].open("wb") as file:
+                file.write(content.encode("utf-8") if isinstance(content, str) else content)
+                file.flush()
+                os.fsync(file.fileno())
         for path in contents:
-            temporary[path].replace(path)
+            beside[path].replace(path)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from error
+        raise InputError(f"{_named(option, path)}: {error.strerror}") from error
     finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)
+        for temporary in beside.values():
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(dest: Path) -> Iterator[Path]:
+    """Yield an empty folder beside *dest* that replaces *dest* if the block ends without error.
+
+    What stood at *dest* is removed last; after an error it stands there as before. The caller
+    checks first that it may be replaced.
+
+    Raises:
+        OSError: a folder or file cannot be written.
+    """
+    temporary = dest.with_name(f".{dest.name}.new.{os.getpid()}")
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        for path in temporary.rglob("*"):
+            if path.is_file():
+                _flush(path)
+        _replace_folder(temporary, dest)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _replace_folder(temporary: Path, dest: Path) -> None:
+    if not dest.exists():
+        temporary.rename(dest)
+        return
+    old = dest.with_name(f".{dest.name}.old.{os.getpid()}")
+    dest.rename(old)
+    try:
+        temporary.rename(dest)
+    except OSError:
+        old.rename(dest)
+        raise
+    shutil.rmtree(old)
+
+
+def _named(option: str, path: str | Path) -> str:
+    return f"{option} {path}" if option else str(path)

@@ -1,4 +1,4 @@
-"""All knowledge about fairseq's rough edges, each with the reason for the workaround."""
+"""All workarounds for fairseq, each with its reason."""
 
 import argparse
 import collections
@@ -27,9 +27,9 @@ from torch import Tensor, nn
 def allow_checkpoints() -> None:
     """Let ``torch.load(weights_only=True)`` read fairseq's own checkpoints.
 
-    A checkpoint of a legacy architecture such as ``lstm_lm`` holds an ``argparse.Namespace``; a
-    resume with several processes sends the loaded state through pickle once more, and with it the
-    types of hydra's configuration. None of these runs code when it is loaded.
+    A checkpoint of a legacy architecture such as ``lstm_lm`` contains an ``argparse.Namespace``. A
+    resume with several processes pickles the loaded state once more, and with it the types of
+    hydra's configuration. None of these runs code when it is loaded.
     """
     torch.serialization.add_safe_globals(
         [
@@ -52,7 +52,7 @@ def allow_checkpoints() -> None:
 def gather_on_cpu(processes: int, size: int) -> None:
     """Let *processes* on CPUs exchange what they log, up to *size* bytes each.
 
-    fairseq's ``all_gather_list`` asks for CUDA memory unless its buffers are there already.
+    fairseq's ``all_gather_list`` allocates CUDA memory unless its buffers exist already.
     """
     all_gather_list._buffer = torch.zeros(processes * size, dtype=torch.uint8)
     all_gather_list._cpu_buffer = torch.zeros(size, dtype=torch.uint8)
@@ -61,19 +61,19 @@ def gather_on_cpu(processes: int, size: int) -> None:
 def root_config(task_cfg: LanguageModelingConfig | DictConfig) -> DictConfig | None:
     """Return the whole configuration that *task_cfg* is a part of, or None outside a command.
 
-    fairseq hands a task only its own part, but the number of rounds decides ``max_epoch``, and a
-    checkpoint that does not fit is best refused before anything is built. OmegaConf keeps the
-    parent (``merge_with_parent`` relies on it too).
+    fairseq passes a task only its own part. But the number of rounds sets ``max_epoch``, and a
+    checkpoint that does not fit should be refused before anything is built. OmegaConf keeps the
+    parent; fairseq's ``merge_with_parent`` relies on it too.
     """
     return task_cfg._get_parent() if isinstance(task_cfg, DictConfig) else None
 
 
 def store_plain_model_options(root: DictConfig) -> None:
-    """Turn the options of a legacy architecture into plain ones, for the checkpoint's sake.
+    """Turn the options of a legacy architecture into a DictConfig, so that fairseq can load them.
 
-    fairseq keeps those of ``lstm_lm`` as an ``argparse.Namespace``, and with torch 2.6 or newer a
-    fairseq without this plugin refuses to read back a checkpoint that holds one. As a DictConfig
-    with the architecture's name, which ``build_model`` takes as well, they are read everywhere.
+    fairseq keeps those of ``lstm_lm`` as an ``argparse.Namespace``. With torch 2.6 or newer,
+    fairseq without this plugin refuses to load a checkpoint that contains one. ``build_model`` also
+    accepts a DictConfig with the architecture's name, which every fairseq can load.
     """
     model = root.get("model")
     if isinstance(model, argparse.Namespace):
@@ -82,7 +82,7 @@ def store_plain_model_options(root: DictConfig) -> None:
 
 
 def prepare_training(root: DictConfig, processes: int) -> None:
-    """Do what a training with *root* needs before anything is built; nothing for other commands."""
+    """Prepare fairseq for a training with *root*, before anything is built; else do nothing."""
     evaluates = root.get("common_eval") and root.common_eval.get("path")
     if evaluates or not root.get("criterion"):
         return
@@ -94,8 +94,8 @@ def prepare_training(root: DictConfig, processes: int) -> None:
 def replace_options(registry: str, name: str, cls: type, dataclass: type[FairseqDataclass]) -> None:
     """Make *dataclass* the options of what fairseq has registered as *name*.
 
-    fairseq takes the options of a task or criterion when it is registered, but here they grow with
-    every reward and discriminator that a user adds. A command line is parsed with ``__dataclass``,
+    fairseq reads the options of a task or criterion when it is registered, but here every reward
+    and discriminator that a user adds brings more. A command line is parsed with ``__dataclass``,
     composed with hydra's store and built with the registry, so all three must agree.
 
     Args:
@@ -143,10 +143,10 @@ def show_all_options() -> None:
 
 
 def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> None:
-    """Let *parser* take options under the names that they had before; they are not in its help.
+    """Let *parser* accept options under their former names, which its help does not show.
 
     Args:
-        options: the old option, such as ``--rollout-lag``, and the present name of its field.
+        options: from the old option, such as ``--rollout-lag``, to the present name of its field.
     """
     for option, field in options.items():
         action = next((a for a in parser._actions if a.dest == field), None)
@@ -161,10 +161,11 @@ def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> N
 
 
 def end_training_at(root: DictConfig, epochs: int, updates: int) -> None:
-    """Make fairseq stop after *epochs* or *updates*, unless the user asked for less.
+    """Make fairseq stop after *epochs* and *updates*, unless the user asked for less.
 
-    Both are needed: a finished training that is started again would do one more update if only
-    ``max_update`` were set, and one whose data loader was reset would go on if only ``max_epoch``.
+    Both limits are needed. With ``max_update`` alone, a finished training that is started again
+    would do one more update. With ``max_epoch`` alone, one whose data loader was reset would
+    continue.
     """
     limits = root.optimization
     limits.max_epoch = min(limits.max_epoch or epochs, epochs)
@@ -174,8 +175,9 @@ def end_training_at(root: DictConfig, epochs: int, updates: int) -> None:
 def last_linear(decoder: FairseqDecoder) -> tuple[Tensor, Tensor | None] | None:
     """Return weight (V, C) and bias (V,) or None of the linear layer that *decoder* ends in.
 
-    None for a decoder that projects in another way. ``output_layer`` cannot be told where to write
-    its logits, so the sampler multiplies with the weights itself where it knows how.
+    V is the number of symbols, C that of features. Returns None for a decoder that does not end in
+    a linear layer. ``output_layer`` always allocates its logits; with the weights, the sampler can
+    write them into memory of its own.
     """
     project = type(decoder).output_layer
     if getattr(decoder, "adaptive_softmax", None) is not None:

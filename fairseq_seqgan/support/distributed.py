@@ -1,4 +1,4 @@
-"""The few things that several processes do together."""
+"""Rank, size and communication of several processes that train together."""
 
 import torch
 import torch.distributed as dist
@@ -7,12 +7,12 @@ from torch import Tensor
 
 
 def rank() -> int:
-    """Return the number of this process, 0 if there is only one."""
+    """Return the number of this process, from 0; 0 if it is the only one."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def size() -> int:
-    """Return how many processes train together."""
+    """Return the number of processes that train together."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 

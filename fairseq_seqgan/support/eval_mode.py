@@ -1,4 +1,4 @@
-"""Eval mode for the time of a block."""
+"""Eval mode for the duration of a block."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import nn
 
 @contextmanager
 def eval_mode(*modules: nn.Module) -> Iterator[None]:
-    """Put *modules* in eval mode, and every submodule back into its own mode afterwards.
+    """Put *modules* into eval mode, and afterwards every submodule back into its own mode.
 
-    In train mode each decoding step would draw a new dropout mask.
+    In train mode, each decoding step would draw a new dropout mask.
     """
     modes = [(part, part.training) for module in modules for part in module.modules()]
     for module in modules:

@@ -1,9 +1,10 @@
-"""What a user may get wrong before training starts, each turned into one clear line."""
+"""Checks of a user's input before training starts; each mistake becomes one clear line."""
 
 import math
 import struct
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,13 +33,13 @@ def data_folder(path: str | None) -> None:
         raise InputError(f"{dictionary}: empty")
     try:
         Dictionary.load(str(dictionary))
-    except Exception as e:  # fairseq raises bare exceptions, too
+    except Exception as e:  # fairseq raises bare exceptions too
         reason = str(e).replace(str(dictionary), "the file").splitlines()[0]
         raise InputError(f"{dictionary}: not a dictionary ({reason[:200]})") from e
 
 
 def split_files(data: str, split: str) -> None:
-    """Check that the two files of *split* are there and complete.
+    """Check that the two files of *split* exist and are complete.
 
     Raises:
         InputError: names the file that is missing, or shorter than it should be.
@@ -50,7 +51,7 @@ def split_files(data: str, split: str) -> None:
     with index.open("rb") as file:
         head = file.read(_MMAP_HEAD.size)
     if not head.startswith(_MMAP_MAGIC[: max(1, len(head))]):
-        return  # one of fairseq's older formats
+        return  # another of fairseq's formats
     _, _, code, num = _MMAP_HEAD.unpack(head.ljust(_MMAP_HEAD.size, b"\0"))
     if len(head) < _MMAP_HEAD.size:
         raise InputError(f"{index}: truncated; it has {len(head)} bytes")
@@ -72,11 +73,11 @@ def _check_size(path: Path, expected: int) -> None:
         raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
 
 
-def checkpoint(path: str, dictionary: Dictionary) -> None:
-    """Check that *path* can be loaded and has been trained with a dictionary of the same size.
+def read_checkpoint(path: str) -> dict[str, Any]:
+    """Return the contents of the checkpoint *path*; nothing in it is run.
 
     Raises:
-        InputError: it is missing, truncated, no fairseq checkpoint, or of another vocabulary.
+        InputError: it is missing, truncated, or not a checkpoint.
     """
     if not Path(path).is_file():
         raise InputError(f"{path}: no such checkpoint")
@@ -86,6 +87,16 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
     except (RuntimeError, LookupError, EOFError, OSError, UnpicklingError, ValueError) as e:
         reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:120]
         raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
+    return state
+
+
+def checkpoint(path: str, dictionary: Dictionary) -> None:
+    """Check that *path* can be loaded and was trained with a dictionary of the same size.
+
+    Raises:
+        InputError: it is missing, truncated, not a fairseq checkpoint, or of another vocabulary.
+    """
+    state = read_checkpoint(path)
     try:
         weights = dict(state["model"])
     except (LookupError, TypeError, ValueError) as e:
@@ -99,13 +110,13 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
 
 
 def command(root: DictConfig, dictionary: Dictionary) -> None:
-    """Check the checkpoint that a command reads, and a training's options outside the task.
+    """Check the checkpoint that a command reads, and the options of a training outside the task.
 
     Args:
         root: the whole configuration of the command.
 
     Raises:
-        InputError: a checkpoint cannot be used, or an option does not go with adversarial training.
+        InputError: a checkpoint cannot be used, or an option does not fit adversarial training.
     """
     paths = root.common_eval.get("path") if root.get("common_eval") else None
     if paths:
@@ -116,10 +127,10 @@ def command(root: DictConfig, dictionary: Dictionary) -> None:
 
 
 def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
-    """Check what a training command says outside the task's own options.
+    """Check the options of a training that do not belong to the task.
 
     Raises:
-        InputError: the checkpoint to start from cannot be used, or an option does not go with
+        InputError: the checkpoint to start from cannot be used, or an option does not fit
             adversarial training.
     """
     restore = Path(root.checkpoint.save_dir, "checkpoint_last.pt")
@@ -158,8 +169,8 @@ def sequence_lengths(
     """Check the lengths of a split's sequences, *sizes*, which count eos.
 
     Raises:
-        InputError: there is none; one is longer than ``--tokens-per-sample``, and fairseq would
-            skip it without a word; or ``--fixed-length`` is not its length.
+        InputError: there is no sequence; one is longer than ``--tokens-per-sample``, which fairseq
+            would skip silently; or one has another length than ``--fixed-length``.
     """
     if len(sizes) == 0:
         raise InputError(f"split '{split}' is empty")
@@ -182,7 +193,7 @@ def sequence_lengths(
 
 
 def known_symbols(sequences: torch.Tensor, dictionary: Dictionary, source: str) -> None:
-    """Check that *sequences* hold no symbol beyond the end of *dictionary*.
+    """Check that *sequences* contain no symbol beyond the end of *dictionary*.
 
     Raises:
         InputError: names their *source*.
@@ -196,7 +207,7 @@ def known_symbols(sequences: torch.Tensor, dictionary: Dictionary, source: str) 
 
 
 def positive(**counts: float) -> None:
-    """Check that every one of *counts*, named as in the configuration, is above 0.
+    """Check that each of *counts* is finite and above 0; their names are those of the fields.
 
     Raises:
         InputError: names the option.

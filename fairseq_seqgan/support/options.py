@@ -1,4 +1,4 @@
-"""Options as dataclasses, put together from parts that other files and other people define."""
+"""Options as dataclasses, combined from parts that other files and users define."""
 
 import dataclasses
 from collections.abc import Iterable

@@ -8,7 +8,7 @@ import torch
 
 
 def seeded_rng(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
-    """Return a random generator seeded by all of *key*, so that two purposes never share a stream.
+    """Return a random generator seeded by all of *key*, so that no two purposes share a stream.
 
     The key is hashed: ``("pool", 1, 2)`` and ``("pool", 2, 1)`` are unrelated, and so are the
     seeds of neighbouring updates or ranks.

@@ -1,4 +1,4 @@
-"""The options of task ``seqgan``, put together from those of its parts, and their checks."""
+"""The options of task ``seqgan``, combined from those of its parts, and their checks."""
 
 from dataclasses import dataclass, field
 
@@ -21,17 +21,18 @@ from ..support.options import combine
 class SeqGANBaseConfig(
     LanguageModelingConfig, AdversarialConfig, PolicyConfig, ValidationConfig, GenerateConfig
 ):
-    """Options of the task, without those of the rewards."""
+    """Options of the task, except those of the rewards."""
 
     sample_break_mode: SAMPLE_BREAK_MODE_CHOICES = field(
-        default="eos", metadata={"help": "adversarial training needs 'eos': one sentence a sample"}
+        default="eos",
+        metadata={"help": "adversarial training needs 'eos': each sample is one sentence"},
     )
     train_subset: str = II("dataset.train_subset")
     valid_subset: str = II("dataset.valid_subset")
 
 
 def make_config() -> type[FairseqDataclass]:
-    """Return the options of the task, those of every registered reward among them.
+    """Return the options of the task, including those of every registered reward.
 
     Raises:
         InputError: two of them have the same name.
@@ -39,14 +40,14 @@ def make_config() -> type[FairseqDataclass]:
     reward = {
         "type": ChoiceEnum(list(rewards.REWARDS)),
         "default": "discriminator",
-        "help": "what a finished sequence is worth: P(real) by D (the paper), D's log-odds "
-        "(logit), its BLEU, or the controls constant and random",
+        "help": "reward of a finished sequence: D's probability that it is real (the paper), D's "
+        "log-odds (logit), its BLEU, or the controls constant and random",
     }
     return combine("SeqGANConfig", SeqGANBaseConfig, rewards.OPTIONS, reward=reward)
 
 
 def check_options(options: SeqGANBaseConfig) -> None:
-    """Check the options of adversarial training that need no data to be wrong.
+    """Check the options of adversarial training that can be checked without data.
 
     Raises:
         InputError: names the option.
@@ -59,6 +60,8 @@ def check_options(options: SeqGANBaseConfig) -> None:
     )
     reward = rewards.reward_class(str(options.reward))
     reward.check(options)
+    if reward.needs_rollouts and not options.rollouts:
+        raise InputError(f"--rollouts 0: --reward {options.reward} needs rollouts, 1 or more")
     schedule = trainer.make_schedule(options, batches=1)
     if reward.uses_discriminator and not schedule.trains_discriminator:
         raise InputError(

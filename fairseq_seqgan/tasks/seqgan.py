@@ -2,9 +2,9 @@
 
 With ``--criterion cross_entropy`` it trains a language model as ``language_modeling`` does. With
 ``--criterion seqgan`` it follows Algorithm 1: fairseq's loop counts updates, and the schedule says
-what each one is.
+which net each one trains.
 
-Only fairseq's hooks are here. Each hands on to ``adversarial/`` (training and validation) or to
+This file holds fairseq's hooks only. Each calls ``adversarial/`` (training and validation) or
 ``policy/`` (sampling).
 """
 
@@ -25,6 +25,7 @@ from ..adversarial.build_trainer import RealData, build_trainer
 from ..adversarial.trainer import AdversarialTrainer
 from ..adversarial.update_iterator import update_iterator
 from ..adversarial.validation import Validation
+from ..criterions.saved_discriminator import load_guide
 from ..criterions.seqgan import SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients
 from ..policy.factory import PolicyFactory
@@ -66,14 +67,14 @@ class SeqGANTask(LanguageModelingTask):
 
     @classmethod
     def add_args(cls, parser: ArgumentParser) -> None:
-        """Add the options to *parser*, and let ``--sampling`` go without ``--beam 1``."""
+        """Add the options to *parser*; ``--beam`` is 1 by default, as ``--sampling`` needs."""
         super().add_args(parser)
         compat.add_old_names(parser, {"--rollout-lag": "rollout_ema_decay"})
         parser.set_defaults(beam=1)
 
     @classmethod
     def setup_task(cls, args: SeqGANBaseConfig, **kwargs: Any) -> "SeqGANTask":
-        """Load the dictionary, after a look at what the command line says."""
+        """Check the command line, and load the dictionary."""
         input_checks.data_folder(args.data)
         task = super().setup_task(args, **kwargs)
         root = compat.root_config(args)
@@ -97,7 +98,7 @@ class SeqGANTask(LanguageModelingTask):
     def load_dataset(
         self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any
     ) -> None:
-        """Load *split* and check its lengths, or make the items that fairseq-generate asks for."""
+        """Load *split* and check its lengths, or make the items for fairseq-generate."""
         if "task_cfg" in kwargs and self._load_prompts(split, kwargs["task_cfg"]):
             return
         input_checks.split_files(self.args.data, split)
@@ -116,7 +117,7 @@ class SeqGANTask(LanguageModelingTask):
             )
 
     def _load_prompts(self, split: str, saved: Any) -> bool:
-        """For fairseq-generate, make the items of *split*; return whether there are any to make."""
+        """Make the items for fairseq-generate; return False if they are those of *split*."""
         root = compat.root_config(self.args)
         generation = root.generation if root is not None else None
 
@@ -158,7 +159,7 @@ class SeqGANTask(LanguageModelingTask):
     # ---- training -------------------------------------------------------------------------
 
     def begin_epoch(self, epoch: int, model: BaseFairseqModel) -> None:
-        """Remember what epoch it is, for the criterion."""
+        """Store the epoch for the criterion."""
         super().begin_epoch(epoch, model)
         self.epoch = epoch
 
@@ -171,7 +172,7 @@ class SeqGANTask(LanguageModelingTask):
         update_num: int,
         ignore_grad: bool = False,
     ) -> tuple[Tensor, int, dict[str, Any]]:
-        """Do what the schedule says update *update_num* is, or train on fairseq's batch."""
+        """Train on what the schedule says for *update_num*; else on fairseq's batch."""
         if self.adversarial is not None:
             parts = sample["part"], sample["parts"]
             sample = self.adversarial.make_batch(model, update_num, *parts)
@@ -182,12 +183,12 @@ class SeqGANTask(LanguageModelingTask):
     def optimizer_step(
         self, optimizer: FairseqOptimizer, model: BaseFairseqModel, update_num: int
     ) -> None:
-        """Move the net that update *update_num* trains, and only that one."""
+        """Change the weights of the net that *update_num* trains, and only of that one."""
         if self.adversarial is None:
             super().optimizer_step(optimizer, model, update_num)
             return
         step = self.adversarial.schedule(update_num)
-        drop_gradients(optimizer, active=step.net)
+        drop_gradients(optimizer, active=self.adversarial.trained_net(step))
         super().optimizer_step(optimizer, model, update_num)
         self.adversarial.after_update(step, model, optimizer)
 
@@ -205,30 +206,33 @@ class SeqGANTask(LanguageModelingTask):
     # ---- validation -----------------------------------------------------------------------
 
     def begin_valid_epoch(self, epoch: int, model: BaseFairseqModel) -> None:
-        """Ask for the metrics that are measured once in a validation, with its first batch."""
+        """Let the first batch of the validation measure samples."""
         self.validation.begin()
 
     def valid_step(
         self, sample: dict[str, Any], model: BaseFairseqModel, criterion: FairseqCriterion
     ) -> tuple[Tensor, int, dict[str, Any]]:
-        """Score held-out text; with a validation's first batch, also samples of G."""
+        """Score held-out text, and with the first batch of a validation also samples of G."""
         loss, size, log = super().valid_step(sample, model, criterion)
         policy = self.policy(model)
         if self.adversarial is not None:
             discriminator = self.criterion.discriminator
             real = partial(self.real_data.for_validation, self.adversarial)
-            log.update(self.validation.measure_samples(policy, discriminator, real))
+            measured = self.validation.measure_samples(policy, discriminator, real)
+            self.adversarial.keep_slope(measured)
+            log.update(measured)
         else:
-            whole = str(self.args.sample_break_mode) == "eos"  # otherwise a row is no sequence
+            whole = str(self.args.sample_break_mode) == "eos"  # otherwise rows are not sequences
             self.validation.log_language_model(policy, sample["target"] if whole else None)
         return loss, size, log
 
     # ---- sampling -------------------------------------------------------------------------
 
     def build_generator(self, models: list[BaseFairseqModel], args: Any, **kwargs: Any) -> Any:
-        """Return our sampler for ``--sampling``, else fairseq's search without banned symbols."""
+        """Return our sampler for ``--sampling``; else fairseq's search without banned symbols."""
         if getattr(args, "sampling", False):
-            return build_sampler(self.policy, models[0], args, self.args.seed)
+            guide = load_guide(self.args, self.dictionary, models[0])
+            return build_sampler(self.policy, models[0], args, self.args.seed, guide)
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
         args, suppressed = search_options(args, self.dictionary, self.args.fixed_length)
         extra["tokens_to_suppress"] = suppressed
@@ -242,7 +246,7 @@ class SeqGANTask(LanguageModelingTask):
         prefix_tokens: Tensor | None = None,
         constraints: Any = None,
     ) -> list[list[dict[str, Any]]]:
-        """Sample, or search as fairseq does; continue the source where no prefix is given."""
+        """Sample, or search as fairseq does; without a prefix, continue the source."""
         if isinstance(generator, SequenceSampler):
             return generator.generate(models, sample, prefix_tokens)
         return super().inference_step(generator, models, sample, prefix_tokens, constraints)

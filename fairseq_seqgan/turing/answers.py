@@ -1,6 +1,6 @@
 """Reading a page's key and the answers that people saved.
 
-Neither file is trusted: each is JSON of limited size, and every part of it is checked.
+Neither file is trusted: its size is limited, and every part of its JSON is checked.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read_key(path: Path) -> Key:
     """Return the key that was written beside a page.
 
     Raises:
-        InputError: it cannot be read or is no such key; the message names it.
+        InputError: the file cannot be read or is not a key; the message names it.
     """
     found = _read(path, KEY_FORMAT, "a key that turing-test build wrote")
     items = found.get("items")
@@ -65,7 +65,7 @@ def read_answers(paths: Sequence[Path], key: Key) -> list[Answers]:
 
     Raises:
         InputError: a file cannot be read, belongs to another page, holds something else than
-            verdicts on its items, or is the same person's as another.
+            verdicts on its items, or is from the same person as another file.
     """
     every = [_read_one(path, key) for path in paths]
     seen: dict[tuple[str, str], Path] = {}
@@ -96,8 +96,10 @@ def ratings(every: Sequence[Answers], key: Key) -> np.ndarray:
 def _read_one(path: Path, key: Key) -> Answers:
     found = _read(path, ANSWERS_FORMAT, "answers that the page saved")
     if found.get("test") != key.test:
-        raise InputError(f"{path}: answers to another page, {_plain(found.get('test'))}, not to "
-                         f"{key.test}, which the key belongs to")  # fmt: skip
+        raise InputError(
+            f"{path}: answers to another page, {_plain(found.get('test'))}, not to "
+            f"{key.test}, which the key belongs to"
+        )
     session, rater, answers = (found.get(name) for name in ("session", "rater", "answers"))
     if not isinstance(session, str) or not re.fullmatch("[0-9a-f]{16}", session):
         raise InputError(f"{path}: its session is not the one that the page wrote")

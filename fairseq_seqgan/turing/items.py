@@ -1,8 +1,8 @@
 """Which items a page shows, in which order, under which ids.
 
-A source is what items come from: the human-made data, called ``real``, or a system. Nothing that a
-page shows may tell of the source, so order and ids are drawn at random, from the seed and all the
-items together: whoever knows the seed but not the files cannot work them out.
+A source is the human-made data, called ``real``, or a system. A page must not reveal the source of
+an item, so order and ids are random. They are drawn from the seed and all items together: the seed
+alone, without the files, does not give them away.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ..show.notes import piano_keys, poem_lines, sentence
+from ..show.notes import piano_keys
+from ..show.text import poem_lines, sentence
 from ..support.errors import InputError
 
 REAL = "real"
@@ -31,7 +32,7 @@ class Item(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """An item on the page, and what the page does not say."""
+    """An item on the page, with its source, which the page does not name."""
 
     id: str  # random
     content: Content
@@ -40,10 +41,10 @@ class Shown(NamedTuple):
 
 
 def parse(kind: str, text: str, where: str) -> Content | None:
-    """Return what is shown of a line of text, None for a line without tokens.
+    """Return the content of an item from a line of text, or None for a line without tokens.
 
     Raises:
-        InputError: it is no poem, or no tune; the message names *where*.
+        InputError: the line is not a poem, or not a tune; the message names *where*.
     """
     tokens = text.split()
     if not tokens:
@@ -58,10 +59,10 @@ def parse(kind: str, text: str, where: str) -> Content | None:
 def distinguishable(
     sources: Mapping[str, Sequence[Item]],
 ) -> tuple[dict[str, list[Item]], list[str]]:
-    """Return the items that can be judged for one source, and notes on those left out.
+    """Return the different items of every source, and notes on those left out.
 
-    A repetition inside a source is left out. What looks the same in two sources is left out of
-    both: a verdict on it would count for neither.
+    A repetition inside a source is left out. An item that two sources share is left out of both: a
+    verdict on it would not tell them apart.
     """
     different = {name: _first_of_each(items) for name, items in sources.items()}
     notes = [

@@ -11,7 +11,7 @@ const QUESTIONS = {
 };
 const NOT_KEPT =
   "This browser does not keep your answers when the page is closed. " +
-  "Save them to a file before you close it; with that file you can go on later.";
+  "Save them to a file before you close it; with that file you can continue later.";
 
 const noun = NOUNS[data.kind];
 let record = properRecord(keeper.load());
@@ -39,7 +39,25 @@ function show() {
   ({ start: showStart, judge: showItem, end: showEnd })[record.screen]();
 }
 
+/* What to say of characters that would be seen as boxes; "" if there are none. */
+function glyphNotice() {
+  if (!data.language) return "";
+  const text = data.items.map((item) => [item.content].flat().join("")).join("");
+  const font = getComputedStyle(document.documentElement).getPropertyValue("--chinese");
+  const missing = missingCharacters(text, font).length;
+  const different = new Set(text.replace(/\s/gu, "")).size;
+  if (!missing) return "";
+  return (
+    `This browser has no font for ${missing} of the ${different} different characters on this ` +
+    "page and shows boxes in their place. Please use another device, or install a Chinese font " +
+    "(such as Noto Serif CJK) before you start."
+  );
+}
+
 function showStart() {
+  const notice = glyphNotice();
+  $("glyphs").textContent = notice;
+  $("glyphs").hidden = !notice;
   $("count").textContent = plural(total);
   $("rater").value = record.rater;
 }
@@ -77,11 +95,11 @@ function contentOf(item) {
 function showEnd() {
   const left = total - countAnswers(record);
   $("verdict").textContent = left ? "Stopped here" : "Thank you, that was all";
-  const go = keeper.works ? "You can close this page and go on later, or save what is there. " : "";
+  const go = keeper.works ? "You can close this page and continue later, or save your answers now. " : "";
   $("remaining").textContent = left
     ? `${plural(left)} not judged yet. ${go}`
     : "Now save the answers, and send the file to whoever gave you this page.";
-  $("resume").textContent = left ? "Go on" : "Look at them again";
+  $("resume").textContent = left ? "Continue" : "Look at them again";
   $("copy").value = answersFile(record);
   $("saved").hidden = true;
   $("verdict").focus();

@@ -1,9 +1,9 @@
 """The page on which items are judged: one HTML file that needs nothing else, and its key.
 
-The page's parts (``page.html``, ``page.css``, ``*.js``) lie beside this file and are put together
-here. What comes from the user's files reaches the page as JSON that is escaped so that it cannot
-end its element, and the page's scripts show it as text only. The content security policy allows
-this page's own script and style, by their hashes, and nothing from any network.
+The parts (``page.html``, ``page.css``, ``*.js``) are in this folder and are put together here. The
+text of the user's files reaches the page as JSON, escaped so that it cannot end its element, and
+the scripts show it as text only. The content security policy allows the page's own script and
+style, by their hashes, and nothing from a network.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .items import Shown
 
 KEY_FORMAT = "turing-test key"
 VERSION = 1
-# In the order in which they are joined; each knows those before it.
-_SCRIPTS = ("record.js", "music.js", "page.js")
+# In the order in which they are joined: each uses the ones before it.
+_SCRIPTS = ("record.js", "music.js", "glyphs.js", "page.js")
 _HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
@@ -69,7 +69,7 @@ def _assemble(title: str, data: dict[str, Any]) -> str:
         "SCRIPT_HASH": _policy_hash(script),
         "DATA": _inert(json.dumps(data, ensure_ascii=False, separators=(",", ":"))),
     }
-    # One pass: what is put in is not looked at again.
+    # In one pass, so that a "{{...}}" in the user's text is not replaced.
     return re.sub(r"\{\{([A-Z_]+)\}\}", lambda match: parts[match[1]], _part("page.html"))
 
 

@@ -28,7 +28,7 @@ function firstOpen(record) {
   return data.items.findIndex((item) => !(item.id in record.answers));
 }
 
-/* A proper record from whatever was stored or read: what does not belong in it is left out. */
+/* Return a valid record from what was stored or read; invalid parts are left out. */
 function properRecord(raw) {
   const found = raw !== null && typeof raw === "object" ? raw : {};
   const record = {

@@ -1,4 +1,4 @@
-"""What the answers say: scores, comparisons and agreement, as text and as JSON."""
+"""The result of a test: scores, comparisons and agreement, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .items import REAL
 
 
 class Rater(NamedTuple):
-    """What one person did."""
+    """How one person judged."""
 
     name: str
     file: str
@@ -26,7 +26,7 @@ class Rater(NamedTuple):
 
 
 class Result(NamedTuple):
-    """All that is measured."""
+    """The scores, comparisons and agreement of all answers to a page."""
 
     key: Key
     raters: list[Rater]
@@ -140,14 +140,18 @@ def measure(every: Sequence[Answers], key: Key) -> Result:
     return Result(
         key,
         [
-            Rater(answers.rater or f"(no name {number})", str(answers.path),
-                  len(answers.verdicts), float(share))
+            Rater(
+                answers.rater or f"(no name {number})",
+                str(answers.path),
+                len(answers.verdicts),
+                float(share),
+            )
             for number, (answers, share) in enumerate(zip(every, correct, strict=True), start=1)
         ],
         {name: raters.human_score(part) for name, part in parts.items()},
         {(a, b): raters.compare(parts[a], parts[b]) for a, b in combinations(names, 2)},
         raters.agreement(table),
-    )  # fmt: skip
+    )
 
 
 def _table(rows: list[tuple], headers: list[str]) -> str:

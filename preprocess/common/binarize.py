@@ -1,8 +1,8 @@
 """Making the folder that ``fairseq-train`` reads; shared by all preprocess scripts.
 
 Layout: ``train``, ``valid`` and ``test``, each as ``.txt`` (one sequence a line), ``.bin`` and
-``.idx``; ``dict.txt``; and whatever else a script adds. The same text and dictionary give the same
-bytes: fairseq's log file, which holds the time of day, is not kept.
+``.idx``; ``dict.txt``; and the files that a script adds. The same text and dictionary give the same
+bytes, because fairseq's log file, which holds the time of day, is left out.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from .folder import SPLITS
 def binarize(folder: Path, dictionary: Path, dest: Path) -> None:
     """Binarize *folder*'s train.txt, valid.txt and test.txt (those that exist) into *dest*.
 
-    ``fairseq-preprocess`` does the work: words become the ids of *dictionary* (nothing is added to
-    it), an end-of-sentence follows every line. *dest* gets ``dict.txt`` and a ``.bin`` and ``.idx``
-    for every split; it may be *folder* itself.
+    ``fairseq-preprocess`` does the work: words become the ids of *dictionary*, to which nothing is
+    added, and an end-of-sentence follows every line. *dest* gets ``dict.txt`` and a ``.bin`` and
+    ``.idx`` for every split; it may be *folder* itself.
 
     Raises:
         InputError: there is nothing to binarize, or ``fairseq-preprocess`` fails.

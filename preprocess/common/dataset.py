@@ -14,7 +14,7 @@ from fairseq_seqgan.support.errors import InputError
 from .binarize import binarize
 from .folder import SPLITS
 
-# Training sequences: a batch of the paper's. With fewer, no recipe in this repository works.
+# Training sequences: one batch of the paper's size. The recipes need at least one batch.
 MIN_TRAIN = 64
 SPECIAL_SYMBOLS = frozenset(Dictionary().symbols)  # <s> <pad> </s> <unk>
 
@@ -30,17 +30,18 @@ def write_dataset(
     """Write train, valid and test, ``dict.txt``, the binarized data and ``stats.json``.
 
     Args:
-        folder: exists; nothing in it is read.
+        folder: an existing folder to write to.
         splits: the sequences of every split; a token is a word without white space.
         words: the dictionary in its order, or None for all words of train, the most frequent
             first. A token that is not in it is ``<unk>`` in the binarized data.
-        stats: what ``stats.json`` is to say besides the counts of the splits.
+        stats: the entries of ``stats.json`` besides the counts of the splits.
 
     Returns:
-        The counts of every split, as they are in ``stats.json``, and the words of the dictionary.
+        The counts of every split, as in ``stats.json``, and the number of words in the dictionary.
 
     Raises:
-        InputError: a split is too small, or a token cannot be one.
+        InputError: a split is too small, or a token is empty, holds white space or is one of
+            fairseq's special symbols.
     """
     if len(splits["train"]) < MIN_TRAIN:
         raise InputError(
@@ -64,7 +65,7 @@ def write_dataset(
 
 
 def by_frequency(counts: Counter[str]) -> list[str]:
-    """Return the words of *counts*, the most frequent first, equals in the order of their codes."""
+    """Return the words of *counts*, the most frequent first; ties in the order of their codes."""
     return sorted(counts, key=lambda word: (-counts[word], word))
 
 

@@ -1,4 +1,4 @@
-"""The files of a folder or of a zip file, read without unpacking anything to the disk."""
+"""The files of a folder or zip file, read without unpacking anything to the disk."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Files(Protocol):
 def open_files(path: Path, endings: tuple[str, ...]) -> Iterator[Files]:
     """Yield the files of folder or zip file *path* that have one of *endings*, sorted by name.
 
-    Hidden files, and what macOS adds to zip files, are not among them.
+    Hidden files, and the files that macOS adds to zip files, are left out.
 
     Raises:
         InputError: it is neither, it is damaged, a path in the zip leaves its folder, or it would

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fairseq_seqgan.support import atomic_write
 from fairseq_seqgan.support.errors import InputError
 
 SPLITS = ("train", "valid", "test")
@@ -22,26 +21,21 @@ _OWN_FILES = {
 def new_folder(
     dest: str | Path, overwrite: bool = False, extra_files: tuple[str, ...] = ()
 ) -> Iterator[Path]:
-    """Yield a temporary folder beside *dest* that becomes *dest* if the block ends without error.
+    """Yield a folder to write in, which becomes *dest* if the block ends without error.
 
-    With *overwrite* an existing *dest* is replaced, but only if it holds nothing but the files of
-    the layout (see ``binarize.py``) and *extra_files*: a mistyped path must not cost anyone a
-    folder.
+    With *overwrite* an existing *dest* is replaced, but only if all that it holds are files of the
+    layout (see ``binarize.py``) and *extra_files*: a mistyped path must not delete a user's folder.
 
     Raises:
         InputError: *dest* may not be replaced, or a file or folder cannot be written.
     """
     dest = Path(dest).resolve()
-    temporary = dest.with_name(f".{dest.name}.new.{os.getpid()}")
     try:
         _refuse_to_lose(dest, overwrite, _OWN_FILES.union(extra_files))
-        temporary.mkdir(parents=True)
-        yield temporary
-        _replace(temporary, dest)
+        with atomic_write.new_folder(dest) as folder:
+            yield folder
     except OSError as error:
         raise InputError(f"{error.filename or dest}: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _refuse_to_lose(dest: Path, overwrite: bool, own_files: set[str]) -> None:
@@ -55,18 +49,3 @@ def _refuse_to_lose(dest: Path, overwrite: bool, own_files: set[str]) -> None:
     for name in names:
         if name not in own_files or not (dest / name).is_file():
             raise InputError(f"{dest}: not replaced, because {name} in it is not of this script")
-
-
-def _replace(temporary: Path, dest: Path) -> None:
-    """Rename *temporary* to *dest*; what was there is removed last."""
-    if not dest.exists():
-        temporary.rename(dest)
-        return
-    old = dest.with_name(f".{dest.name}.old.{os.getpid()}")
-    dest.rename(old)
-    try:
-        temporary.rename(dest)
-    except OSError:
-        old.rename(dest)
-        raise
-    shutil.rmtree(old)

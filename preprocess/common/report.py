@@ -1,4 +1,4 @@
-"""What a preprocess script tells about its work: counts, reasons, and the figures expected."""
+"""What a preprocess script reports: counts, why items were dropped, and the counts expected."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from tabulate import tabulate
 
 
 class Dropped:
-    """Counts what was left out, by reason, and remembers where each reason was first met."""
+    """Counts the items that were dropped, by reason, and notes where each reason occurred first."""
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
         self._firsts: dict[str, str] = {}
 
     def add(self, reason: str, where: str) -> None:
-        """Count one more item, found at *where*, that was left out for *reason*."""
+        """Count one more item that was dropped for *reason*; *where* is its place in the file."""
         self._counts[reason] = self._counts.get(reason, 0) + 1
         self._firsts.setdefault(reason, where)
 
     @property
     def total(self) -> int:
-        """How many items were left out."""
+        """How many items were dropped."""
         return sum(self._counts.values())
 
     def summary(self) -> dict[str, dict[str, object]]:
@@ -37,7 +37,7 @@ Comparison = Mapping[str, Mapping[str, int | None]]
 
 
 def compare(found: Mapping[str, int], expected: Mapping[str, int]) -> Comparison:
-    """Return every count of *found* beside the one that is *expected*, if any is."""
+    """Return every count of *found* beside the expected one, or None where none is known."""
     return {name: {"found": n, "expected": expected.get(name)} for name, n in found.items()}
 
 

@@ -1,4 +1,4 @@
-"""Where raw data comes from: a path, or an address from which it is downloaded first."""
+"""Where raw data comes from: a path, or an address to download it from."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Public(NamedTuple):
     """A file at a public address."""
 
     url: str
-    expected: Expected = Expected()  # what it is known to be
+    expected: Expected = Expected()  # its known size and checksum
 
 
 class Source(NamedTuple):
@@ -28,7 +28,7 @@ class Source(NamedTuple):
     sha256: str | None  # None for a folder
 
     def describe(self) -> dict[str, object]:
-        """Return what ``stats.json`` says of it; nothing in it depends on this machine."""
+        """Return its entries in ``stats.json``; none depends on this machine."""
         size = self.path.stat().st_size if self.path.is_file() else None
         return {"source": self.origin, "bytes": size, "sha256": self.sha256}
 
@@ -46,20 +46,20 @@ def add_arguments(parser: argparse.ArgumentParser, public: Public, what: str) ->
         "--sha256",
         metavar="HEX",
         type=_hexadecimal,
-        help="checksum that the raw file must have (known for the public address, if any is)",
+        help="checksum that the raw file must have (default: the known one of a public file)",
     )
     parser.add_argument(
         "--download-dir",
         type=Path,
         default=_cache(),
         metavar="DIR",
-        help="keeps what was downloaded, whole or in part, for the next time "
+        help="folder that keeps complete and partial downloads for the next time "
         "(default: fairseq-seqgan in the user's cache folder)",
     )
 
 
 def get_source(args: argparse.Namespace, public: Public) -> Source:
-    """Return the raw data that ``--source`` names, downloaded if need be.
+    """Return the raw data that ``--source`` names, downloaded if it is an address.
 
     Raises:
         InputError: it is missing, cannot be downloaded, or has another checksum than it should.

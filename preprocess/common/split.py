@@ -10,6 +10,8 @@ from fairseq_seqgan.support.errors import InputError
 
 from .folder import SPLITS
 
+OPTIONS = ("valid_share", "test_share", "seed")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add ``--valid-share``, ``--test-share`` and ``--seed``."""
@@ -29,9 +31,12 @@ def divide(
 ) -> dict[str, list[int]]:
     """Return for each split the indices of its items, in their order.
 
-    Item i belongs to ``groups[i]``, and a group is never torn apart. The groups are ordered by a
-    hash of seed and name; the first become test, the next valid. So the same names give the same
-    split on every machine, and another option elsewhere moves few items from one split to another.
+    Item i belongs to ``groups[i]``, and a group stays together. The groups are ordered by a hash of
+    seed and name; the first become test, the next valid. So the same names give the same split on
+    every machine, and another option elsewhere moves few items from one split to another.
+
+    Example: the groups ``a b a c``, with ``b`` in test and ``c`` in valid, give
+    ``{"train": [0, 2], "valid": [3], "test": [1]}``.
 
     Raises:
         InputError: the shares make no sense, or there are fewer than three groups.

@@ -1,4 +1,4 @@
-"""Reading a text file that somebody else made, and saying clearly why it cannot be read."""
+"""Reading a text file from elsewhere, with a clear message if it cannot be read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Text(NamedTuple):
     """The lines of a text file."""
 
     lines: list[str]  # without their ends; the i-th is line i + 1 of the file
-    notes: list[str]  # what was silently put right: a byte order mark, Windows line ends
+    notes: list[str]  # what was corrected: a byte order mark, Windows line ends
 
 
 def read_text(path: Path) -> Text:
@@ -35,7 +35,7 @@ def read_text(path: Path) -> Text:
     Only line feeds and carriage returns end a line: Unicode's other separators stay in it.
 
     Raises:
-        InputError: it is missing, empty, too large, no UTF-8, an HTML page or another kind of
+        InputError: it is missing, empty, too large, not UTF-8, an HTML page or another kind of
             file, or has a line of more than ``MAX_LINE`` characters.
     """
     data = read_bytes(path, MAX_BYTES)
@@ -72,7 +72,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """Return the content of the file *path*.
 
     Raises:
-        InputError: it is missing, no file, empty, unreadable, or larger than *limit* bytes.
+        InputError: it is missing, not a file, empty, unreadable, or larger than *limit* bytes.
     """
     try:
         with path.open("rb") as file:
@@ -90,7 +90,8 @@ def refuse_other_kinds(data: bytes, name: str) -> None:
     """Stop if *data*, the first bytes of file *name*, are not those of UTF-8 text.
 
     Raises:
-        InputError: says what it is instead: an HTML page, an archive, UTF-16, binary data.
+        InputError: it is another kind of file, which the message names: an HTML page, an
+            archive, UTF-16, binary data.
     """
     if looks_like_html(data):
         raise InputError(f"{name}: an HTML page, not the data; download the raw file instead")

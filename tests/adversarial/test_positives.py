@@ -42,7 +42,7 @@ def test_none_is_left_held_out(tmp_path):
 
 def test_none_is_left_to_train_on(tmp_path):
     result = fork("train", tmp_path, make(tmp_path, known=0))
-    assert result.returncode == 1
+    assert result.returncode == 2
     last = result.stderr.strip().splitlines()[-1]
     assert last.endswith("all sequences hold an unknown word: none is left to show to D")
     assert "train.bin" in last and "Traceback" not in result.output

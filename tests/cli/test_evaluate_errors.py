@@ -201,7 +201,7 @@ def test_a_refusal_as_the_user_sees_it(case):
     """Exit status 1, the line at the end of stderr, and no traceback."""
     case["samples"].unlink()
     result = run_python("-m", "fairseq_seqgan.cli", *arguments(case), cwd=Path.cwd())
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith(f"error: {case['samples']}: cannot be read")
     assert "Traceback" not in result.output

@@ -378,6 +378,6 @@ def test_as_a_user_runs_it(data, tmp_path):
     )
     assert "backward BLEU-3" in done.stdout
     refused = run_python(*command, "--real-split", "test", cwd=Path.cwd())
-    assert refused.returncode == 1
+    assert refused.returncode == 2
     assert refused.stderr.splitlines()[-1].startswith("error: --real-split test")
     assert "Traceback" not in refused.output

@@ -318,7 +318,7 @@ def test_the_checkpoint_is_an_ordinary_one(data, trained, tmp_path):
 )
 def test_refused_in_one_line(options, line, data, tmp_path):
     result = fork("train", tmp_path, mle(data, tmp_path, *SS, *options, shape=SHAPE))
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr.strip().splitlines()[-1].startswith(line)
     assert "Traceback" not in result.output
     assert not list(tmp_path.glob("*.pt"))

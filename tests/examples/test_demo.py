@@ -1,51 +1,53 @@
 """The demo end to end with a tiny recipe: what it leaves, going on, and refusing another demo."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import torch
-import yaml
 from helpers.commands import program
+from helpers.examples import load
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo"
-TINY = {
-    "data": {
-        "vocab-size": 30, "embed-dim": 4, "hidden-size": 4, "length": 6,
-        "num-train": 64, "num-valid": 32, "num-test": 40,
-    },
-    "generator": {
-        "decoder-embed-dim": 8, "decoder-hidden-size": 8, "decoder-out-embed-dim": 8,
-        "fixed-length": 6, "tokens-per-sample": 7,
-    },
-    "mle": {"batch-size": 16, "max-epoch": 2},
-    "adversarial": {
-        "batch-size": 8, "negative-pool-size": 32, "pretrain-d-steps": 1, "rounds": 2,
-        "g-steps": 3, "d-steps": 1, "k": 1, "rollouts": 2, "num-eval-samples": 20,
-        "d-kernel-widths": "1,2", "d-kernel-counts": "4,4",
-    },
-    "samples": {"num-samples": 50, "batch-size": 20},
-    "curve": {"num-samples": 20},
-}  # fmt: skip
+TINY = """
+base: demo
+data: {vocab-size: 30, embed-dim: 4, hidden-size: 4, length: 6,
+       num-train: 64, num-valid: 32, num-test: 40}
+samples: {num-samples: 50, batch-size: 20}
+evaluation: {num-eval-samples: ~, self-bleu-samples: ~}
+options:
+  generator: {decoder-embed-dim: 8, decoder-hidden-size: 8, decoder-out-embed-dim: 8,
+              fixed-length: 6, tokens-per-sample: 7, num-eval-samples: 20}
+  mle: {batch-size: 16, max-epoch: 2}
+  adversarial: {batch-size: 8, rounds: 2, g-steps: 3, rollouts: 2}
+  discriminator: {negative-pool-size: 32, pretrain-d-steps: 1, d-steps: 1, k: 1,
+                  d-kernel-widths: "1,2", d-kernel-counts: "4,4"}
+"""
 
 
 def run_demo(*args, cwd):
-    command = [program("python"), str(DEMO / "run.py"), *map(str, args)]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900)
+    command = [str(DEMO / "run.sh"), *map(str, args)]
+    environment = os.environ | {"PYTHON": str(program("python"))}
+    return subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=900
+    )
+
+
+def run_folder(system):
+    """Return the run folder of *system* in the tiny demo."""
+    return f"runs/{system}-seed3"
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
     """Return the folder of a finished tiny demo, its recipe file, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
-    recipe = yaml.safe_load((DEMO / "recipe.yaml").read_text())
-    for section, numbers in TINY.items():
-        recipe[section] |= numbers
     path = folder / "tiny.yaml"
-    path.write_text(yaml.safe_dump(recipe))
+    path.write_text(TINY)
     done = run_demo("--recipe", path, "--seed", 3, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder, path, done.stdout
@@ -62,9 +64,15 @@ def test_leaves_everything(tiny):
     folder, _, printed = tiny
     demo = folder / "demo"
     for name in (
-        "report.json", "learning_curves.png", "samples.txt", "mle/checkpoint_best.pt",
-        "seqgan/checkpoint_last.pt", "constant_reward/checkpoint_last.pt", "mle.log", "seqgan.log",
-    ):  # fmt: skip
+        "report.json",
+        "learning_curves.png",
+        "samples.txt",
+        "trainings/mle-seed3/checkpoint_best.pt",
+        "trainings/seqgan-seed3/checkpoint_last.pt",
+        "trainings/constant_reward-seed3/checkpoint_last.pt",
+        "logs/train-mle-seed3.log",
+        "logs/train-seqgan-seed3.log",
+    ):
         assert (demo / name).stat().st_size > 0, name
     assert (demo / "learning_curves.png").read_bytes().startswith(b"\x89PNG")
     samples = (demo / "samples.txt").read_text().splitlines()
@@ -97,10 +105,11 @@ def test_report(tiny):
 def test_control_has_as_many_updates_of_g(tiny):
     folder, _, _ = tiny
     states = [
-        checkpoint(folder / f"demo/{n}/checkpoint_last.pt") for n in ("seqgan", "constant_reward")
+        checkpoint(folder / f"demo/trainings/{name}-seed3/checkpoint_last.pt")
+        for name in ("seqgan", "constant_reward")
     ]
     updates = [state["optimizer_history"][-1]["num_updates"] for state in states]
-    # 1 pool before the game, then 2 rounds of 3 updates of G and 1 pool, each one minibatch.
+    # 1 pool before the first round, then 2 rounds of 3 updates of G and 1 pool, each one minibatch.
     assert updates == [1 + 2 * (3 + 1)] * 2
     rewards = [state["cfg"]["task"]["reward"] for state in states]
     assert list(map(str, rewards)) == ["discriminator", "constant"]
@@ -115,7 +124,7 @@ def test_a_second_run_does_nothing_again(tiny):
     assert "$ " not in again.stdout  # no command was run
     assert again.stderr == ""  # nor does a library talk
     for path, when in made.items():
-        if path.name not in ("report.json", "learning_curves.png", "run.json"):
+        if path.name not in ("report.json", "learning_curves.png", "experiment.json"):
             assert path.stat().st_mtime_ns == when, path
     table = [text.split("\n\n", 1)[1].splitlines()[:-1] for text in (first, again.stdout)]
     assert len(table[0]) > 8
@@ -127,6 +136,7 @@ def test_goes_on_where_it_stopped(tiny, tmp_path):
     folder, recipe, _ = tiny
     shutil.copytree(folder / "demo", tmp_path / "demo")
     (tmp_path / "demo" / "samples.txt").unlink()
+    (tmp_path / "demo" / run_folder("seqgan") / "samples.txt").unlink()
     again = run_demo("--recipe", recipe, "--seed", 3, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert again.stdout.count("\n$ ") == 1
@@ -138,18 +148,18 @@ def test_goes_on_where_it_stopped(tiny, tmp_path):
 def test_a_failing_command_shows_its_log(tiny, tmp_path):
     folder, recipe, _ = tiny
     shutil.copytree(folder / "demo", tmp_path / "demo")
-    (tmp_path / "demo" / "samples.txt").unlink()
-    path = tmp_path / "demo" / "seqgan" / "checkpoint_last.pt"
+    (tmp_path / "demo" / run_folder("seqgan") / "samples.txt").unlink()
+    path = tmp_path / "demo" / "trainings" / "seqgan-seed3" / "checkpoint_last.pt"
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     failed = run_demo("--recipe", recipe, "--seed", 3, cwd=tmp_path)
     assert failed.returncode == 1
     assert "Traceback" not in failed.stderr.splitlines()[0]
-    assert "seqgan-samples.log" in failed.stderr
+    assert "samples-seqgan-seed3.log" in failed.stderr
     assert "checkpoint_last.pt: not a readable checkpoint" in failed.stderr
 
 
 def refused(result, *words):
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
     for word in words:
@@ -159,23 +169,21 @@ def refused(result, *words):
 @pytest.fixture
 def begun(tmp_path):
     """Return a folder that holds a demo of seed 1 in which no step is done."""
-    recipe = yaml.safe_load((DEMO / "recipe.yaml").read_text())
+    recipe, _ = load("demo", "demo")
     (tmp_path / "demo").mkdir()
     state = {"seed": 1, "recipe": recipe, "seconds": {}}
-    (tmp_path / "demo" / "run.json").write_text(json.dumps(state))
+    (tmp_path / "demo" / "experiment.json").write_text(json.dumps(state))
     return tmp_path
 
 
 def test_refuses_another_seed(begun):
-    before = (begun / "demo" / "run.json").read_text()
+    before = (begun / "demo" / "experiment.json").read_text()
     refused(run_demo("--seed", 2, cwd=begun), "demo: made with seed 1, not 2", "--dest")
-    assert (begun / "demo" / "run.json").read_text() == before
+    assert (begun / "demo" / "experiment.json").read_text() == before
 
 
 def test_refuses_another_recipe(begun):
-    recipe = yaml.safe_load((DEMO / "recipe.yaml").read_text())
-    recipe["mle"]["lr"] = 0.5
-    (begun / "other.yaml").write_text(yaml.safe_dump(recipe))
+    (begun / "other.yaml").write_text("base: demo\noptions: {mle: {lr: 0.5}}\n")
     result = run_demo("--seed", 1, "--recipe", "other.yaml", cwd=begun)
     refused(result, "demo: made with another recipe", "--dest")
 
@@ -183,7 +191,7 @@ def test_refuses_another_recipe(begun):
 def test_refuses_a_folder_of_something_else(tmp_path):
     (tmp_path / "demo").mkdir()
     (tmp_path / "demo" / "thesis.tex").write_text("all my work")
-    refused(run_demo("--seed", 1, cwd=tmp_path), "demo: is no folder of this demo")
+    refused(run_demo("--seed", 1, cwd=tmp_path), "demo: is not a folder of this demo")
     assert [p.name for p in (tmp_path / "demo").iterdir()] == ["thesis.tex"]
 
 

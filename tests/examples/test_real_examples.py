@@ -12,16 +12,25 @@ import pytest
 import yaml
 from fairseq import options
 from helpers import run_sh
-from helpers.commands import PLUGIN, REPO
+from helpers.commands import PLUGIN
+from helpers.examples import EXAMPLES, load, make_commands, pairs, variants
 from helpers.raw_data import midi, save, scale
 from helpers.run_sh import finish, kill_at, write
 
 from fairseq_seqgan.cli.evaluate import add_arguments as evaluate_arguments
 
-EXAMPLES = REPO / "examples"
 TASKS = ("poem", "obama", "nottingham")
 PRESETS = [(task, kind) for task in TASKS for kind in ("quick", "full")]
 EPOCHS, ROUNDS, SAMPLES, SHOWN = 4, 2, 40, 3
+EVALUATION = "{bleu-samples: 5, num-eval-samples: 20, self-bleu-samples: 10}"
+OPTIONS = f"""
+generator: {{decoder-embed-dim: 8, decoder-hidden-size: 8, decoder-out-embed-dim: 8,
+             num-eval-samples: 10}}
+mle: {{batch-size: 32, max-epoch: {EPOCHS}}}
+adversarial: {{batch-size: 8, rounds: {ROUNDS}, g-steps: 1, rollouts: 2}}
+discriminator: {{d-kernel-widths: "1,2", d-kernel-counts: "4,4", negative-pool-size: 32,
+                 pretrain-d-steps: 1}}
+"""
 
 
 def poems(folder: Path) -> Path:
@@ -52,24 +61,13 @@ RAW = {"poem": poems, "obama": speeches, "nottingham": tunes}
 
 def tiny(task: str, systems: list[str]) -> dict:
     """Return the recipe of the preset ``quick`` with small numbers and only *systems*."""
-    recipe = yaml.safe_load((EXAMPLES / task / "quick.yaml").read_text(encoding="utf-8"))
+    recipe, _ = load(task, "quick")
     recipe["environment"] = {"OMP_NUM_THREADS": 1}
     recipe["samples"] = {"num-samples": SAMPLES, "batch-size": 20}
-    recipe["evaluation"] |= {
-        "bleu-samples": 5, "num-eval-samples": 20, "self-bleu-samples": 10,
-    }  # fmt: skip
     recipe["people"] |= {"shown": SHOWN, "per-source": 3}
-    groups = recipe["options"]
-    groups["generator"] |= {
-        "decoder-embed-dim": 8, "decoder-hidden-size": 8, "decoder-out-embed-dim": 8,
-        "num-eval-samples": 10,
-    }  # fmt: skip
-    groups["mle"] |= {"batch-size": 32, "max-epoch": EPOCHS}
-    groups["adversarial"] |= {"batch-size": 8, "rounds": ROUNDS, "g-steps": 1, "rollouts": 2}
-    groups["discriminator"] |= {
-        "d-kernel-widths": "1,2", "d-kernel-counts": "4,4", "negative-pool-size": 32,
-        "pretrain-d-steps": 1,
-    }  # fmt: skip
+    recipe["evaluation"] |= yaml.safe_load(EVALUATION)
+    for group, numbers in yaml.safe_load(OPTIONS).items():
+        recipe["options"][group] |= numbers
     recipe["systems"] = {name: recipe["systems"][name] for name in systems}
     recipe["systems"]["mle"] |= {"checkpoints": ["best"]}
     recipe["systems"]["mle"].pop("sweep")
@@ -238,28 +236,18 @@ def test_tunes(tmp_path):
 
 def commands_of(task: str, preset: str) -> dict:
     """Return the commands of a preset, without running any."""
-    code = (
-        "import sys, json; sys.path[:0] = [sys.argv[1] + '/real', sys.argv[1]]\n"
-        "from pathlib import Path; from recipe import load, sources\n"
-        "from common.systems import variants\n"
-        "from commands import Commands; from tasks import TASKS\n"
-        "recipe, systems = load(Path(sys.argv[3]))\n"
-        "made = Commands(TASKS[sys.argv[2]], recipe, {s.name: s for s in systems}, "
-        "Path('/dest'), None)\n"
-        "rows = variants(systems)\n"
-        "drawn = [made.samples(v, 1, Path('/x/y')) for v in rows]\n"
-        "print(json.dumps({'recipe': recipe, 'data': made.make_data(),\n"
-        "  'train': {s.name: made.train(s, 1) for s in systems if s.options},\n"
-        "  'samples': [d[0] for d in drawn if d],\n"
-        "  'evaluate': [made.evaluate(v, 1, Path('s'), Path('f')) for v in rows],\n"
-        "  'rows': [v.folder(1) for v in rows]}))\n"
-    )
-    path = EXAMPLES / task / f"{preset}.yaml"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(EXAMPLES), task, str(path)],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+    recipe, made = make_commands(task, preset)
+    systems = list(made.systems.values())
+    rows = variants(systems)
+    drawn = [made.samples(row, 1, Path("/x/y")) for row in rows]
+    return {
+        "recipe": recipe,
+        "data": made.make_data(),
+        "train": {s.name: made.train(s, 1) for s in systems if s.options},
+        "samples": [line[0] for line in drawn if line],
+        "evaluate": [made.evaluate(row, 1, Path("s"), Path("f")) for row in rows],
+        "rows": [row.folder(1) for row in rows],
+    }
 
 
 def words(line: list[str], command: str) -> list[str]:
@@ -299,11 +287,11 @@ def test_presets_hold_options_that_the_commands_know(task, preset, monkeypatch):
 def test_full_is_the_authors_setting(task):
     made = commands_of(task, "full")
     stated = dict(itertools.pairwise(made["train"]["seqgan"]))
-    expected = {
-        "--decoder-hidden-size": "32", "--rollouts": "16", "--rounds": "200", "--g-steps": "1",
-        "--d-steps": "5", "--k": "3", "--pretrain-d-steps": "50", "--d-dropout": "0.25",
-        "--d-l2": "0.2", "--discriminator-lr": "0.0001", "--clip-norm": str(5 / 64),
-    }  # fmt: skip
+    expected = pairs(
+        "--decoder-hidden-size 32 --rollouts 16 --rounds 200 --g-steps 1 --d-steps 5 --k 3 "
+        "--pretrain-d-steps 50 --d-dropout 0.25 --d-l2 0.2 --discriminator-lr 0.0001 "
+        f"--clip-norm {5 / 64}"
+    )
     assert {name: stated[name] for name in expected} == expected
     # In every preset, adversarial training starts from the epoch with the best held-out loss.
     for preset in ("quick", "full"):

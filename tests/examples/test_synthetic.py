@@ -15,36 +15,36 @@ import yaml
 from fairseq import options
 from helpers import run_sh
 from helpers.commands import PLUGIN, REPO
+from helpers.examples import PRESETS as ALL_PRESETS
+from helpers.examples import load, make_commands, pairs, repair, variants
 from helpers.run_sh import finish, kill_at, write
 
 SYNTHETIC = REPO / "examples" / "synthetic"
-PRESETS = sorted(path.stem for path in SYNTHETIC.glob("*.yaml"))
+PRESETS = [preset for folder, preset in ALL_PRESETS if folder == "synthetic"]
 ROUNDS, EPOCHS = 12, 8
+DATA = """{vocab-size: 30, embed-dim: 4, hidden-size: 4, length: 6,
+           num-train: 64, num-valid: 32, num-test: 40}"""
+OPTIONS = f"""
+generator: {{decoder-embed-dim: 8, decoder-hidden-size: 8, decoder-out-embed-dim: 8,
+             fixed-length: 6, tokens-per-sample: 7, num-eval-samples: 20}}
+mle: {{batch-size: 16, max-epoch: {EPOCHS}}}
+mle_continued: {{batch-size: 8, validate-interval-updates: 2}}
+adversarial: {{batch-size: 8, rounds: {ROUNDS}, g-steps: 2, rollouts: 2}}
+discriminator: {{d-kernel-widths: "1,2", d-kernel-counts: "4,4", negative-pool-size: 32,
+                 pretrain-d-steps: 2}}
+"""
 TRAINED = {"label": "x", "kind": "system", "train": ["mle"]}
 
 
 def tiny(systems: list[str]) -> dict:
     """Return the recipe of the preset ``quick`` with small numbers and only *systems*."""
-    recipe = yaml.safe_load((SYNTHETIC / "quick.yaml").read_text())
+    recipe, _ = load("synthetic", "quick")
     recipe["environment"] = {"OMP_NUM_THREADS": 1}
-    recipe["data"] |= {
-        "vocab-size": 30, "embed-dim": 4, "hidden-size": 4, "length": 6,
-        "num-train": 64, "num-valid": 32, "num-test": 40,
-    }  # fmt: skip
+    recipe["data"] = yaml.safe_load(DATA)
     recipe["samples"] = {"num-samples": 50, "batch-size": 20}
     recipe["evaluation"] = {"num-eval-samples": 50, "self-bleu-samples": 20}
-    groups = recipe["options"]
-    groups["generator"] |= {
-        "decoder-embed-dim": 8, "decoder-hidden-size": 8, "decoder-out-embed-dim": 8,
-        "fixed-length": 6, "tokens-per-sample": 7, "num-eval-samples": 20,
-    }  # fmt: skip
-    groups["mle"] |= {"batch-size": 16, "max-epoch": EPOCHS}
-    groups["mle_continued"] |= {"batch-size": 8, "validate-interval-updates": 2}
-    groups["adversarial"] |= {"batch-size": 8, "rounds": ROUNDS, "g-steps": 2, "rollouts": 2}
-    groups["discriminator"] |= {
-        "d-kernel-widths": "1,2", "d-kernel-counts": "4,4", "negative-pool-size": 32,
-        "pretrain-d-steps": 2,
-    }  # fmt: skip
+    for group, numbers in yaml.safe_load(OPTIONS).items():
+        recipe["options"][group] |= numbers
     recipe["systems"] = {name: recipe["systems"][name] for name in systems}
     if "mle" in systems:
         recipe["systems"]["mle"] |= {"checkpoints": ["last"]}
@@ -62,7 +62,7 @@ def refused(*arguments, **environment: str) -> str:
     return run_sh.refused(SYNTHETIC / "run.sh", *arguments, **environment)
 
 
-# --- an interrupted experiment goes on
+# --- an interrupted experiment resumes
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +96,7 @@ def test_interrupted_twice_and_resumed(straight, tmp_path):
 
     second = "".join(kill_at(start(recipe, "--dest", dest), "round 4 "))
     assert "oracle and its data: done before" in second
-    assert "epoch 1 " not in second  # it went on from a checkpoint
+    assert "epoch 1 " not in second  # it resumed from a checkpoint
     made = {p: p.stat().st_mtime_ns for p in (dest / "trainings/mle-seed1").iterdir()}
 
     third = finish(start(recipe, "--dest", dest))
@@ -139,9 +139,8 @@ def test_again_it_does_nothing_again(straight):
 def test_what_it_leaves(straight):
     _, dest, printed = straight
     found = {(row["system"], row["kind"]): row for row in rows(dest)}
-    assert list(found) == [
-        ("mle", "baseline"), ("seqgan", "system"), ("mle_continued", "control"),
-    ]  # fmt: skip
+    kinds = {"mle": "baseline", "seqgan": "system", "mle_continued": "control"}
+    assert list(found) == list(kinds.items())
     for row in found.values():
         assert row["samples"] == 50
         assert {"nll_oracle", "nll", "entropy", "self_bleu", "copied_samples"} <= set(row)
@@ -184,9 +183,11 @@ def test_publish(straight, tmp_path):
     finish(start(recipe, "--dest", dest, "--publish", tmp_path / "results"))
     files = {str(p.relative_to(tmp_path / "results")) for p in tmp_path.rglob("*.*")} - {"."}
     reports = {"report.md", "report.json", "learning_curves.png", "frontier.png", "recipe.yaml"}
+    reports |= {"results.csv", "published.json"}
     runs = {f"runs/{name}-seed1/run.json" for name in ("mle", "seqgan", "mle_continued")}
     assert files == reports | runs
-    assert (tmp_path / "results" / "recipe.yaml").read_text() == recipe.read_text()
+    published = (tmp_path / "results" / "recipe.yaml").read_text()
+    assert yaml.safe_load(published) == yaml.safe_load(recipe.read_text())
 
 
 # --- seeds side by side
@@ -205,7 +206,7 @@ def test_side_by_side_changes_no_result(tmp_path):
             process.terminate()
             break
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "goes on from here" in err
+    assert process.returncode == 130 and "resumes from here" in err
     folder = os.open(dest, os.O_RDONLY)
     fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free: no training lives on
     os.close(folder)
@@ -234,7 +235,7 @@ def test_one_failure_ends_all(tmp_path):
 @pytest.mark.slow
 def test_every_kind_of_system(tmp_path):
     """The preset's systems from a given oracle, but for two that differ by one option from one."""
-    names = list(yaml.safe_load((SYNTHETIC / "quick.yaml").read_text())["systems"])
+    names = list(load("synthetic", "quick")[0]["systems"])
     recipe = tiny([n for n in names if n not in ("random_unigram", "random_reward")])
     recipe["options"]["mle"]["max-epoch"] = 2
     recipe["options"]["adversarial"]["rounds"] = 2
@@ -279,22 +280,11 @@ def test_every_kind_of_system(tmp_path):
 
 
 def commands_of(preset):
-    """Return the training commands of a preset, without running any."""
-    code = (
-        "import sys, json; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']\n"
-        "from pathlib import Path; from recipe import load, variants\n"
-        "from commands import Commands\n"
-        "recipe, systems = load(Path(sys.argv[2]))\n"
-        "made = Commands(recipe, {s.name: s for s in systems}, Path('/dest'), None)\n"
-        "lines = {s.name: made.train(s, 1) for s in systems if s.options}\n"
-        "rows = [[v.folder(1), v.label] for v in variants(systems)]\n"
-        "print(json.dumps([recipe, lines, rows]))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(SYNTHETIC), str(SYNTHETIC / f"{preset}.yaml")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return json.loads(done.stdout)
+    """Return the recipe, training commands and rows of a preset, without running any."""
+    recipe, made = make_commands("synthetic", preset)
+    systems = list(made.systems.values())
+    lines = {s.name: made.train(s, 1) for s in systems if s.options}
+    return recipe, lines, [(v.folder(1), v.label) for v in variants(systems)]
 
 
 def stated_in(line: list[str]) -> dict[str, str]:
@@ -318,13 +308,12 @@ def test_presets_hold_options_that_fairseq_knows(preset, monkeypatch):
 def test_the_paper_preset_is_the_authors_recipe():
     recipe, lines, _ = commands_of("paper")
     seqgan = stated_in(lines["seqgan"])
-    expected = {
-        "--lr": "0.01", "--batch-size": "64", "--rounds": "200", "--g-steps": "1",
-        "--d-steps": "5", "--k": "3", "--pretrain-d-steps": "50", "--rollouts": "16",
-        "--discriminator-lr": "0.0001", "--d-dropout": "0.25", "--d-l2": "0.2",
-        "--d-batch-size": "64", "--negative-pool-size": "10000", "--d-embed-dim": "64",
-        "--clip-norm": str(5 / 64), "--fixed-length": "20", "--decoder-hidden-size": "32",
-    }  # fmt: skip
+    expected = pairs(
+        "--lr 0.01 --batch-size 64 --rounds 200 --g-steps 1 --d-steps 5 --k 3 "
+        "--pretrain-d-steps 50 --rollouts 16 --discriminator-lr 0.0001 --d-dropout 0.25 "
+        "--d-l2 0.2 --d-batch-size 64 --negative-pool-size 10000 --d-embed-dim 64 "
+        f"--clip-norm {5 / 64} --fixed-length 20 --decoder-hidden-size 32"
+    )
     assert {name: seqgan[name] for name in expected} == expected
     assert seqgan["--finetune-from-model"].endswith("mle-seed1/checkpoint_last.pt")
     mle = stated_in(lines["mle"])
@@ -413,7 +402,7 @@ def test_refuses_another_experiments_folder(tmp_path):
     out = tmp_path / "out"
     out.mkdir()
     (out / "thesis.tex").write_text("all my work")
-    assert "is no folder of this experiment" in refused(path, "--dest", out)
+    assert "is not a folder of this experiment" in refused(path, "--dest", out)
     assert [p.name for p in out.iterdir()] == ["thesis.tex"]
     (out / "thesis.tex").unlink()
     state = {"oracle": "a fresh one", "recipe": {}, "seconds": {}}
@@ -433,15 +422,6 @@ def test_refuses_a_second_run_in_the_same_folder(tmp_path):
 
 
 def test_a_checkpoint_that_was_cut_off_is_replaced_by_its_source(tmp_path):
-    code = (
-        "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']\n"
-        "from pathlib import Path; from common.steps import repair; repair(Path(sys.argv[2]))\n"
-    )
-
-    def repair(folder):
-        command = [sys.executable, "-c", code, str(SYNTHETIC), str(folder)]
-        subprocess.run(command, check=True, capture_output=True)
-
     best, last = tmp_path / "checkpoint_best.pt", tmp_path / "checkpoint_last.pt"
     with zipfile.ZipFile(best, "w") as file:
         file.writestr("data", "weights" * 100)

@@ -44,7 +44,7 @@ def refuses_raw_file(name: str, content: bytes | None, message: str, folder: Pat
     if content is not None:
         (work / "raw.txt").write_bytes(content)
     result = script(name, folder / "logs", "--source", "raw.txt", "--dest", "d", cwd=work)
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1].startswith(f"error: {message}")
     assert "Traceback" not in result.stderr
     assert [path.name for path in work.iterdir() if path.name != "raw.txt"] == []

@@ -44,7 +44,7 @@ def refused(script: Path, *arguments, **environment: str) -> str:
     """Return the one line that run.sh ends with."""
     process = start(script, *arguments, **environment)
     _, err = process.communicate(timeout=120)
-    assert process.returncode == 1, err
+    assert process.returncode == 2, err
     assert err.startswith("error: ") and err.count("\n") == 1, err
     return err
 

@@ -50,7 +50,12 @@ def answers(page: Path, verdicts: dict[str, str], session: int = 1, rater: str =
     """Return what the page saves."""
     test = json.loads(page.with_suffix(".key.json").read_text(encoding="utf-8"))["test"]
     return {
-        "format": "turing-test answers", "version": 1, "test": test, "kind": "poem",
-        "session": f"{session:016x}", "rater": rater, "items": len(key_of(page)),
+        "format": "turing-test answers",
+        "version": 1,
+        "test": test,
+        "kind": "poem",
+        "session": f"{session:016x}",
+        "rater": rater,
+        "items": len(key_of(page)),
         "answers": verdicts,
-    }  # fmt: skip
+    }

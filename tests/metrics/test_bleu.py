@@ -9,7 +9,7 @@ from sacrebleu.metrics import BLEU
 
 from fairseq_seqgan.metrics import ngrams
 from fairseq_seqgan.metrics.bleu import SMOOTHING, Bleu, References, bleu, self_bleu
-from fairseq_seqgan.metrics.ngrams import Flat
+from fairseq_seqgan.metrics.ngrams import RaggedTokens
 from fairseq_seqgan.support.errors import InputError
 
 
@@ -170,7 +170,8 @@ class TestResult:
         ]
         named = [[tuple(f"word{i}" for i in row) for row in rows] for rows in lists]
         flat = [
-            Flat.from_padded(*pair) for pair in zip((hypotheses, references), masks, strict=True)
+            RaggedTokens.from_padded(*pair)
+            for pair in zip((hypotheses, references), masks, strict=True)
         ]
         assert bleu(*lists, 3) == bleu(*named, 3) == bleu(*flat, 3)
         assert 0 < bleu(*lists, 3).sentence < 1
@@ -200,8 +201,8 @@ class TestResult:
             References(**{"references": words("a b"), **options})
 
     def test_words_are_not_ids(self):
-        with pytest.raises(TypeError, match="both be Flat"):
-            References(words("a b")).score(Flat(np.array([1]), np.array([1])))
+        with pytest.raises(TypeError, match="both be RaggedTokens"):
+            References(words("a b")).score(RaggedTokens(np.array([1]), np.array([1])))
 
 
 def test_speed():

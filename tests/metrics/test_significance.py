@@ -88,9 +88,7 @@ def test_the_stored_report_holds_scipys_numbers():
         (("constant_reward", "last", 1.0), "constant_reward", (1, 2)),
     ):
         own = [stored(f"{name}-seed{seed}") for seed in seeds]
-        over_samples = stats.ttest_ind(
-            np.concatenate(own), np.concatenate(seqgan), equal_var=False
-        )  # fmt: skip
+        over_samples = stats.ttest_ind(np.concatenate(own), np.concatenate(seqgan), equal_var=False)
         over_seeds = stats.ttest_ind(
             [s.mean() for s in own], [s.mean() for s in seqgan], equal_var=False
         )

@@ -46,11 +46,11 @@ def test_weight_decay_of_its_own(decay, expected):
     assert d.tolist() == pytest.approx([expected] * 3)
 
 
-def test_the_last_step_on_every_pretraining_pool():
-    """And no other step."""
+def test_the_last_step_on_every_pool():
+    """Of D's pre-training and of the rounds, and no other step."""
     schedule = Schedule(3, 2, 1, 2, 2, batches=4)
-    ends = [u for u in range(schedule.total_updates) if schedule.ends_pretrain_pool(schedule(u))]
-    assert ends == [7, 15, 23]
+    ends = [u for u in range(schedule.total_updates) if schedule.ends_pool(schedule(u))]
+    assert ends == [7, 15, 23, 32, 40, 49, 57]
     assert schedule(24).phase is Phase.GENERATOR
 
 
@@ -59,7 +59,7 @@ STOPPED = (
     "--pretrain-d-steps 3 --rounds 1 --d-steps 0 --discriminator-lr 0.1 --pretrain-d-keep best"
 )
 PRETRAINING = 3 * POOL_UPDATES
-AUC = re.compile(r"D after pool (\d): AUC ([\d.]+) on held-out sequences(, the best so far)?")
+AUC = re.compile(r"D after pool (\d): AUC ([\d.]+), gain .* on held-out data(, the best so far)?")
 
 
 @pytest.fixture(scope="module")

@@ -206,6 +206,13 @@ def test_addresses_that_lead_nowhere(address, tmp_path):
     assert address in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_folder_that_is_a_file(url, tmp_path):
+    (tmp_path / "cache").write_text("mine")
+    with pytest.raises(InputError, match=r"cache: File exists"):
+        download(url, tmp_path / "cache")
+    assert (tmp_path / "cache").read_text() == "mine"
+
+
 def test_two_at_once_do_not_disturb_each_other(server, url, tmp_path):
     found = []
     threads = [
@@ -234,6 +241,7 @@ def test_command_downloads_and_names_the_address(server, tmp_path):
     options += ["--sha256", hashlib.sha256(content).hexdigest().upper()]
     result = script("poems", tmp_path / "logs", *options, cwd=tmp_path).check()
     assert "100%" in result.stderr
+    assert "Downloading data" not in result.stderr  # from the log of pooch
     assert {path.name for path in (tmp_path / "d").iterdir()} == FILES
     assert f'"source": "{server.url}/poems.txt"' in (tmp_path / "d" / "stats.json").read_text()
 
@@ -242,7 +250,7 @@ def test_failed_download_is_one_line_and_leaves_no_destination(server, tmp_path)
     server.files["/poems.txt"] = HTML
     options = ["--source", server.url + "/poems.txt", "--dest", "d", "--download-dir", "raw"]
     result = script("poems", tmp_path / "logs", *options, cwd=tmp_path)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stderr.splitlines()[-1].startswith(f"error: {server.url}/poems.txt: an HTML page")
     assert "Traceback" not in result.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"logs", "raw"}

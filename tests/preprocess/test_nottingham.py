@@ -240,7 +240,7 @@ def broken(source):
 
 def test_bad_file_is_an_error_that_names_it(source):
     for name, reason in broken(source).items():
-        with pytest.raises(InputError, match=rf"Music: {name}: {reason}.*; --skip-bad goes on"):
+        with pytest.raises(InputError, match=rf"Music: {name}: {reason}.*; --skip-bad leaves out"):
             make(source)
         (source / name).unlink()
     assert not source.with_name("data").exists()
@@ -300,7 +300,7 @@ def test_bad_source_is_one_line_and_leaves_nothing(content, message, tmp_path):
         (work / "tunes.zip").write_bytes(content)
     options = ["--source", "tunes.zip", "--dest", "d"]
     result = script("nottingham", tmp_path / "logs", *options, cwd=work)
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.splitlines()[-1].startswith(f"error: {message}")
     assert "Traceback" not in result.stderr
     assert [path.name for path in work.iterdir() if path.name != "tunes.zip"] == []

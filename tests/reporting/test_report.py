@@ -12,7 +12,7 @@ from helpers.commands import REPO, run
 from matplotlib.figure import Figure
 
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.reporting import curves, rows, runs, series, style
+from fairseq_seqgan.reporting import aggregate, curves, learning_curves, runs, style
 from fairseq_seqgan.support.errors import InputError
 
 DATA = Path(__file__).parent / "data"
@@ -51,9 +51,7 @@ def change(path: Path, **values) -> None:
 
 def find(found: dict, system: str, selection: str = "last", temperature: float = 1.0) -> dict:
     key = (system, selection, temperature)
-    return next(
-        r for r in found["rows"] if (r["system"], r["selection"], r["temperature"]) == key
-    )  # fmt: skip
+    return next(r for r in found["rows"] if (r["system"], r["selection"], r["temperature"]) == key)
 
 
 # --- what it writes
@@ -68,8 +66,12 @@ def test_golden(tmp_path):
     for name in ("learning_curves.png", "frontier.png"):
         assert (tmp_path / "out" / name).read_bytes().startswith(PNG)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        "frontier.png", "learning_curves.png", "report.json", "report.md",
-    ]  # fmt: skip
+        "frontier.png",
+        "learning_curves.png",
+        "report.json",
+        "report.md",
+        "results.csv",
+    ]
     assert "incomplete, and in no number: constant_reward-seed3" in result.stdout
     assert "scheduled_sampling-seed2/train.log" in result.stdout
     assert result.stderr == ""
@@ -128,8 +130,8 @@ def test_missing_log(tmp_path, folder):
     found = report(tmp_path / "out", folder)
     assert found["missing_logs"] == ["scheduled_sampling-seed2/train.log"]
     assert find(found, "scheduled_sampling")["seeds"] == [1, 2, 3]
-    table = rows.make_rows(runs.collect([folder]), "seqgan")
-    curves = {c.name: c for c in series.make_curves(table, "updates").pretraining}
+    table = aggregate.make_rows(runs.collect([folder]), "seqgan")
+    curves = {c.name: c for c in learning_curves.make_curves(table, "updates").pretraining}
     two = [runs.validations(folder / f"scheduled_sampling-seed{s}" / "train.log") for s in (1, 3)]
     means = [np.mean([r["nll_oracle"] for r in pair]) for pair in zip(*two, strict=True)]
     assert curves["scheduled_sampling"].mean["nll_oracle"] == pytest.approx(means)
@@ -157,7 +159,7 @@ def test_the_oracle_is_its_own_model(tmp_path, folder):
 def test_the_papers_numbers_stand_beside_the_authors_oracle_only(tmp_path, folder):
     assert "the paper's NLL" not in (GOLDEN / "report.md").read_text()
     for path in folder.glob("*/run.json"):
-        change(path, oracle=rows.AUTHORS_ORACLE)
+        change(path, oracle=aggregate.AUTHORS_ORACLE)
     found = report(tmp_path / "out", folder)
     stated = {
         (r["system"], r["selection"], r["temperature"]): r["paper_nll_oracle"]
@@ -178,7 +180,7 @@ def test_the_authors_oracle_is_known(tmp_path, authors_npz):
 
     Oracle.load(authors_npz).save(tmp_path / "oracle.npz")
     found = hashlib.sha256((tmp_path / "oracle.npz").read_bytes()).hexdigest()
-    assert found == rows.AUTHORS_ORACLE
+    assert found == aggregate.AUTHORS_ORACLE
 
 
 def test_without_the_system_to_test_against(tmp_path, folder):
@@ -208,7 +210,7 @@ def test_without_logs_there_is_still_a_report(tmp_path, folder):
 
 
 def curves_of(folder, axis):
-    return series.make_curves(rows.make_rows(runs.collect([folder]), "seqgan"), axis)
+    return learning_curves.make_curves(aggregate.make_rows(runs.collect([folder]), "seqgan"), axis)
 
 
 def test_curves_over_updates_of_g():
@@ -235,7 +237,7 @@ def test_every_system_has_a_colour_and_the_legend_fits():
 
 def test_what_ends_below_the_oracle_leaves_the_others_room():
     """It says so, and the limits of NLL_oracle are those of the others."""
-    found = curves_of(make_runs.RUNS, series.UPDATES)
+    found = curves_of(make_runs.RUNS, learning_curves.UPDATES)
     assert curves.collapsed(found, make_runs.ENTROPY) == curves.collapsed(found, None) == []
     ends = {c.name: c.mean["nll_oracle"][-1] for c in found.fine_tuning}
     seqgan = next(c for c in found.fine_tuning if c.name == "seqgan")

@@ -10,7 +10,7 @@ from scipy import stats
 
 from fairseq_seqgan.cli import main
 from fairseq_seqgan.metrics.significance import paired
-from fairseq_seqgan.reporting.equal import at
+from fairseq_seqgan.reporting.matched_nll import at
 from fairseq_seqgan.support.errors import InputError
 
 START = (7.7, 9.05)  # of the stored runs: held-out NLL and NLL_oracle, as MLE's log ends

@@ -12,7 +12,7 @@ from helpers.make_runs import curve, log_lines
 from scipy import stats
 
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.reporting import frontier, rows, runs, series
+from fairseq_seqgan.reporting import aggregate, frontier, learning_curves, runs
 from fairseq_seqgan.support.errors import InputError
 
 GOLDEN = Path(__file__).parent / "data" / "report_real"
@@ -34,22 +34,37 @@ def make_run(folder: Path, key: tuple, seed: int, position: int) -> None:
     (name, temperature), (label, kind, bleu, backward, nll) = key, SYSTEMS[key]
     folder.mkdir(parents=True)
     about = {
-        "format": 1, "system": name, "label": label, "kind": kind, "selection": "last",
-        "temperature": temperature, "seed": seed, "position": position, "vocab_size": 90,
-        "data": "poems of 20 characters", "finished": True,
-    }  # fmt: skip
+        "format": 1,
+        "system": name,
+        "label": label,
+        "kind": kind,
+        "selection": "last",
+        "temperature": temperature,
+        "seed": seed,
+        "position": position,
+        "vocab_size": 90,
+        "data": "poems of 20 characters",
+        "finished": True,
+    }
     rng = np.random.default_rng([position, seed])
     size = REAL if kind == "real" else SAMPLES
     scores = np.clip(bleu + rng.normal(0, 0.01) + rng.normal(0, 0.1, size), 0, 1)
     made = "eff:no|tok:none|smooth:exp|scale:0-1"
     metrics = {
-        "samples": size, "heldout_split": "test", "heldout_sequences": HELDOUT,
-        "bleu2_corpus": float(scores.mean()) + 0.05, "bleu2_sentence": float(scores.mean()),
+        "samples": size,
+        "heldout_split": "test",
+        "heldout_sequences": HELDOUT,
+        "bleu2_corpus": float(scores.mean()) + 0.05,
+        "bleu2_sentence": float(scores.mean()),
         "bleu2_signature": f"BLEU-2|hyps:{size}|refs:{HELDOUT}|{made}",
-        "backward_bleu2_corpus": backward + 0.04, "backward_bleu2_sentence": backward,
+        "backward_bleu2_corpus": backward + 0.04,
+        "backward_bleu2_sentence": backward,
         "backward_bleu2_signature": f"BLEU-2|hyps:{HELDOUT}|refs:{size}|{made}",
-        "self_bleu": 0.3, "copied_samples": 0.0, "mse_nearest": 11.5 + seed, "mse_mean": 60.0,
-    }  # fmt: skip
+        "self_bleu": 0.3,
+        "copied_samples": 0.0,
+        "mse_nearest": 11.5 + seed,
+        "mse_mean": 60.0,
+    }
     if nll is not None:
         metrics |= {"nll": nll + 0.01 * seed, "entropy": nll - 0.2, "mse_one_step": 9.25}
     if nll is not None and temperature == 1.0:
@@ -150,9 +165,14 @@ def test_every_column_has_its_sentence(stored, tmp_path):
     assert not [title for title in titles if "NLL_oracle" in title]
     wanted = {t for t in titles if re.match("BLEU|backward|MSE", t)}
     assert wanted == {
-        "BLEU-2, corpus", "BLEU-2, sentence", "backward BLEU-2, corpus",
-        "backward BLEU-2, sentence", "MSE, nearest", "MSE, mean", "MSE, one step",
-    }  # fmt: skip
+        "BLEU-2, corpus",
+        "BLEU-2, sentence",
+        "backward BLEU-2, corpus",
+        "backward BLEU-2, sentence",
+        "MSE, nearest",
+        "MSE, mean",
+        "MSE, one step",
+    }
     for title in wanted:
         sentence = f"\n{title[0].upper()}{title[1:]}: ".replace("BLEU-2", "BLEU-n")
         assert text.count(sentence) == 1, title
@@ -168,7 +188,7 @@ def test_the_largest_order_counts(folder, tmp_path):
         backward = {"backward_bleu10_sentence": 0.1}
         change(run_folder / "metrics.json", bleu10_sentence=half, bleu10_corpus=0.1, **backward)
     assert report(tmp_path / "out", folder)["score"] == "bleu10_sentence"
-    table = rows.make_rows(runs.collect([folder]), "seqgan")
+    table = aggregate.make_rows(runs.collect([folder]), "seqgan")
     shown = frontier.plane(table)
     assert (shown.x, shown.y) == ("backward_bleu10_sentence", "bleu10_sentence")
     names = [name for name in table[0].metrics if "bleu" in name and "self" not in name]
@@ -188,7 +208,9 @@ def test_num_samples_spares_real_data(stored, tmp_path):
 
 
 def test_learning_curves_are_held_out_nll(stored):
-    curves = series.make_curves(rows.make_rows(runs.collect([stored]), "seqgan"), "updates")
+    curves = learning_curves.make_curves(
+        aggregate.make_rows(runs.collect([stored]), "seqgan"), "updates"
+    )
     assert curves.metrics == ("nll",)
     (seqgan,) = curves.fine_tuning
     assert seqgan.x.tolist() == [0, 5, 10, 15, 20]

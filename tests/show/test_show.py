@@ -63,8 +63,11 @@ def test_tunes_are_written(music, tmp_path):
     assert result.check().stdout == f"{out}: 2 tunes, each as .mid and .png\n"
     assert result.stderr == ""
     assert sorted(path.name for path in out.iterdir()) == [
-        "tune-0001.mid", "tune-0001.png", "tune-0002.mid", "tune-0002.png",
-    ]  # fmt: skip
+        "tune-0001.mid",
+        "tune-0001.png",
+        "tune-0002.mid",
+        "tune-0002.png",
+    ]
     for number in (1, 2):
         keys = [int(key) for key in TUNES[number - 1].split()]
         path = out / f"tune-{number:04d}.mid"
@@ -122,11 +125,14 @@ def test_replaces_nothing_unasked(music, tmp_path):
         ("poem", ["--step-seconds", 0], r"--step-seconds is 0"),
         ("poem", ["--samples", "no.txt"], r"no.txt: cannot be read"),
         ("music", ["--out", "{folder}/new"], r"poems.txt, line 1: '春' is not a pitch"),
-        ("music", ["--out", "{folder}/poems.txt", "--samples", "{folder}/tunes.txt"],
-         r"--out .*poems.txt: File exists"),
+        (
+            "music",
+            ["--out", "{folder}/poems.txt", "--samples", "{folder}/tunes.txt"],
+            r"--out .*poems.txt: File exists",
+        ),
         ("poem", ["--samples", "{folder}/tunes.txt"], r"tunes.txt, line 1: 8 tokens; a poem has"),
     ],
-)  # fmt: skip
+)
 def test_bad_input(poems, music, tmp_path, capsys, kind, more, expected):
     more = [str(option).replace("{folder}", str(tmp_path)) for option in more]
     with pytest.raises(InputError) as caught:

@@ -10,12 +10,11 @@ import pytest
 from helpers.turing_data import REAL, build_arguments, command, key_of, make_sources
 
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.show.notes import Note, notes, piano_keys, poem_lines, sentence
+from fairseq_seqgan.show.text import poem_lines
 from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.turing.items import Item, distinguishable, draw
 
 ROOT = Path(__file__).resolve().parents[2]
-POEM = "春 眠 不 觉 晓 处 处 闻 啼 鸟 夜 来 风 雨 声 花 落 知 多 少".split()
 
 
 def data_of(page: Path) -> dict:
@@ -53,8 +52,12 @@ def test_page_and_key(sources, tmp_path, capsys):
     assert {name: counts.count(name) for name in sources} == dict.fromkeys(sources, 5)
     assert {frozenset(item) for item in data["items"]} == {frozenset({"id", "content"})}
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "MLE.txt", "SeqGAN.txt", "page.html", "page.key.json", "real.txt",
-    ]  # fmt: skip
+        "MLE.txt",
+        "SeqGAN.txt",
+        "page.html",
+        "page.key.json",
+        "real.txt",
+    ]
 
 
 def test_same_seed_same_bytes(sources, tmp_path):
@@ -152,57 +155,17 @@ def test_parts_of_the_page_are_packaged(tmp_path):
     """An installed package, too, can build pages."""
     subprocess.run(
         [sys.executable, "setup.py", "-q", "build_py", "--build-lib", tmp_path],
-        cwd=ROOT, check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     folder = "fairseq_seqgan/turing"
     parts = {
         path.name for path in (ROOT / folder).iterdir() if path.suffix in (".html", ".css", ".js")
     }
-    assert parts == {"page.html", "page.css", "record.js", "music.js", "page.js"}
+    assert parts == {"page.html", "page.css", "record.js", "music.js", "glyphs.js", "page.js"}
     assert parts <= {path.name for path in (tmp_path / folder).iterdir()}
-
-
-# --- layout
-
-
-def test_poems():
-    assert poem_lines(POEM, "") == ["春眠不觉晓，", "处处闻啼鸟。", "夜来风雨声，", "花落知多少。"]
-    seven = poem_lines(["字"] * 28, "")
-    assert seven == ["字" * 7 + mark for mark in "，。，。"]
-    assert poem_lines([*"春眠不觉晓，" * 4], "") == ["春眠不觉晓，"] * 4
-    rare = ["<R>", "<unk>", *POEM[2:]]
-    assert poem_lines(rare, "")[0] == "□□不觉晓，"
-    assert poem_lines(["e\u0304", *POEM[1:]], "")[0] == "ē眠不觉晓，"
-
-
-@pytest.mark.parametrize(
-    ("tokens", "expected"),
-    [
-        (POEM[:-1], "f, line 1: 19 tokens"),
-        (["".join(POEM)], "f, line 1: 1 tokens"),
-        ([*POEM[:-1], "word"], "f, line 1: 'word' is not one character"),
-    ],
-)
-def test_what_is_no_poem(tokens, expected):
-    with pytest.raises(InputError, match=expected):
-        poem_lines(tokens, "f, line 1")
-
-
-def test_sentences():
-    assert sentence("a walk , long".split()) == "a walk , long"
-    assert sentence("▁a ▁w al k , ▁long".split()) == "a walk, long"
-
-
-def test_notes_are_held():
-    assert notes([50, 50, 0, 50, 52, 0, 0]) == [Note(50, 0, 2), Note(50, 3, 1), Note(52, 4, 1)]
-    assert notes([0, 0]) == []
-
-
-@pytest.mark.parametrize("token", ["89", "-1", "1.5", "C4", "１", "<unk>", "1000"])
-def test_what_is_no_pitch(token):
-    with pytest.raises(InputError, match=r"f, line 3: '.*' is not a pitch \(1 to 88"):
-        piano_keys(["1", token, "88"], "f, line 3")
-    assert piano_keys(["1", "0", "88"], "") == [1, 0, 88]
 
 
 # --- what is refused
@@ -223,27 +186,37 @@ BAD = {
     "no poem": ("poem", spoil("MLE", "一 二\n"), [], r"MLE.txt, line 1: 2 tokens"),
     "no tune": ("music", spoil("MLE", "40 41\n40 x\n"), [], r"MLE.txt, line 2: 'x' is not a pitch"),
     "too few": (
-        "poem", lambda s: None, ["--per-source", 13],
+        "poem",
+        lambda s: None,
+        ["--per-source", 13],
         r"real: 12 different items that no other source has; --per-source 13 is more",
     ),
     "the same file twice": (
-        "poem", lambda s: s["MLE"].write_bytes(s["real"].read_bytes()), [],
+        "poem",
+        lambda s: s["MLE"].write_bytes(s["real"].read_bytes()),
+        [],
         r"real: 0 different items",
     ),
     "per-source 0": ("poem", lambda s: None, ["--per-source", 0], r"--per-source is 0"),
     "named real": (
-        "poem", lambda s: None, ["--system", "Real=x.txt"],
+        "poem",
+        lambda s: None,
+        ["--system", "Real=x.txt"],
         r"--system Real=x.txt: the name 'Real' is the data of --real",
     ),
     "name twice": (
-        "poem", lambda s: None, ["--system", "mle=x.txt"],
+        "poem",
+        lambda s: None,
+        ["--system", "mle=x.txt"],
         r"--system mle=x.txt: the name 'mle' is there twice",
     ),
     "title names a source": (
-        "poem", lambda s: None, ["--title", "Is it seqgan?"],
+        "poem",
+        lambda s: None,
+        ["--title", "Is it seqgan?"],
         r"--title 'Is it seqgan\?' tells the raters of the source 'SeqGAN'",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("kind", "change", "more", "expected"), BAD.values(), ids=BAD)
@@ -290,7 +263,7 @@ def test_replaces_nothing_unasked(sources, tmp_path, which):
 def test_a_refusal_as_the_user_sees_it(sources, tmp_path):
     sources["MLE"].unlink()
     result = command(*build_arguments(sources, tmp_path / "page.html", "poem"))
-    assert result.returncode == 1
+    assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in result.stderr

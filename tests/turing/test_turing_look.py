@@ -1,12 +1,20 @@
 """The raters' page on phones, by keyboard, for screen readers and in the dark."""
 
+import shutil
+import subprocess
+
 import pytest
 from helpers.browser import TAB, Browser
+from helpers.turing_data import REAL, SYSTEMS, build_arguments
 from helpers.turing_pages import TOTAL, make_page
 from selenium.webdriver import ActionChains
 from selenium.webdriver.common.by import By
 
+from fairseq_seqgan.cli import main
+
 PHONES = [(360, 640), (320, 568), (640, 360)]
+LOW = [(900, 560), (900, 480), (767, 500), (1280, 600), (1366, 704), (1366, 705)]
+NOWHERE = ["\ufdd1", "\ufdd2", "\ufdd3"]  # Unicode gives them no character, and no font a glyph
 
 
 def too_small(browser: Browser) -> list[str]:
@@ -51,6 +59,75 @@ def test_fits_a_phone(browser, tmp_path, kind, size):
             assert browser.run(bottom, browser.get("item")) <= 0
     finally:
         browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+@pytest.mark.parametrize("size", LOW, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("kind", ["poem", "music"])
+def test_answer_hides_nothing_in_a_low_window(browser, tmp_path, kind, size):
+    page = make_page(tmp_path, kind, length=28)
+    browser.resize(*size, mobile=False)
+    try:
+        browser.open(page)
+        browser.click("begin")
+        edges = "return ['#item', '.answer'].map((q) => document.querySelector(q)"
+        edges += ".getBoundingClientRect()).flatMap((box) => [box.top, box.bottom])"
+        top, bottom, answer_top, answer_bottom = browser.run(edges)
+        assert 0 < top < bottom <= answer_top < answer_bottom <= size[1]
+        inside = "const box = document.querySelector('#item').getBoundingClientRect();"
+        inside += "return [...document.querySelectorAll('#item *')].every((e) =>"
+        inside += "e.getBoundingClientRect().bottom <= box.bottom)"
+        assert browser.run(inside)
+    finally:
+        browser.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+# --- characters that no font has
+
+
+def missing(browser: Browser, text: str) -> list[str]:
+    """Return the characters of *text* that the page takes for missing, whatever its language."""
+    return browser.run("return missingCharacters(arguments[0], 'serif')", text)
+
+
+def test_finds_missing_characters(browser, poem_page):
+    browser.open(poem_page)
+    assert missing(browser, "abc, XYZ 123 .-o0") == []
+    assert missing(browser, "a" + "".join(NOWHERE)) == NOWHERE
+
+
+@pytest.mark.skipif(shutil.which("fc-list") is None, reason="fontconfig's fc-list is not here")
+def test_finds_out_whether_there_is_a_chinese_font(browser, poem_page):
+    fonts = subprocess.run(["fc-list", ":lang=zh-cn"], capture_output=True, check=True).stdout
+    browser.open(poem_page)
+    assert missing(browser, "春眠不觉晓") == ([] if fonts else list("春眠不觉晓"))
+    assert browser.get("glyphs").is_displayed() is not bool(fonts)
+
+
+def test_says_before_the_first_item_how_many_characters_are_missing(browser, tmp_path):
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    for name in (REAL, *SYSTEMS):
+        letters = letters[1:] + letters[0]  # another poem for every source
+        poem = [*NOWHERE, *letters[:17]]
+        (tmp_path / f"{name}.txt").write_text(" ".join(poem) + "\n", encoding="utf-8")
+    sources = {name: tmp_path / f"{name}.txt" for name in (REAL, *SYSTEMS)}
+    page = tmp_path / "page.html"
+    assert main(build_arguments(sources, page, "poem", "--per-source", 1)) == 0
+    browser.open(page)
+    assert "no font for " in browser.text("glyphs")
+    # The marks behind the lines, ，and 。, are missing where no font is Chinese.
+    different, marks = 3 + 19 + 2, missing(browser, "，。")
+    expected = f"no font for {3 + len(marks)} of the {different} different characters"
+    assert expected in browser.text("glyphs")
+    browser.click("begin")
+    assert not browser.get("glyphs").is_displayed()
+
+
+def test_says_nothing_where_all_characters_are_there(browser, tmp_path):
+    browser.open(make_page(tmp_path, "text"))
+    assert not browser.get("glyphs").is_displayed()
+
+
+# --- other ways to use it
 
 
 def test_by_keyboard_alone(browser, poem_page):
@@ -118,8 +195,10 @@ def test_follows_the_dark_scheme(browser, poem_page):
             browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
             browser.open(poem_page)
             colours = "const s = getComputedStyle(document.documentElement);"
-            seen[scheme] = browser.run(colours + "return [s.backgroundColor, s.color].map("
-                                       "(c) => Number(c.match(/\\d+/)[0]))")  # fmt: skip
+            seen[scheme] = browser.run(
+                colours + "return [s.backgroundColor, s.color].map("
+                "(c) => Number(c.match(/\\d+/)[0]))"
+            )
     finally:
         browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     assert seen["light"][0] > 200 and seen["light"][1] < 60

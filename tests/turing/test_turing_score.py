@@ -94,9 +94,11 @@ def test_against_plain_definitions(page, tmp_path, num, judged):
     for path, one, rater in zip(files, given, found["raters"], strict=True):
         right = sum((verdict == "human") == (key[item] == "real") for item, verdict in one.items())
         assert rater == {
-            "name": f"rater {path.stem}", "file": str(path), "verdicts": len(one),
+            "name": f"rater {path.stem}",
+            "file": str(path),
+            "verdicts": len(one),
             "correct_share": pytest.approx(right / len(one)),
-        }  # fmt: skip
+        }
     common = [item for item in key if all(item in one for one in given)]
     agreement = found["agreement"]
     assert (agreement["items"], agreement["raters"]) == (len(common), num)
@@ -208,8 +210,9 @@ def test_incomplete_answers_count(page, tmp_path, capsys):
 
 def test_one_rater_with_one_answer(page, tmp_path, capsys):
     first = next(iter(key_of(page)))
-    found = score(page, [write(tmp_path, "a.json", answers(page, {first: "human"}))],
-                  tmp_path / "out.json")  # fmt: skip
+    found = score(
+        page, [write(tmp_path, "a.json", answers(page, {first: "human"}))], tmp_path / "out.json"
+    )
     values = [source["human_score"] for source in found["sources"].values()]
     assert sorted(values, key=str) == [1.0, None, None]
     assert "one rater, so there is none to compute" in capsys.readouterr().out
@@ -225,10 +228,14 @@ def changed(**fields: object):
 BAD = {
     "another page": (changed(test="0" * 16), r"a.json: answers to another page, 0000000000000000"),
     "another item": (changed(answers={"zz": "human"}), r"a.json: 'zz' is not an item of the page"),
-    "another verdict": (lambda f: f | {"answers": dict.fromkeys(f["answers"], "cat")},
-                        r"a.json: the answer to \w+ is 'cat', not human or machine"),
-    "a list for a verdict": (lambda f: f | {"answers": {item: [1] for item in f["answers"]}},
-                             r"a.json: the answer to \w+ is '\[1\]'"),
+    "another verdict": (
+        lambda f: f | {"answers": dict.fromkeys(f["answers"], "cat")},
+        r"a.json: the answer to \w+ is 'cat', not human or machine",
+    ),
+    "a list for a verdict": (
+        lambda f: f | {"answers": {item: [1] for item in f["answers"]}},
+        r"a.json: the answer to \w+ is '\[1\]'",
+    ),
     "no answers": (changed(answers={}), r"a.json: there is not one answer"),
     "no rater": (changed(rater=None), r"a.json: the rater's name or the answers are missing"),
     "answers are a list": (changed(answers=["human"]), r"a.json: .* answers are missing"),
@@ -236,7 +243,7 @@ BAD = {
     "another format": (changed(format="turing-test key"), r"a.json: not answers that the page"),
     "another version": (changed(version=2), r"a.json: of version 2, this program knows 1"),
     "a list": (lambda f: [f], r"a.json: not answers that the page saved"),
-}  # fmt: skip
+}
 
 
 def refusal(capsys, *arguments: object) -> str:

@@ -1,0 +1,66 @@
+"""What D knows about held-out data: its AUC, its gain, and the slope of its log-odds.
+
+Shapes: H held-out sequences, M samples of G, T tokens.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..metrics.discrimination import auc
+from ..metrics.gain import Gain, crossfitted_gain
+from ..models.discriminator import Discriminator
+from ..policy.policy import Policy
+from ..policy.rollouts import sample
+from ..support import distributed
+from ..support.eval_mode import eval_mode
+from ..support.rng import seeded_rng
+
+
+class Calibration(NamedTuple):
+    """What D knows about held-out data."""
+
+    auc: float  # the probability that D scores a real sequence above a sample
+    gain: Gain  # in nats per sequence; its slope turns D's log-odds into those of the best D
+
+
+_UNKNOWN = Gain(*[math.nan] * 7, heldout=1, samples=1)  # of a single sequence
+
+
+def calibrate(discriminator: Discriminator, heldout: Tensor, samples: Tensor) -> Calibration:
+    """Measure D on *heldout* (H, T) and *samples* (M, T) of G, in eval mode.
+
+    D's slope is fitted on one half of the sequences and its gain measured on the other half, in
+    both directions, because no third set of sequences is there.
+    """
+    scores = [_scores(discriminator, rows, log_odds=False) for rows in (heldout, samples)]
+    if min(len(heldout), len(samples)) < 2:
+        return Calibration(auc(*scores), _UNKNOWN)
+    log_odds = [_scores(discriminator, rows, log_odds=True) for rows in (heldout, samples)]
+    return Calibration(auc(*scores), crossfitted_gain(*log_odds))
+
+
+def calibrate_on_samples(
+    discriminator: Discriminator, policy: Policy, heldout: Tensor, *key: int | str
+) -> Calibration:
+    """Measure D on *heldout* (H, T) and as many samples of *policy*, seeded by *key*.
+
+    Every rank draws the same samples. Should processors round differently, rank 0 decides.
+    """
+    drawn = sample(policy, len(heldout), seeded_rng(*key)).tokens
+    found = calibrate(discriminator, heldout, drawn)
+    device = next(discriminator.parameters()).device
+    numbers = torch.tensor([[found.auc, *found.gain]], dtype=torch.float64, device=device)
+    first, *gain = distributed.gather(numbers)[0].tolist()
+    return Calibration(first, Gain(*gain[:-2], heldout=len(heldout), samples=len(drawn)))
+
+
+def _scores(discriminator: Discriminator, rows: Tensor, log_odds: bool) -> np.ndarray:
+    device = next(discriminator.parameters()).device
+    with eval_mode(discriminator):
+        return discriminator.score(rows.long().to(device), log_odds=log_odds).cpu().numpy()

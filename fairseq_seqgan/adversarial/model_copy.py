@@ -1,0 +1,70 @@
+"""A copy of the generator that no optimizer updates, and that a resumed training finds again."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import torch
+from fairseq.models import BaseFairseqModel
+from torch import Tensor
+
+from ..support import distributed
+from ..support.errors import InputError
+from ..support.input_checks import read_checkpoint
+
+
+class ModelCopy:
+    """A copy of G, made when it is first asked for: a moving average of G, or G at its start.
+
+    Args:
+        path: a checkpoint whose weights it has; None: those of G when it is first asked for.
+    """
+
+    def __init__(self, path: str | None = None) -> None:
+        self.path = path
+        self._model: BaseFairseqModel | None = None
+        self._state: dict[str, Tensor] | None = None  # loaded, but not asked for since
+
+    def of(self, model: BaseFairseqModel) -> BaseFairseqModel:
+        """Return the copy of *model*.
+
+        Raises:
+            InputError: the checkpoint cannot be read, or is of another architecture or dictionary.
+        """
+        if self._model is None:
+            self._model = copy.deepcopy(distributed.unwrap(model)).requires_grad_(False)
+            if self._state is not None:
+                self._model.load_state_dict(self._state)
+            elif self.path is not None:
+                self._load(self.path)
+        return self._model
+
+    def _load(self, path: str) -> None:
+        state = read_checkpoint(path)
+        try:
+            self._model.load_state_dict(state["model"])
+        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"--kl-reference {path}: a model of another architecture or dictionary ({reason})"
+            ) from error
+
+    @torch.no_grad()
+    def average(self, model: BaseFairseqModel, decay: float) -> None:
+        """Move the copy towards *model*, if there is one: θ' ← decay θ' + (1 - decay) θ."""
+        if self._model is None:
+            return
+        own = distributed.unwrap(model).parameters()
+        for average, parameter in zip(self._model.parameters(), own, strict=True):
+            average.mul_(decay).add_(parameter, alpha=1 - decay)
+
+    def state_dict(self) -> dict[str, Any] | None:
+        """Return the weights of the copy; None: it has not been asked for, or has a file."""
+        if self.path is not None:
+            return None
+        return self._state if self._model is None else self._model.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
+        """Take over what :meth:`state_dict` returned."""
+        self._state = state

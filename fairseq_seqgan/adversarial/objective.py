@@ -1,0 +1,71 @@
+"""What G maximises: the reward and its scale, and the divergence from a reference policy."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Optional
+
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
+
+from ..support.errors import InputError
+from ..support.input_checks import positive
+
+AUTO = "auto"  # of --reward-scale
+
+
+@dataclass
+class ObjectiveConfig(FairseqDataclass):
+    """Options of what G maximises."""
+
+    g_loss: ChoiceEnum(["policy-gradient", "distill"]) = field(
+        default="policy-gradient",
+        metadata={
+            "help": "'policy-gradient' (the paper): on samples of G; 'distill': likelihood of "
+            "samples of the reference policy, weighted by exp(reward)"
+        },
+    )
+    reward_scale: str = field(
+        default="1",
+        metadata={
+            "help": "factor of the reward; 'auto': the slope of D's log-odds, fitted on held-out "
+            "data at the end of every d-step"
+        },
+    )
+    kl_coef: float = field(
+        default=0.0,
+        metadata={
+            "help": "beta, weight of the KL divergence from the reference policy, which is "
+            "subtracted from the reward; 0: the paper"
+        },
+    )
+    kl_reference: Optional[str] = field(  # noqa: UP045  (fairseq cannot read `str | None`)
+        default=None,
+        metadata={"help": "checkpoint of the reference policy; default: G as training starts"},
+    )
+
+
+def check_objective(options: ObjectiveConfig) -> None:
+    """Check the options that need no data to be wrong.
+
+    Raises:
+        InputError: names the option.
+    """
+    if not 0 <= options.kl_coef < math.inf:
+        raise InputError(f"--kl-coef is {options.kl_coef}: it must be 0 or more")
+    if options.kl_reference and not options.kl_coef and str(options.g_loss) != "distill":
+        raise InputError("--kl-reference needs --kl-coef above 0, or --g-loss distill")
+    if options.reward_scale != AUTO:
+        try:
+            positive(reward_scale=float(options.reward_scale))
+        except ValueError:
+            raise InputError(
+                f"--reward-scale is {options.reward_scale}: it must be a number above 0, or auto"
+            ) from None
+    elif not options.pretrain_d_steps:
+        raise InputError("--reward-scale auto needs a D before the first round: --pretrain-d-steps")
+
+
+def reward_scale(options: ObjectiveConfig, slope: float | None) -> float:
+    """Return the factor of the reward: a number, or the *slope* of D's log-odds, 1 at first."""
+    if options.reward_scale != AUTO:
+        return float(options.reward_scale)
+    return 1.0 if slope is None else slope

@@ -1,0 +1,104 @@
+"""What ``fairseq-seqgan evaluate`` computes with a discriminator, for the metrics to use.
+
+D sees sequences as in training: a row of T tokens, padded at the end, with the end symbol where the
+length is not fixed. Sequences that it never saw the like of are left out: longer ones, and those
+with an unknown word, which G never draws.
+
+Shapes: R sequences, T tokens.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..criterions.saved_discriminator import SavedDiscriminator, load_discriminator
+from ..metrics.discriminator import LogOdds
+from ..policy.policy import Policy
+from ..policy.rollouts import sample
+from ..support.errors import InputError
+from ..support.rng import seeded_rng
+from . import inputs, model_scores
+
+
+def log_odds_of(
+    path: Path, policy: Policy, corpus: inputs.Corpus, num: int, seed: int, slope_split: str
+) -> LogOdds:
+    """Return the log-odds of the D in *path*.
+
+    Args:
+        policy: G, which *num* samples are drawn from, and a quarter as many to fit the slope on.
+        slope_split: the split that the slope is fitted on.
+
+    Raises:
+        InputError: there is no D in *path*, or a split has no sequence for it or is the training
+            split itself.
+    """
+    for option, split in (("--valid-subset", corpus.split), ("--slope-subset", slope_split)):
+        if split == "train":
+            raise InputError(f"{option} train: D was trained on it, so its gain there says nothing")
+    found = load_discriminator(str(path), corpus.dictionary)
+    real = rows(corpus.heldout, policy, f"split '{corpus.split}'")
+    other = None
+    if slope_split != corpus.split:
+        sequences = inputs.read_split(corpus.folder, slope_split, corpus.dictionary)
+        other = rows(sequences, policy, f"split '{slope_split}'")
+    drawn = sample(policy, num, seeded_rng("gain", seed)).tokens
+    fitted = None
+    if other is not None:
+        fitted = sample(policy, max(2, num // 4), seeded_rng("gain slope", seed)).tokens
+    return LogOdds(
+        heldout=score(found, real),
+        samples=score(found, drawn),
+        slope_heldout=None if other is None else score(found, other),
+        slope_samples=None if fitted is None else score(found, fitted),
+        tokens=float((real != policy.pad).sum() / len(real)),
+        slope_split=slope_split,
+    )
+
+
+def judge_scores(
+    path: Path, policy: Policy, corpus: inputs.Corpus
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the log-odds that the D in *path* gives held-out sequences and the samples.
+
+    Raises:
+        InputError: there is no D in *path*, or no sequence for it.
+    """
+    found = load_discriminator(str(path), corpus.dictionary)
+    real = rows(corpus.heldout, policy, f"split '{corpus.split}'")
+    samples = [sample.ids for sample in corpus.samples]
+    return score(found, real), score(found, rows(samples, policy, "the samples"))
+
+
+def rows(sequences: inputs.Sequences, policy: Policy, where: str) -> Tensor:
+    """Return *sequences* as D sees them (R, T).
+
+    Raises:
+        InputError: none is left.
+    """
+    end = () if policy.fixed else (policy.eos,)
+    banned = set(policy.banned.tolist())
+    kept = [
+        (*sequence, *end)
+        for sequence in sequences
+        if len(sequence) + len(end) <= policy.length and not banned.intersection(sequence)
+    ]
+    if not kept:
+        raise InputError(f"{where}: no sequence that G could have drawn, so none for D")
+    if len(kept) < len(sequences):
+        left = len(sequences) - len(kept)
+        model_scores.note(f"{left} sequences of {where} are not shown to D: G never draws them")
+    found = torch.full((len(kept), policy.length), policy.pad)
+    for row, sequence in zip(found, kept, strict=True):
+        row[: len(sequence)] = torch.tensor(sequence)
+    return found
+
+
+def score(discriminator: SavedDiscriminator, tokens: Tensor) -> np.ndarray:
+    """Return the log-odds (R,) of *tokens* (R, T), 4,096 rows at a time."""
+    parts = [discriminator.log_odds(part) for part in tokens.split(4096)]
+    return torch.cat(parts).double().numpy()

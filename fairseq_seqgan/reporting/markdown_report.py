@@ -1,0 +1,98 @@
+"""``report.md``: the tables, and in words what they do and do not say.
+
+The words are in ``templates/report.md.jinja``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from . import columns, tables
+from .aggregate import AUTHORS_ORACLE, Row
+from .matched_nll import Comparison
+from .runs import Collection
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("fairseq_seqgan.reporting"),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    autoescape=False,  # Markdown, not HTML
+)
+
+
+def markdown(
+    collection: Collection,
+    rows: list[Row],
+    reference: Row | None,
+    against: str,
+    compared: list[Comparison],
+    controlled: list[Comparison],
+) -> str:
+    """Return the report; equal input gives equal text.
+
+    Args:
+        reference: the row that the t-tests are against, called *against*; None: there is none.
+        compared: *reference* and the others at equal held-out NLL.
+        controlled: systems with a control of their own, against that one.
+    """
+    text = _TEMPLATES.get_template("report.md.jinja").render(
+        collection=collection,
+        rows=rows,
+        reference=reference,
+        against=against,
+        compared=compared,
+        controlled=controlled,
+        tables=tables,
+        **_facts(collection, rows),
+        tested=_tested(reference),
+    )
+    return re.sub("\n{3,}", "\n\n", text)  # where the template left something out
+
+
+def _facts(collection: Collection, rows: list[Row]) -> dict[str, Any]:
+    """Return what the template says of the runs."""
+    about = [run.about for run in collection.runs]
+    names = tables.metric_names(rows)
+    return {
+        "authors_oracle": collection.oracle == AUTHORS_ORACLE,
+        "words": f"{collection.vocab_size:,}",
+        "data": about[0].get("data"),
+        "names": names,
+        "notes": columns.notes(names),
+        "signatures": _signatures(names, rows),
+        "any_seeds": any(len(row.runs) > 1 for row in rows),
+        "all_seeds": all(len(row.runs) > 1 for row in rows),
+        "paper": any(row.paper for row in rows),
+        "seeds": sorted({each["seed"] for each in about}),
+        "stated": {
+            key: sorted({str(each[key]) for each in about if key in each})
+            for key in ("hardware", "date", "commit")
+        },
+        "seconds": sum(each.get("wall_seconds", 0) for each in about),
+        "resumed": sum(each.get("attempts", 1) > 1 for each in about),
+    }
+
+
+def _signatures(names: list[str], rows: list[Row]) -> list[tuple[str, str]]:
+    """Return how the metrics were made that state it: ("Self-BLEU", "BLEU-4|hyps:...")."""
+    found = []
+    for name in sorted(names, key=lambda name: name != "self_bleu"):  # self-BLEU comes first
+        metric = columns.column(name)
+        made = {run.metrics.get(metric.signature_key) for row in rows for run in row.runs} - {None}
+        title = metric.title.split(",")[0]
+        found += [(f"{title[0].upper()}{title[1:]}", signature) for signature in sorted(made)]
+    return list(dict.fromkeys(found))  # both kinds of BLEU share a signature
+
+
+def _tested(reference: Row | None) -> str:
+    """Return what the t-tests are of."""
+    if reference is None:
+        return ""
+    score = reference.runs[0].score
+    title = columns.column(score).title.removesuffix(", sentence")
+    return title if score == "nll_oracle" else f"the samples' sentence {title}"

@@ -1,0 +1,28 @@
+"""Command-line options that all scripts share; needs none of the libraries for raw data."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from fairseq_seqgan.support.errors import InputError
+
+
+def get_parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser with ``--dest`` and ``--overwrite``, described by the first line of *doc*."""
+    parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    parser.add_argument("--dest", type=Path, required=True, help="folder to make")
+    parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
+    return parser
+
+
+def require_at_least(minimum: int, args: argparse.Namespace, *names: str) -> None:
+    """Check the options *names* of *args*; one that is None was not given.
+
+    Raises:
+        InputError: one is smaller than *minimum*; the message names it.
+    """
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and value < minimum:
+            raise InputError(f"--{name.replace('_', '-')} must be at least {minimum}, not {value}")

@@ -1,0 +1,88 @@
+"""KL, the reference and D's slope by the real command: logged, refused, and resumed exactly."""
+
+import pytest
+import torch
+from helpers.commands import POOL_UPDATES, differences, fork, gan, load, training_state
+
+pytestmark = pytest.mark.slow
+
+OPTIONS = (
+    "--reward logit --reward-scale auto --kl-coef 0.5 --baseline leave-one-out --rollouts 0"
+).split()
+
+
+@pytest.fixture(scope="module")
+def straight(data, pretrained, tmp_path_factory):
+    """A training with all of it, and checkpoints in the middle of a round."""
+    folder = tmp_path_factory.mktemp("straight")
+    saving = f"--save-interval-updates {POOL_UPDATES + 1}"
+    arguments = gan(data, folder, pretrained.best, *OPTIONS, "--log-interval", 1, saving=saving)
+    return folder, fork("train", folder, arguments).check()
+
+
+def test_the_divergence_is_logged(straight):
+    _, result = straight
+    found = [line["kl"] for line in result.logged("train_inner") if "kl" in line]
+    assert found[0] == pytest.approx(0, abs=1e-4)  # G is the reference when it starts
+    assert max(map(abs, found)) < 5
+
+
+def test_resumed_in_a_round(straight, data, pretrained, tmp_path):
+    """The reference and the slope come from the checkpoint."""
+    folder, _ = straight
+    start = folder / f"checkpoint_2_{POOL_UPDATES + 1}.pt"
+    state = load(start)["extra_state"]["SeqGANTask"]
+    assert "reference" in state and state["slope"] >= 0
+    arguments = gan(data, tmp_path / "gan", None, *OPTIONS, "--restore-file", start)
+    fork("train", tmp_path, arguments).check()
+    ends = (training_state(f / "checkpoint_last.pt") for f in (folder, tmp_path / "gan"))
+    assert differences(*ends) == []
+
+
+def test_a_reference_of_ones_own(straight, data, pretrained, tmp_path):
+    """G's own start as a file gives the same training."""
+    folder, _ = straight
+    options = [*OPTIONS, "--kl-reference", pretrained.best]
+    arguments = gan(data, tmp_path / "gan", pretrained.best, *options)
+    fork("train", tmp_path, arguments).check()
+    own, other = (load(f / "checkpoint_last.pt")["model"] for f in (folder, tmp_path / "gan"))
+    assert differences(own, other) == []
+
+
+def test_distillation_trains(data, pretrained, tmp_path):
+    options = "--g-loss distill --reward logit --rollouts 0".split()
+    fork("train", tmp_path, gan(data, tmp_path / "gan", pretrained.best, *options)).check()
+    own = load(tmp_path / "gan" / "checkpoint_last.pt")["model"]
+    assert differences(own, load(pretrained.best)["model"])
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--kl-coef -1", "--kl-coef is -1"),
+        ("--kl-coef 1 --kl-reference /nowhere.pt", "/nowhere.pt: no such checkpoint"),
+        ("--reward-scale auto", "--reward-scale auto: it is the slope of D's log-odds"),
+        ("--baseline leave-one-out --batch-size 1", "needs a --batch-size of 2 or more"),
+        (
+            "--reward logit --reward-scale auto --valid-subset train",
+            "is the training split itself",
+        ),
+    ],
+)
+def test_refused(data, pretrained, tmp_path, options, words):
+    arguments = gan(data, tmp_path / "gan", pretrained.best, *options.split())
+    result = fork("train", tmp_path, arguments)
+    assert result.returncode == 2
+    assert words in result.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in result.output
+
+
+def test_a_reference_of_another_size(data, pretrained, tmp_path):
+    state = load(pretrained.best)
+    name = "decoder.layers.0.weight_hh"
+    state["model"][name] = state["model"][name][:-1]
+    torch.save(state, tmp_path / "other.pt")
+    options = ["--kl-coef", 1, "--kl-reference", tmp_path / "other.pt"]
+    result = fork("train", tmp_path, gan(data, tmp_path / "gan", pretrained.best, *options))
+    assert result.returncode == 2
+    assert "other.pt: a model of another architecture or dictionary" in result.stderr

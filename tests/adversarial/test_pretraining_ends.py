@@ -1,0 +1,61 @@
+"""D's pre-training ends by its gain: the pools left are skipped, and a resumed training agrees."""
+
+import re
+
+import pytest
+from helpers.commands import POOL_UPDATES, differences, fork, gan, load, training_state
+
+pytestmark = pytest.mark.slow
+
+# D's rate is so high that no pool after the first few is a better one.
+OPTIONS = (
+    "--pretrain-d-steps 8 --rounds 1 --d-steps 0 --discriminator-lr 0.3 --pretrain-d-keep best "
+    "--pretrain-d-select gain --pretrain-d-patience 2"
+).split()
+LINE = re.compile(r"D after pool (\d+): AUC [\d.]+, gain (-?[\d.]+) \+- [\d.]+ nats")
+
+
+@pytest.fixture(scope="module")
+def ended(data, pretrained, tmp_path_factory):
+    """A training whose pre-training ends early, with a checkpoint after every pool."""
+    folder = tmp_path_factory.mktemp("ended")
+    arguments = gan(data, folder, pretrained.best, *OPTIONS, "--log-interval", 1, saving="")
+    result = fork("train", folder, arguments)
+    return folder, result.check()
+
+
+def test_it_ends_two_pools_after_the_best_one(ended):
+    folder, result = ended
+    gains = [float(gain) for _, gain in LINE.findall(result.output)]
+    best = max(range(len(gains)), key=gains.__getitem__) + 1
+    assert len(gains) == best + 2 < 8
+    assert "D's pre-training ends: no better one for 2 pools" in result.output
+    assert f"D is again what it was after pool {best}" in result.output
+    state = load(folder / "checkpoint_last.pt")
+    own = state["extra_state"]["SeqGANTask"]["early_stopping"]
+    assert own["ended"] and own["pool"] == best
+    assert own["gain"] == pytest.approx(max(gains), abs=1e-4)
+    # What was skipped has moved nothing: D is that of its best pool, to the bit.
+    kept = load(folder / f"checkpoint{best}.pt")
+    assert differences(state["criterion"], kept["criterion"]) == []
+    assert state["optimizer_history"][-1]["num_updates"] == 8 * POOL_UPDATES + 2
+
+
+def test_the_validations_log_the_gain(ended):
+    _, result = ended
+    validations = result.logged("valid")
+    assert all({"d_gain", "d_slope", "d_auc_heldout"} <= line.keys() for line in validations)
+    assert all(line["d_slope"] >= 0 for line in validations)
+
+
+@pytest.mark.parametrize("pool", [1, 7])
+def test_a_resumed_training_is_the_straight_one(ended, data, pretrained, tmp_path, pool):
+    """Stopped before the end of pre-training, and among the updates that are skipped."""
+    folder, _ = ended
+    start = folder / f"checkpoint{pool}.pt"
+    arguments = gan(data, tmp_path / "gan", None, *OPTIONS, "--restore-file", start)
+    fork("train", tmp_path, arguments).check()
+    straight, resumed = (
+        training_state(f / "checkpoint_last.pt") for f in (folder, tmp_path / "gan")
+    )
+    assert differences(straight, resumed) == []

@@ -1,0 +1,122 @@
+"""A metric in a user's folder: ``evaluate --user-dir`` and ``report --user-dir`` take it up."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from helpers import make_runs
+from helpers.commands import REPO, Result, run
+from helpers.evaluate_data import LENGTH, SAMPLES, make_data, write_samples
+
+METRIC = '''
+import numpy as np
+
+from fairseq_seqgan.metrics.base import Direction, Metric, Score, register_metric
+from fairseq_seqgan.support.errors import InputError
+
+
+@register_metric("share_of_word")
+class ShareOfWord(Metric):
+    """How much of the samples is one word, the one of --word."""
+
+    title, unit, direction = "share of one word", "share", Direction.NEITHER
+    formula = "mean over the samples of (number of tokens that are `--word`) / (number of tokens)"
+
+    def compute(self, inputs):
+        word = inputs.dictionary.index(inputs.options.word)
+        shares = np.array([sample.count(word) / len(sample) for sample in inputs.samples])
+        error = shares.std(ddof=1) / len(shares) ** 0.5
+        over = f"{len(shares)} samples"
+        return Score(float(shares.mean()), float(error), over, f"word:{inputs.options.word}")
+
+    @classmethod
+    def add_arguments(cls, parser):
+        parser.add_argument("--word", default="7")
+
+    @classmethod
+    def check(cls, options):
+        if " " in options.word:
+            raise InputError(f"--word '{options.word}': one word, please")
+'''
+
+
+@pytest.fixture
+def own(tmp_path) -> Path:
+    folder = tmp_path / "my_metrics"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("from . import share\n")
+    (folder / "share.py").write_text(METRIC)
+    return folder
+
+
+@pytest.fixture
+def arguments(tmp_path) -> list:
+    data = make_data(tmp_path / "data")
+    return ["--samples", write_samples(tmp_path / "samples.txt", SAMPLES), "--data", data]
+
+
+def command(*arguments: object) -> Result:
+    return run("fairseq-seqgan", *arguments, env={"PYTHONPATH": str(REPO)})
+
+
+def refusal(result: Result) -> str:
+    assert result.returncode == 2
+    assert "Traceback" not in result.output
+    return result.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_evaluate(own, arguments, tmp_path):
+    """In the table and in the JSON, with its standard error and its signature."""
+    options = [*arguments, "--user-dir", own, "--json", tmp_path / "out.json"]
+    printed = command("evaluate", *options).check().stdout
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert found["share_of_word"] == pytest.approx(1 / len(SAMPLES))
+    assert found["share_of_word_stderr"] == pytest.approx(1 / len(SAMPLES))
+    assert found["share_of_word_signature"] == "word:7"
+    (line,) = (line for line in printed.splitlines() if line.startswith("share of one word"))
+    assert line.split()[4:] == ["(share)", "0.2000", "0.2000", "-", "5", "samples"]
+
+    zero = command("evaluate", *options, "--word", "0").check()
+    assert "share of one word" in zero.stdout
+    zeros = sum(row.count(0) for row in SAMPLES) / len(SAMPLES) / LENGTH
+    assert json.loads((tmp_path / "out.json").read_text())["share_of_word"] == pytest.approx(zeros)
+    assert refusal(command("evaluate", *options, "--word", "a b")).startswith("error: --word 'a b'")
+
+
+@pytest.mark.slow
+def test_report(own, tmp_path):
+    """A column of the report with a note below the table, and of results.csv."""
+    runs = tmp_path / "runs"
+    shutil.copytree(make_runs.RUNS, runs)
+    for path in runs.glob("*/metrics.json"):
+        seed = int(path.parent.name[-1])
+        made = {"share_of_word": 0.1 * seed, "share_of_word_signature": "word:7"}
+        path.write_text(json.dumps(json.loads(path.read_text()) | made))
+    command("report", runs, "--user-dir", own, "--output", tmp_path / "out").check()
+    text = (tmp_path / "out" / "report.md").read_text()
+    head, _, *lines = (line for line in text.splitlines() if line.startswith("|"))
+    assert head.split("|")[-2].strip() == "share of one word"
+    seqgan = next(line for line in lines if line.startswith("| SeqGAN"))
+    assert seqgan.split("|")[-2].strip() == "0.200 ± 0.100"
+    assert "\n\nShare of one word: mean over the samples of" in text
+    assert "share; neither lower nor higher is better" in text
+    assert "\n\nShare of one word: `word:7`.\n" in text
+    table = pd.read_csv(tmp_path / "out" / "results.csv")
+    assert table[table.seed == 3].share_of_word.unique() == pytest.approx([0.3])
+
+    command("report", runs, "--output", tmp_path / "without").check()
+    assert "share of one word" not in (tmp_path / "without" / "report.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_imported(own, arguments):
+    """One line that names the folder, and the file and line of the mistake."""
+    missing = refusal(command("evaluate", *arguments, "--user-dir", own / "nowhere"))
+    assert missing == f"error: --user-dir {own / 'nowhere'}: no such folder"
+    (own / "share.py").write_text("x = 1\nx.register()\n")
+    message = refusal(command("evaluate", *arguments, "--user-dir", own))
+    assert f"--user-dir {own}: the import fails in {own / 'share.py'}, line 2" in message
+    assert "AttributeError" in message

@@ -1,0 +1,133 @@
+"""Presets on top of their base: what they merge to, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from helpers.examples import EXAMPLES, EXPERIMENTS, PRESETS, ExperimentError, load, presets
+
+PUBLISHED = sorted(path.parent for path in EXAMPLES.glob("*/results/*/recipe.yaml"))
+SMALL = """
+environment: {THREADS: 2}
+options:
+  mle: {lr: 0.1, clip-norm: 5, d-l2: ~}
+  gan: {rounds: 4}
+  bleu: {reward: bleu}
+systems:
+  mle: {label: MLE, train: [mle]}
+  gan: {label: GAN, train: [gan]}
+  pg: {label: PG, train: [gan, bleu]}
+rows: [pg, mle, gan]
+"""
+
+
+@pytest.fixture
+def merge(tmp_path):
+    """Return a function that merges the text of a preset with SMALL."""
+    (tmp_path / "small.yaml").write_text(SMALL)
+
+    def merged(text: str) -> dict:
+        (tmp_path / "mine.yaml").write_text(text)
+        return presets.load(tmp_path / "mine.yaml", tmp_path)
+
+    return merged
+
+
+def test_every_experiment_has_presets():
+    assert len(PRESETS) == 12
+    assert {name for name, _ in PRESETS} == set(EXPERIMENTS)
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_merges_and_leaves_no_value_open(name, preset):
+    path = EXAMPLES / name / f"{preset}.yaml"
+    assert "base" in yaml.safe_load(path.read_text(encoding="utf-8"))
+    recipe, systems = load(name, preset)
+    assert "base" not in recipe and "rows" not in recipe
+    assert list(recipe["systems"]) == [system.name for system in systems]
+    trained = {group for entry in recipe["systems"].values() for group in entry.get("train", [])}
+    assert set(recipe["options"]) == trained
+    assert "null" not in yaml.safe_dump(recipe)
+
+
+@pytest.mark.parametrize("folder", PUBLISHED, ids=lambda path: "/".join(path.parts[-3::2]))
+def test_is_the_recipe_that_the_published_results_were_made_with(folder: Path):
+    """Base and preset hold every number of the complete files from before."""
+    recipe, _ = load(folder.parts[-3], folder.name)
+    published = yaml.safe_load((folder / "recipe.yaml").read_text(encoding="utf-8"))
+    assert recipe == published
+    assert list(recipe["systems"]) == list(published["systems"])
+
+
+def test_a_preset_changes_adds_and_takes_out(merge):
+    found = merge(
+        "base: small\noptions:\n  mle: {lr: 0.5, clip-norm: ~}\n  own: {k: 3}\n"
+        "systems:\n  gan: {train: [gan, own]}\nrows: [mle, gan]\n"
+    )
+    assert found == {
+        "environment": {"THREADS": 2},
+        "options": {"mle": {"lr": 0.5}, "gan": {"rounds": 4}, "own": {"k": 3}},
+        "systems": {
+            "mle": {"label": "MLE", "train": ["mle"]},
+            "gan": {"label": "GAN", "train": ["gan", "own"]},
+        },
+    }
+
+
+def test_the_rows_of_the_base_are_the_order(merge):
+    assert list(merge("base: small\n")["systems"]) == ["pg", "mle", "gan"]
+
+
+def test_a_key_that_the_base_leaves_open_can_be_stated(merge):
+    assert merge("base: small\noptions: {mle: {d-l2: 0.2}}\n")["options"]["mle"]["d-l2"] == 0.2
+
+
+def test_of_two_bases_the_last_one_counts(merge, tmp_path):
+    (tmp_path / "slow.yaml").write_text("options: {mle: {lr: 0.01}, gan: {rounds: 9}}\n")
+    found = merge("base: [small, slow]\noptions: {gan: {rounds: 7}}\n")["options"]
+    assert found["mle"]["lr"] == 0.01 and found["gan"]["rounds"] == 7
+
+
+def test_a_complete_file_is_taken_as_it_is(merge):
+    assert merge("options: {unused: {lr: 1}}\nsystems: {}\n") == {
+        "options": {"unused": {"lr": 1}},
+        "systems": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "base: small\noptions:\n  gan:\n    round: 3\n",
+            "mine.yaml, line 4: options: gan: 'round' is not in its base; did you mean 'rounds'?",
+        ),
+        ("base: small\n\nenvirnment: {THREADS: 1}\n", "line 3: 'envirnment' is not in its base"),
+        ("base: small\nenvironment: {CORES: 1}\n", "line 2: environment: 'CORES' is not in its"),
+        (
+            "base: small\noptions:\n  gna: {rounds: 3}\n",
+            "options: no system trains with 'gna'",
+        ),
+        (
+            "base: small\nsystems:\n  x: {label: x, train: [mle]}\n",
+            "line 3: systems: 'x' is not one of its rows",
+        ),
+        ("base: small\nrows: [mle, gna]\n", "rows: there is no system 'gna'"),
+        ("base: smal\n", "there is no base 'smal'"),
+        ("base: [small, small.txt]\n", "there is no base 'small.txt'"),
+        ("base: mine\n", "there is no base 'mine'"),
+        ("base: small\nenvironment: {THREADS: 2020-01-01}\n", "cannot be merged with its base"),
+        ("base: small\n- 3", "cannot be read as a recipe"),
+    ],
+)
+def test_refuses_a_typing_error(merge, text, message):
+    with pytest.raises(ExperimentError) as error:
+        merge(text)
+    assert message in str(error.value) and "\n" not in str(error.value)
+    assert "mine.yaml" in str(error.value)
+
+
+def test_refuses_a_circle(merge, tmp_path):
+    (tmp_path / "other.yaml").write_text("base: mine\n")
+    with pytest.raises(ExperimentError, match="built on this file itself"):
+        merge("base: other\n")

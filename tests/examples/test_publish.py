@@ -1,0 +1,163 @@
+"""--publish: what it writes, and that it never removes what it has not written."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from helpers import run_sh
+from helpers.examples import EXAMPLES, ExperimentError, publish
+
+COMMITTED = sorted(path.parent for path in EXAMPLES.glob("*/results/*/report.json"))
+
+
+@pytest.fixture
+def dest(tmp_path) -> Path:
+    """Return the folder of a finished experiment."""
+    folder = tmp_path / "out"
+    for name, text in {
+        "recipe.yaml": "options: {}",
+        "experiment.json": "{}",
+        "report/report.md": "results",
+        "report/report.json": "{}",
+        "report/samples/real.txt": "not ours",
+        "trainings/mle-seed1/checkpoint_last.pt": "weights",
+        "runs/mle-seed1/run.json": json.dumps({"finished": True}),
+        "runs/mle-seed1/samples.txt": "1 2 3",
+        "runs/seqgan-seed1/run.json": json.dumps({"finished": False}),
+    }.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return folder
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def tidy(report: Path) -> None:
+    (report / "samples" / "real.txt").unlink()
+    (report / "samples").rmdir()
+
+
+def refused(dest: Path, folder: Path, words: str) -> None:
+    """Check that publishing is refused, with *words*, and leaves every file as it was."""
+    before = files(dest.parent)
+    for attempt in (publish.check_target, lambda f, d: publish.publish(d, f, tidy)):
+        with pytest.raises(ExperimentError) as error:
+            attempt(folder, dest)
+        assert words in str(error.value)
+        assert str(folder) in str(error.value)
+    assert files(dest.parent) == before
+    assert not list(folder.parent.glob(f".{folder.name}*"))
+
+
+def test_to_a_new_folder_and_again(dest, tmp_path):
+    target = tmp_path / "a" / "results"
+    before = files(dest)
+    publish.publish(dest, target, tidy)
+    expected = {"report.md", "report.json", "recipe.yaml", "runs/mle-seed1/run.json"}
+    assert set(files(target)) == expected | {"published.json"}
+    (dest / "report" / "report.md").write_text("later results")
+    shutil.rmtree(dest / "runs" / "mle-seed1")
+    publish.publish(dest, target, tidy)
+    assert set(files(target)) == expected - {"runs/mle-seed1/run.json"} | {"published.json"}
+    assert (target / "report.md").read_text() == "later results"
+    assert [path.name for path in target.parent.iterdir()] == ["results"]
+    assert before.keys() - files(dest).keys() == {
+        "runs/mle-seed1/run.json",
+        "runs/mle-seed1/samples.txt",
+    }
+
+
+def test_to_an_empty_folder(dest, tmp_path):
+    (tmp_path / "results").mkdir()
+    publish.publish(dest, tmp_path / "results", tidy)
+    assert (tmp_path / "results" / "report.md").is_file()
+
+
+def test_refuses_the_experiments_own_folder(dest):
+    for folder in (dest, dest / "report", dest / "new", dest / "trainings" / ".."):
+        refused(dest, folder, "lies in the other")
+
+
+def test_refuses_a_folder_around_the_experiment(dest, tmp_path):
+    refused(dest, tmp_path, "lies in the other")
+
+
+def test_refuses_a_folder_of_something_else(dest, tmp_path):
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.tex").write_text("all my work")
+    refused(dest, tmp_path / "precious", "thesis.tex")
+
+
+@pytest.mark.parametrize("name", ["notes.md", "runs/mle-seed1/checkpoint_last.pt", "tunes/x.mid"])
+def test_refuses_a_file_that_was_added(dest, tmp_path, name):
+    target = tmp_path / "results"
+    publish.publish(dest, target, tidy)
+    (target / name).parent.mkdir(exist_ok=True)
+    (target / name).write_text("mine")
+    refused(dest, target, f"would replace {name}, which was not published")
+
+
+def test_refuses_a_file_that_was_changed(dest, tmp_path):
+    publish.publish(dest, tmp_path / "results", tidy)
+    (tmp_path / "results" / "report.md").write_text("results, with my comments")
+    refused(dest, tmp_path / "results", "report.md, which was changed afterwards")
+
+
+def test_refuses_a_link(dest, tmp_path):
+    publish.publish(dest, tmp_path / "results", tidy)
+    (tmp_path / "link").symlink_to(tmp_path / "results")
+    refused(dest, tmp_path / "link", "not a folder")
+    (tmp_path / "results" / "more").symlink_to(dest)
+    refused(dest, tmp_path / "results", "more, which was not published")
+
+
+def test_refuses_a_marker_of_another_program(dest, tmp_path):
+    publish.publish(dest, tmp_path / "results", tidy)
+    (tmp_path / "results" / "published.json").write_text('{"publisher": "me"}')
+    refused(dest, tmp_path / "results", "published.json: was not written by")
+
+
+def test_what_is_added_at_the_last_moment_is_kept(dest, tmp_path):
+    """The old folder is looked at once more after it was moved, and moved back."""
+    target = tmp_path / "results"
+    publish.publish(dest, target, tidy)
+    before = files(target)
+
+    def late(report: Path) -> None:
+        tidy(report)
+        (target / "notes.md").write_text("mine")
+
+    with pytest.raises(ExperimentError, match=r"notes\.md"):
+        publish.publish(dest, target, late)
+    assert files(target) == before | {"notes.md": b"mine"}
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: "-".join(path.parts[-3::2]))
+def test_results_from_before_the_marker_are_known(folder, dest, tmp_path):
+    target = tmp_path / "results"
+    shutil.copytree(folder, target)
+    (target / publish.MARKER).unlink(missing_ok=True)
+    publish.publish(dest, target, tidy)
+    assert (target / "report.md").read_text() == "results"
+    shutil.rmtree(target)
+    shutil.copytree(folder, target)
+    (target / publish.MARKER).unlink(missing_ok=True)
+    (target / "thesis.tex").write_text("all my work")
+    refused(dest, target, "thesis.tex, which is not of a publication")
+
+
+def test_run_sh_refuses_before_any_work(tmp_path):
+    script, out = EXAMPLES / "synthetic" / "run.sh", tmp_path / "out"
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "thesis.tex").write_text("all my work")
+    for target, words in ((out, "lies in the other"), (tmp_path / "precious", "thesis.tex")):
+        assert words in run_sh.refused(script, "quick", "--dest", out, "--publish", target)
+    assert files(tmp_path) == {"precious/thesis.tex": b"all my work"}
+    assert not out.exists()

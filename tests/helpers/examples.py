@@ -1,0 +1,51 @@
+"""The experiments of examples/, imported: their merged presets and their command lines."""
+
+import sys
+from argparse import Namespace
+from importlib import import_module
+from pathlib import Path
+
+from helpers.commands import REPO
+
+EXAMPLES = REPO / "examples"
+sys.path.append(str(EXAMPLES))
+
+from common import presets, publish  # noqa: E402
+from common.console import ExperimentError  # noqa: E402
+from common.steps import repair  # noqa: E402
+from common.systems import variants  # noqa: E402
+
+__all__ = ["ExperimentError", "presets", "publish", "repair", "variants"]
+
+EXPERIMENTS = sorted(path.parent.name for path in EXAMPLES.glob("*/experiment.py"))
+EXPERIMENTS = [name for name in EXPERIMENTS if (EXAMPLES / name / "run.sh").exists()]
+PRESETS = sorted(
+    (path.parent.name, path.stem)
+    for name in EXPERIMENTS
+    for path in (EXAMPLES / name).glob("*.yaml")
+    if path.stem != "base"
+)
+
+
+def experiment(name: str):
+    """Return the experiment of the folder *name*."""
+    return import_module(f"{name}.experiment").EXPERIMENT
+
+
+def load(name: str, preset: str | Path) -> tuple[dict, list]:
+    """Return the merged recipe of a preset, or of a YAML file, and its systems."""
+    path = preset if isinstance(preset, Path) else EXAMPLES / name / f"{preset}.yaml"
+    return experiment(name).load(path)
+
+
+def pairs(line: str) -> dict[str, str]:
+    """Return the options of a command line that each have one value."""
+    words = line.split()
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+def make_commands(name: str, preset: str):
+    """Return the merged recipe of a preset and its command lines for the folder /dest."""
+    recipe, systems = load(name, preset)
+    by_name = {system.name: system for system in systems}
+    return recipe, experiment(name).commands(Namespace(source=None), recipe, by_name, Path("/dest"))

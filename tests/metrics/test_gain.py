@@ -1,0 +1,129 @@
+"""The gain of a discriminator: against exact values of a distribution that can be enumerated."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from fairseq_seqgan.metrics.gain import crossfitted_gain, estimate_gain, fit_slope
+from fairseq_seqgan.support.errors import InputError
+
+RNG = np.random.default_rng(1)
+SIZE = 40
+MODEL, DATA = (RNG.dirichlet(np.full(SIZE, 0.8)) + 1e-3 for _ in range(2))
+MODEL, DATA = MODEL / MODEL.sum(), DATA / DATA.sum()
+RATIO = np.log(DATA / MODEL)  # the log-odds of the best possible D
+KL = float(DATA @ RATIO)
+
+
+def drawn(log_odds, heldout=20_000, samples=20_000, seed=2):
+    """Log-odds of as many draws of the data and of the model."""
+    rng = np.random.default_rng(seed)
+    real, fake = rng.choice(SIZE, heldout, p=DATA), rng.choice(SIZE, samples, p=MODEL)
+    return log_odds[real], log_odds[fake]
+
+
+def exact(log_odds, slope):
+    """The gain of all 40 sequences, each with its probability."""
+    return slope * DATA @ log_odds - np.log(MODEL @ np.exp(slope * log_odds))
+
+
+@pytest.mark.parametrize("slope", [0.3, 0.7, 1.0])
+@pytest.mark.parametrize("kind", ["true", "noisy"])
+def test_estimate_is_the_exact_value(kind, slope):
+    log_odds = RATIO if kind == "true" else RATIO + np.random.default_rng(3).normal(0, 1, SIZE)
+    found = estimate_gain(*drawn(log_odds), slope)
+    assert abs(found.gain - exact(log_odds, slope)) < 4 * found.stderr
+    assert found.stderr < 0.05
+
+
+def test_the_true_ratio_reaches_the_divergence():
+    """At slope 1 it is KL(data || G), which no D and no slope can exceed."""
+    real, fake = drawn(RATIO, 200_000, 200_000)
+    assert fit_slope(real, fake) == pytest.approx(1.0, abs=0.03)
+    found = estimate_gain(real, fake, 1.0)
+    assert found.gain == pytest.approx(KL, abs=4 * found.stderr)
+    assert exact(RATIO, 1.0) == pytest.approx(KL)
+    assert found.teaches
+
+
+def test_an_overconfident_discriminator_has_a_small_slope():
+    """Three times the log-odds is worth as much, at a third of the slope."""
+    real, fake = drawn(RATIO)
+    slope = fit_slope(real, fake)
+    assert fit_slope(3 * real, 3 * fake) == pytest.approx(slope / 3, rel=1e-4)
+    whole = estimate_gain(real, fake, slope).gain
+    assert estimate_gain(3 * real, 3 * fake, slope / 3).gain == pytest.approx(whole)
+    assert estimate_gain(3 * real, 3 * fake, 1.0).gain < whole
+
+
+def test_a_random_discriminator_is_worth_nothing():
+    """Its gain on other data than the slope was fitted on is 0 or less, within its error."""
+    for seed in range(20):
+        log_odds = np.random.default_rng(seed).normal(0, 1, 6000)
+        found = crossfitted_gain(log_odds[:3000], log_odds[3000:])
+        assert found.gain < 3 * found.stderr + 1e-9
+        assert not found.teaches
+
+
+def test_worse_than_random_has_slope_0():
+    real, fake = drawn(-RATIO)
+    assert fit_slope(real, fake) == 0
+    assert estimate_gain(real, fake, 0.0).gain == 0
+    assert not estimate_gain(real, fake, 0.0).teaches
+
+
+def test_standard_errors_are_those_of_a_bootstrap():
+    real, fake = drawn(RATIO, 400, 300)
+    found = estimate_gain(real, fake, 0.7)
+    for values, statistic, own in (
+        (real, lambda x: 0.7 * x.mean(), found.stderr_heldout),
+        (fake, lambda x: np.log(np.exp(0.7 * x).mean()), found.stderr_samples),
+    ):
+        by_hand = stats.bootstrap(
+            (values,), statistic, vectorized=False, method="basic", n_resamples=2000, rng=1
+        )
+        assert own == pytest.approx(by_hand.standard_error, rel=0.1)
+
+
+def test_bias_of_log_z():
+    """The mean of many estimates is below the exact value by what each of them says.
+
+    The first-order term (Z' - Z) / Z has mean 0; without it the mean converges faster.
+    """
+    rng, slope = np.random.default_rng(5), 0.5
+    z = MODEL @ np.exp(slope * RATIO)
+    drawn = [RATIO[rng.choice(SIZE, 100, p=MODEL)] for _ in range(4000)]
+    found = [estimate_gain(RATIO, scores, slope) for scores in drawn]
+    errors = [
+        f.log_z - np.log(z) - (np.exp(slope * scores).mean() / z - 1)
+        for f, scores in zip(found, drawn, strict=True)
+    ]
+    assert np.mean(errors) == pytest.approx(np.mean([f.log_z_bias for f in found]), rel=0.1)
+
+
+def test_effective_samples():
+    equal = estimate_gain([1.0, 2.0], np.zeros(50), 1.0)
+    assert equal.effective_samples == pytest.approx(50)
+    assert equal.signature() == "gain|heldout:2|samples:50|slope:1|effective:50.0"
+    single = estimate_gain([1.0, 2.0], [0.0] * 49 + [100.0], 1.0)
+    assert single.effective_samples == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("heldout", "samples", "slope", "words"),
+    [
+        ([], [1.0], 1.0, "needs log-odds"),
+        ([1.0], [], 1.0, "needs log-odds"),
+        ([np.nan], [1.0], 1.0, "finite"),
+        ([1.0], [np.inf], 1.0, "finite"),
+        ([1.0], [1.0], -0.1, "slope of D is -0.1"),
+    ],
+)
+def test_refused(heldout, samples, slope, words):
+    with pytest.raises(InputError, match=words):
+        estimate_gain(heldout, samples, slope)
+
+
+def test_crossfitting_needs_two():
+    with pytest.raises(InputError, match="two held-out sequences"):
+        crossfitted_gain([1.0], [1.0, 2.0])

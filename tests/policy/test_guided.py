@@ -1,0 +1,233 @@
+"""Sampling with D: the distribution of what is kept, the real command, and what is refused."""
+
+import math
+from itertools import product
+
+import pytest
+import torch
+from helpers.commands import LENGTH, fork, gan, generate, load
+from helpers.models import make_dictionary, make_lm
+from scipy import stats
+
+from fairseq_seqgan.policy.guided import EffectiveCandidates, Guide, guided_sample
+from fairseq_seqgan.policy.policy import Policy
+from fairseq_seqgan.policy.rollouts import sample
+from fairseq_seqgan.support.rng import seeded_rng
+
+STEPS, SLOPE = 3, 0.8
+EVERYTHING = torch.tensor(list(product([4, 5], repeat=STEPS)))
+LOG_ODDS = torch.tensor([1.2, -0.9, 0.3, 0.8, -1.5, 1.0, 0.0, -0.4])
+
+
+def numbers(tokens):
+    """The number of each sequence over {0, 1} among the 8."""
+    bits = tokens - 4
+    return bits[:, 0] * 4 + bits[:, 1] * 2 + bits[:, 2]
+
+
+@pytest.fixture(scope="module")
+def policy():
+    dictionary = make_dictionary(2)
+    return Policy(make_lm("lstm_lm", dictionary, 8, scale=4.0), dictionary, fixed_length=STEPS)
+
+
+def draw(policy, num, candidates, seed=1, log_odds=LOG_ODDS, **options):
+    guide = Guide(lambda tokens: log_odds[numbers(tokens)], SLOPE, candidates)
+    streams = [seeded_rng("stream", seed, k) for k in range(candidates)]
+    return guided_sample(policy, num, guide, streams, seeded_rng("choice", seed), **options)
+
+
+@torch.no_grad()
+def exact(policy, candidates):
+    """The probabilities of the 8 sequences: of G, and of the one kept among *candidates*."""
+    policy.model.eval()
+    own = policy.log_probs(EVERYTHING).sum(dim=1).exp().double()
+    own /= own.sum()
+    weights = (SLOPE * LOG_ODDS.double()).exp()
+    if candidates == math.inf:
+        return own * weights / (own * weights).sum()
+    kept = torch.zeros(8, dtype=torch.float64)
+    for chosen in product(range(8), repeat=candidates):
+        among = torch.tensor(chosen)
+        probability = own[among].prod()
+        kept.index_add_(0, among, probability * weights[among] / weights[among].sum())
+    return kept
+
+
+@pytest.mark.parametrize("candidates", [1, 2, 4])
+def test_kept_with_the_exact_probability(policy, candidates):
+    """Chi-square against the enumeration of all tuples of candidates."""
+    num = 30_000
+    counts = torch.bincount(numbers(draw(policy, num, candidates).samples.tokens), minlength=8)
+    expected = exact(policy, candidates) * num
+    assert stats.chisquare(counts, expected).pvalue > 0.001
+
+
+def test_approaches_the_residual_model_as_k_grows(policy):
+    """The distance to p falls with K, and for K = 64 chi-square sees no difference."""
+    num, target = 20_000, exact(policy, math.inf)
+    distance = {}
+    for candidates in (1, 4, 64):
+        found = numbers(draw(policy, num, candidates).samples.tokens)
+        counts = torch.bincount(found, minlength=8)
+        distance[candidates] = float((counts / num - target).abs().sum() / 2)
+    assert distance[1] > 2 * distance[4] > 2 * distance[64]
+    assert stats.chisquare(counts, target * num).pvalue > 0.001
+
+
+def test_one_candidate_is_plain_sampling(policy):
+    """The same bits, whatever D says."""
+    plain = sample(policy, 500, seeded_rng("stream", 1, 0))
+    assert all(map(torch.equal, draw(policy, 500, 1).samples, plain))
+
+
+def test_what_is_reported(policy):
+    """a d(x) of what was kept, G's own log-probabilities, and the effective candidates."""
+    found = draw(policy, 200, 5)
+    weights = SLOPE * LOG_ODDS[numbers(found.samples.tokens)].double()
+    torch.testing.assert_close(found.log_weights, weights)
+    own = policy.log_probs(found.samples.tokens)
+    torch.testing.assert_close(found.samples.log_probs, own, atol=1e-5, rtol=1e-4)
+    assert ((found.effective >= 1 - 1e-9) & (found.effective <= 5 + 1e-9)).all()
+    equal = draw(policy, 50, 5, log_odds=torch.zeros(8))
+    torch.testing.assert_close(equal.effective, torch.full((50,), 5.0, dtype=torch.float64))
+    steep = draw(policy, 50, 5, log_odds=100 * torch.arange(8.0))
+    assert steep.effective.mean() < 2.5
+
+
+def test_prefixes_are_kept(policy):
+    prefix = torch.tensor([[4, 5]]).expand(100, 2)
+    found = draw(policy, 100, 4, prefix=prefix)
+    assert torch.equal(found.samples.tokens[:, :2], prefix)
+    assert found.samples.tokens[:, 2].unique().numel() == 2
+
+
+def test_a_warning_where_the_best_one_is_always_kept(caplog):
+    for effective, warns in ((3.0, False), (1.1, True)):
+        caplog.clear()
+        counted = EffectiveCandidates(8)
+        counted.add(torch.full((10,), effective))
+        with caplog.at_level("INFO"):
+            counted.report()
+        assert f"{effective:.2f} effective candidates" in caplog.text
+        assert ("favourites" in caplog.text) == warns
+
+
+def samples_of(result):
+    """(id, score in nats, text) of every hypothesis, in the order in which they were printed."""
+    lines = [line for line in result.check().stdout.splitlines() if line.startswith("H-")]
+    fields = [line[2:].split("\t") for line in lines]
+    return [(int(i), float(score) * math.log(2), text) for i, score, text in fields]
+
+
+@pytest.fixture(scope="module")
+def guided(data, played, tmp_path_factory):
+    """A function that runs fairseq-generate on the checkpoint of a whole training."""
+    folder = tmp_path_factory.mktemp("guided")
+
+    def run(*options):
+        options = ["--num-samples", 30, "--batch-size", 30, *options]
+        return fork("generate", folder, generate(data, played.last, *options))
+
+    return run
+
+
+def test_the_command(guided):
+    """So many lines, in order; the same seed gives the same bytes, whatever the batch size."""
+    first = guided("--guide", 8)
+    found = samples_of(first)
+    assert [number for number, *_ in found] == list(range(30))
+    assert all(len(text.split()) == LENGTH for *_, text in found)
+    assert "30 sequences with --guide 8" in first.output
+    assert samples_of(guided("--guide", 8)) == found
+    for (number, score, text), other in zip(
+        found, samples_of(guided("--guide", 8, "--batch-size", 7)), strict=True
+    ):
+        assert (number, pytest.approx(score, abs=1e-4), text) == other
+    assert {t for *_, t in samples_of(guided("--guide", 8, "--guide-scale", 9))} != {
+        text for *_, text in found
+    }
+
+
+def test_the_command_with_one_candidate(guided):
+    """--guide 1 is plain sampling, bit for bit."""
+    one, plain = guided("--guide", 1), guided()
+    assert samples_of(one) == samples_of(plain)
+
+
+def test_restrictions_and_temperatures_go_with_it(guided):
+    found = guided("--guide", 3, "--sampling-topk", 2, "--temperature", 0.7, "--sampling-topp", 0.9)
+    assert len(samples_of(found)) == 30
+
+
+def test_the_score_is_that_of_g_and_d(guided, played):
+    """(log G + a d) / T: higher by a d / T than the mean of the tokens' log-probabilities."""
+    result = guided("--guide", 6).check()
+    slope = load(played.last)["extra_state"]["SeqGANTask"]["slope"]
+    own = {
+        int(line[2:].split("\t")[0]): [float(x) for x in line.split("\t")[1].split()]
+        for line in result.stdout.splitlines()
+        if line.startswith("P-")
+    }
+    for number, score, _ in samples_of(result):
+        mean = math.log(2) * sum(own[number]) / len(own[number])
+        assert slope >= 0
+        assert abs(score - mean) < 5 * max(slope, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--guide", 0], "--guide is 0"),
+        (["--guide", 4, "--guide-scale", -1], "--guide-scale is -1"),
+        (["--guide-scale", 1], "--guide-scale needs --guide"),
+    ],
+)
+def test_refused(guided, options, words):
+    result = guided(*options)
+    assert result.returncode == 2
+    assert words in result.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in result.output
+
+
+def test_a_checkpoint_without_a_discriminator(data, pretrained, tmp_path):
+    result = fork(
+        "generate", tmp_path, generate(data, pretrained.best, "--num-samples", 3, "--guide", 4)
+    )
+    assert result.returncode == 2
+    assert "holds no discriminator" in result.stderr.strip().splitlines()[-1]
+
+
+def test_a_checkpoint_without_a_slope(data, played, tmp_path):
+    state = load(played.last)
+    del state["extra_state"]["SeqGANTask"]["slope"]
+    torch.save(state, tmp_path / "no_slope.pt")
+    options = ["--num-samples", 3, "--guide", 4]
+    result = fork("generate", tmp_path, generate(data, tmp_path / "no_slope.pt", *options))
+    assert result.returncode == 2
+    assert "give --guide-scale" in result.stderr.strip().splitlines()[-1]
+
+
+def test_a_discriminator_of_another_vocabulary(data, played, tmp_path):
+    state = load(played.last)
+    weight = state["criterion"]["discriminator.embed.weight"]
+    state["criterion"]["discriminator.embed.weight"] = weight[:-3]
+    torch.save(state, tmp_path / "other.pt")
+    options = ["--num-samples", 3, "--guide", 4]
+    result = fork("generate", tmp_path, generate(data, tmp_path / "other.pt", *options))
+    assert result.returncode == 2
+    assert "another vocabulary" in result.stderr.strip().splitlines()[-1]
+
+
+def test_an_ensemble_of_variable_length(text, tmp_path):
+    """The whole way: D of two nets with token dropout, trained on text, guides the samples."""
+    shape = "--tokens-per-sample 12"
+    options = ["--d-ensemble", 2, "--d-token-dropout", 0.1, "--discriminator", "rcnn"]
+    options += ["--d-hidden-size", 8, "--d-features", 8]
+    arguments = gan(text, tmp_path / "gan", None, *options, shape=shape)
+    fork("train", tmp_path, arguments).check()
+    checkpoint = tmp_path / "gan" / "checkpoint_last.pt"
+    result = fork(
+        "generate", tmp_path, generate(text, checkpoint, "--num-samples", 20, "--guide", 4)
+    )
+    assert len(samples_of(result)) == 20

@@ -1,0 +1,85 @@
+"""fairseq_seqgan/support/atomic_write.py: whole files and folders, or what was there before."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fairseq_seqgan.support import atomic_write
+from fairseq_seqgan.support.errors import InputError
+
+
+@pytest.fixture
+def calls(monkeypatch) -> list[str]:
+    """The flushes and renames in their order."""
+    made = []
+
+    def noted(name, function):
+        def call(*arguments):
+            made.append(name)
+            return function(*arguments)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", noted("flush", os.fsync))
+    for name in ("replace", "rename"):
+        monkeypatch.setattr(Path, name, noted(name, getattr(Path, name)))
+    return made
+
+
+def test_files_are_flushed_before_the_first_is_renamed(tmp_path, calls):
+    atomic_write.write({tmp_path / "a": "春\n", tmp_path / "b": b"\r\n\0"})
+    assert calls == ["flush", "flush", "replace", "replace"]
+    assert (tmp_path / "a").read_bytes() == "春\n".encode()
+    assert (tmp_path / "b").read_bytes() == b"\r\n\0"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("option", "named"), [("", ""), ("--json", "--json ")])
+def test_a_file_that_cannot_be_written_leaves_the_others_alone(tmp_path, option, named):
+    (tmp_path / "a").write_text("old")
+    contents = {tmp_path / "a": "new", tmp_path / "no" / "b": "new"}
+    with pytest.raises(InputError) as caught:
+        atomic_write.write(contents, option)
+    assert str(caught.value) == f"error: {named}{tmp_path / 'no' / 'b'}: No such file or directory"
+    assert (tmp_path / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("existing", [False, True])
+def test_a_folder_is_flushed_before_it_is_renamed(tmp_path, calls, existing):
+    dest = tmp_path / "d"
+    if existing:
+        dest.mkdir()
+        (dest / "old").write_text("old")
+    with atomic_write.new_folder(dest) as folder:
+        assert folder.parent == tmp_path
+        (folder / "sub").mkdir()
+        for name in ("a", "sub/b"):
+            (folder / name).write_text(name)
+    assert calls == ["flush", "flush", "rename", *(["rename"] if existing else [])]
+    assert sorted(path.name for path in dest.rglob("*")) == ["a", "b", "sub"]
+    assert list(tmp_path.iterdir()) == [dest]
+
+
+def test_an_error_leaves_the_old_folder(tmp_path):
+    dest = tmp_path / "d"
+    dest.mkdir()
+    (dest / "old").write_text("old")
+    with pytest.raises(FileNotFoundError), atomic_write.new_folder(dest) as folder:
+        (folder / "no" / "new").write_text("new")
+    assert [path.name for path in tmp_path.rglob("*")] == ["d", "old"]
+
+
+def test_refusals(tmp_path):
+    (tmp_path / "a").write_text("old")
+    for path, expected in (
+        (tmp_path / "no" / "a", "no/a: there is no such folder"),
+        (tmp_path, f"{tmp_path}: is a folder"),
+        (tmp_path / "a", "a: exists; give --overwrite to replace it"),
+    ):
+        with pytest.raises(InputError, match=expected):
+            atomic_write.refuse_to_replace([path], overwrite=False)
+    atomic_write.refuse_to_replace([tmp_path / "a", tmp_path / "b"], overwrite=True)
+    with pytest.raises(InputError, match="--json no/a: there is no such folder"):
+        atomic_write.require_folder("no/a", "--json")
