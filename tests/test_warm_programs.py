@@ -120,8 +120,13 @@ def test_what_a_program_starts_is_warm():
         "child = 'import sys; print(sys.executable, \"torch\" in sys.modules)'\n"
         "subprocess.run([sys.executable, '-c', child], check=True)"
     )
+    environment = {**os.environ, "PYTHON": str(program("python"))}  # as for run.sh
     result = subprocess.run(
-        [program("python"), "-c", code], capture_output=True, text=True, check=True
+        [program("python"), "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert result.stdout == f"{program('python')} True\n"
     assert program("fairseq-train").parent == program("python").parent

@@ -36,7 +36,8 @@ def read_by_python(environment: dict[str, str]) -> dict[str, str]:
         name: value
         for name, value in environment.items()
         if name.startswith(("PYTHON", "LC_", "LANG"))
-        and name not in ("PYTHONPATH", "PYTHONUNBUFFERED")
+        # PYTHON is the run.sh's own; the other two are done after the fork.
+        and name not in ("PYTHON", "PYTHONPATH", "PYTHONUNBUFFERED")
     }
 
 

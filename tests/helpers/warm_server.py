@@ -37,6 +37,7 @@ LIBRARIES = (
     "fairseq.sequence_generator",
     "fairseq.tasks",
     "fairseq.trainer",
+    "hydra.experimental",
     "matplotlib.backends.backend_agg",
     "matplotlib.pyplot",
     "mido",
@@ -45,6 +46,7 @@ LIBRARIES = (
     "sacrebleu",
     "scipy.stats",
     "sklearn.metrics",
+    "torch._dynamo",  # which the first optimizer imports
     "yaml",
 )
 
@@ -55,6 +57,12 @@ def preload() -> None:
     for name in LIBRARIES:
         with contextlib.suppress(ImportError):  # one that is missing is missed by its program
             __import__(name)
+    with contextlib.suppress(ImportError):
+        from hydra.core.override_parser.overrides_parser import OverridesParser
+
+        # Its grammar is learnt from what it reads, in half a second.
+        forms = ["a=b", "a.b=1", "a.b='c d'", "a.b=null", "a.b=true", "a.b=0.1", "a.b=[1,2]"]
+        OverridesParser.create().parse_overrides(forms)
     logging.disable(logging.NOTSET)
     root = logging.getLogger()
     for handler in root.handlers[:]:
