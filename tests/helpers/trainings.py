@@ -3,6 +3,7 @@
 Each is made once in a session, by the real commands, and is only read by the tests.
 """
 
+import logging
 import os
 import random
 import shutil
@@ -14,6 +15,8 @@ import pytest
 from filelock import FileLock
 
 from helpers.commands import LENGTH, REPO, WORDS, Result, fork, gan, mle, run_python
+
+logging.getLogger("filelock").setLevel(logging.WARNING)  # or pytest shows every lock
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
