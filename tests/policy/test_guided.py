@@ -28,13 +28,15 @@ def numbers(tokens):
 @pytest.fixture(scope="module")
 def policy():
     dictionary = make_dictionary(2)
-    return Policy(make_lm("lstm_lm", dictionary, 8, scale=4.0), dictionary, fixed_length=STEPS)
+    model = make_lm("lstm_lm", dictionary, 8, scale=4.0).eval()
+    return Policy(model, dictionary, fixed_length=STEPS)
 
 
 def draw(policy, num, candidates, seed=1, log_odds=LOG_ODDS, **options):
     guide = Guide(lambda tokens: log_odds[numbers(tokens)], SLOPE, candidates)
     streams = [seeded_rng("stream", seed, k) for k in range(candidates)]
-    return guided_sample(policy, num, guide, streams, seeded_rng("choice", seed), **options)
+    choices = [seeded_rng("choice", seed, k) for k in range(candidates)]
+    return guided_sample(policy, num, guide, streams, choices, **options)
 
 
 @torch.no_grad()
