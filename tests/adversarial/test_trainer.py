@@ -200,7 +200,7 @@ def test_d_is_measured_after_each_pool_of_its_pretraining(model):
 
 @pytest.mark.parametrize(("gains", "restored"), [([3, 1, 2], 3), ([1, 2, 1, 1, 9], 4)])
 def test_the_best_d_comes_back(gains, restored, monkeypatch):
-    """After the last pool, or two pools after the best one; only once, and D is that of the best."""
+    """After the last pool, or two pools after the best one, and only then."""
     net, heldout = torch.nn.Linear(2, 2), torch.zeros(4, 3)
     optimizer = SimpleNamespace(optimizer=torch.optim.Adam(net.parameters(), lr=0.1))
     options = SimpleNamespace(
