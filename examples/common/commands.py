@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from .console import ExperimentError
 from .recipe import PLUGIN, Recipe, options, program
+from .shared import run_folder
 from .systems import CHECKPOINTS, LAST, System, Variant, updates_of_g
 
 
@@ -108,8 +109,8 @@ class Commands(ABC):
         words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "evaluate"]
         words += [*self.hypotheses(variant, samples), "--data", str(self.data)]
         words += [*self.task_options(), "--seed", str(seed)]
-        words += ["--json", str(folder / "metrics.json")]
-        words += ["--per-sample", str(folder / "scores.npz")]
+        words += ["--json", str(folder / run_folder.METRICS)]
+        words += ["--per-sample", str(folder / run_folder.SCORES)]
         if variant.system.options is not None:
             model = self.checkpoint(variant.system, variant.checkpoint, seed)
             words += ["--model", str(model), "--temperature", f"{variant.temperature:g}"]

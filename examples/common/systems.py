@@ -8,10 +8,11 @@ from typing import Any
 
 from .console import ExperimentError
 from .recipe import Recipe
+from .shared import run_folder
 
 LAST, BEST = "last", "best"
 CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
-SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
+SELECTIONS = {LAST: run_folder.LAST, BEST: run_folder.BEST}
 KINDS = ("baseline", "system", "control")  # an experiment adds its own, which no command draws
 _KEYS = {"label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints"}
 _KEYS |= {"sweep", "guides"}
