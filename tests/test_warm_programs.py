@@ -153,12 +153,12 @@ def test_signals_reach_it(end, tmp_path):
     assert time.monotonic() - begin < 20
 
 
-def test_the_plugin_is_imported_by_user_dir():
+def test_the_plugin_is_imported_by_user_dir(tmp_path):
     """fairseq-train knows the task with --user-dir, and not without it."""
     options = ["/nowhere", "--task", "seqgan", "--arch", "lstm_lm", "--batch-size", "1"]
-    refused = run("fairseq-train", *options)
+    refused = run("fairseq-train", *options, cwd=tmp_path)
     assert refused.returncode == 2 and "invalid choice: 'seqgan'" in refused.stderr
-    real, warm = both(*options, "--user-dir", PLUGIN, name="fairseq-train")
+    real, warm = both(*options, "--user-dir", PLUGIN, name="fairseq-train", cwd=tmp_path)
     assert warm.returncode == real.returncode == 2
     assert warm.stderr.splitlines()[-1] == real.stderr.splitlines()[-1]
     assert b"/nowhere: no such folder" in warm.stderr

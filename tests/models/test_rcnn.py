@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from helpers.models import make_dictionary
 
 from fairseq_seqgan.criterions.seqgan import make_config
-from fairseq_seqgan.models.discriminator import build_discriminator
+from fairseq_seqgan.models.ensemble import build_discriminator
 from fairseq_seqgan.models.rcnn import RCNN
 from fairseq_seqgan.support.errors import InputError
 

@@ -203,7 +203,7 @@ def test_symbols_beyond_the_dictionary(folder):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("rollouts", 0),
+        ("rollouts", -1),
         ("rollout_stride", 0),
         ("g_step_memory", 0.0),
         ("rounds", 0),
