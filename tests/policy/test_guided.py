@@ -28,7 +28,8 @@ def numbers(tokens):
 @pytest.fixture(scope="module")
 def policy():
     dictionary = make_dictionary(2)
-    return Policy(make_lm("lstm_lm", dictionary, 8, scale=4.0), dictionary, fixed_length=STEPS)
+    model = make_lm("lstm_lm", dictionary, 8, scale=4.0).eval()
+    return Policy(model, dictionary, fixed_length=STEPS)
 
 
 def draw(policy, num, candidates, seed=1, log_odds=LOG_ODDS, **options):
@@ -40,7 +41,6 @@ def draw(policy, num, candidates, seed=1, log_odds=LOG_ODDS, **options):
 @torch.no_grad()
 def exact(policy, candidates):
     """The probabilities of the 8 sequences: of G, and of the one kept among *candidates*."""
-    policy.model.eval()
     own = policy.log_probs(EVERYTHING).sum(dim=1).exp().double()
     own /= own.sum()
     weights = (SLOPE * LOG_ODDS.double()).exp()
