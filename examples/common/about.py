@@ -7,6 +7,7 @@ from typing import Any
 
 from . import machine
 from .commands import Commands
+from .shared import run_folder
 from .systems import SELECTIONS, System, Variant
 from .workspace import Workspace
 
@@ -15,10 +16,10 @@ def identity(commands: Commands, variant: Variant, seed: int) -> dict[str, Any]:
     """Return which row and seed a run is, and what it can be compared with."""
     system = variant.system
     found = {
-        "format": 1,
-        "system": system.name,
+        "format": run_folder.FORMAT,
+        "system": variant.row,
         "label": variant.label,
-        "kind": system.kind if variant.temperature == 1.0 else "control",
+        "kind": system.kind if variant.temperature == 1.0 or variant.guide > 1 else "control",
         "selection": SELECTIONS[variant.checkpoint],
         "temperature": variant.temperature,
         "seed": seed,
@@ -35,11 +36,15 @@ def identity(commands: Commands, variant: Variant, seed: int) -> dict[str, Any]:
 def _training(commands: Commands, system: System) -> dict[str, Any]:
     """Return what the learning curves need to know."""
     if system.start is None:
-        return {"phase": "pre-training"}
+        return {"phase": run_folder.PRETRAINING}
     selection = SELECTIONS[system.start.checkpoint]
     start = {"system": system.start.system, "selection": selection}
     schedule = system if system.adversarial else commands.systems[system.updates_of]
-    found = {"phase": "fine-tuning", "start": start, "g_steps": schedule.options["g-steps"]}
+    found = {
+        "phase": run_folder.FINE_TUNING,
+        "start": start,
+        "g_steps": schedule.options["g-steps"],
+    }
     if system.adversarial:
         found["pretrain_d_steps"] = system.options["pretrain-d-steps"]
     return found

@@ -6,8 +6,10 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
+from .console import ExperimentError
 from .recipe import PLUGIN, Recipe, options, program
-from .systems import CHECKPOINTS, System, Variant, updates_of_g
+from .shared import run_folder
+from .systems import CHECKPOINTS, LAST, System, Variant, updates_of_g
 
 
 class Commands(ABC):
@@ -26,6 +28,11 @@ class Commands(ABC):
         self.data = dest / "data"
         self.data_seed = recipe["experiment"]["data-seed"]
         self.num_samples = recipe["samples"]["num-samples"]
+        # The system whose D judges the samples of all others; it is trained before they are drawn.
+        judge = recipe["experiment"].get("judge")
+        if judge is not None and judge not in systems:
+            raise ExperimentError(f"experiment: judge: there is no system '{judge}'")
+        self.judge = None if judge is None else systems[judge]
 
     @abstractmethod
     def make_data(self) -> list[str]:
@@ -91,6 +98,8 @@ class Commands(ABC):
         words += ["--user-dir", str(PLUGIN), "--task", "seqgan", "--seed", str(seed)]
         words += ["--path", str(self.checkpoint(system, variant.checkpoint, seed)), "--sampling"]
         words += ["--temperature", f"{variant.temperature:g}"]
+        if variant.guide > 1:
+            words += ["--guide", str(variant.guide)]
         words += ["--results-path", str(output.parent)]
         words += options(self.recipe["device"], self.recipe["samples"])
         return words, output.parent / "generate-test.txt"
@@ -100,11 +109,15 @@ class Commands(ABC):
         words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "evaluate"]
         words += [*self.hypotheses(variant, samples), "--data", str(self.data)]
         words += [*self.task_options(), "--seed", str(seed)]
-        words += ["--json", str(folder / "metrics.json")]
-        words += ["--per-sample", str(folder / "scores.npz")]
+        words += ["--json", str(folder / run_folder.METRICS)]
+        words += ["--per-sample", str(folder / run_folder.SCORES)]
         if variant.system.options is not None:
             model = self.checkpoint(variant.system, variant.checkpoint, seed)
             words += ["--model", str(model), "--temperature", f"{variant.temperature:g}"]
+            if variant.guide > 1:
+                words += ["--discriminator", str(model)]
+            if self.judge is not None:
+                words += ["--judge", str(self.checkpoint(self.judge, LAST, seed))]
         return [*words, *options(self.recipe.get("evaluation", {}))]
 
     def hypotheses(self, variant: Variant, samples: Path) -> list[str]:

@@ -183,14 +183,28 @@ def run_steps(steps: Steps, seeds: Iterable[int], jobs: int, report_again: bool)
 
 
 def run_seed(steps: Steps, seed: int) -> None:
-    """Run what is not done of one seed: one system after the other, trained and measured."""
+    """Run what is not done of one seed: one system after the other, trained and measured.
+
+    A judge must be trained before anything is measured, so then all trainings come first.
+    """
     systems = list(steps.commands.systems.values())
     rows = variants(systems)
-    for system in systems:
-        own = [variant for variant in rows if variant.system is system]
+    own = {s.name: [variant for variant in rows if variant.system is s] for s in systems}
+
+    def train(system: System) -> None:
         if system.options is not None:
-            steps.work.run(steps.train(system, own, seed))
-        for variant in own:
+            steps.work.run(steps.train(system, own[system.name], seed))
+
+    def measure(system: System) -> None:
+        for variant in own[system.name]:
             for step in steps.measure(variant, seed):
                 steps.work.run(step)
             steps.finish(variant, seed)
+
+    if steps.commands.judge is not None:
+        for system in systems:
+            train(system)
+    for system in systems:
+        if steps.commands.judge is None:
+            train(system)
+        measure(system)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import filecmp
 import json
-import re
 import shutil
 from pathlib import Path
 from typing import Any
 
 from .console import ExperimentError
+from .shared import hypotheses
 
 
 def write(path: Path, text: str) -> None:
@@ -57,8 +57,10 @@ def extract(raw: Path, expected: int) -> str:
         ExperimentError: there are not *expected* ones.
     """
     with raw.open(encoding="utf-8") as lines:
-        found = [re.match(r"H-(\d+)\t[^\t]*\t(.*)", line) for line in lines]
-    texts = {int(match[1]): match[2] for match in found if match}
+        try:
+            texts = {found.id: found.text for found in hypotheses.parse(lines)}
+        except ValueError as error:
+            raise ExperimentError(f"{raw}: {error}") from error
     if len(texts) != expected:
         raise ExperimentError(f"{raw}: holds {len(texts)} samples, not {expected}")
     return "".join(f"{text}\n" for _, text in sorted(texts.items()))

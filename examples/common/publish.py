@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .console import ExperimentError
 from .files import read_json, write_json
+from .shared import run_folder
 
 MARKER, PUBLISHER = "published.json", "examples/run.sh --publish"
 _NEEDED = {"report.md", "report.json", "recipe.yaml"}
@@ -60,7 +61,7 @@ def publish(dest: Path, folder: Path, tidy: Callable[[Path], None]) -> None:
         new, old = Path(beside) / "new", Path(beside) / "old"
         shutil.copytree(dest / "report", new, copy_function=shutil.copyfile)
         tidy(new)
-        for path in sorted((dest / "runs").glob("*/run.json")):
+        for path in sorted((dest / "runs").glob(f"*/{run_folder.RUN}")):
             if read_json(path)["finished"]:
                 (new / "runs" / path.parent.name).mkdir(parents=True)
                 shutil.copyfile(path, new / "runs" / path.parent.name / path.name)

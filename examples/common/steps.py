@@ -9,6 +9,7 @@ from pathlib import Path
 from .about import identity, provenance
 from .commands import Commands
 from .files import extract, read_json, write, write_json
+from .shared import run_folder
 from .systems import BEST, CHECKPOINTS, LAST, System, Variant
 from .workspace import Step, Workspace
 
@@ -78,7 +79,7 @@ class Steps:
         command, raw = drawing
 
         def prepare() -> bool:
-            if not (output.parent / "run.json").exists():
+            if not (output.parent / run_folder.RUN).exists():
                 self._write_about(variant, seed, finished=False)
             return True
 
@@ -98,19 +99,19 @@ class Steps:
         folder = self.folder(variant, seed)
         samples = self.samples_file(variant, seed)
         command = self.commands.evaluate(variant, seed, samples, folder)
-        outputs = (folder / "metrics.json", folder / "scores.npz")
+        outputs = (folder / run_folder.METRICS, folder / run_folder.SCORES)
         title = f"evaluating: {self._title(variant, seed)}"
         return Step(f"metrics-{variant.folder(seed)}", title, command, outputs)
 
     def finish(self, variant: Variant, seed: int) -> None:
         """Put the training's log into the run folder, and say that it is finished."""
         folder = self.folder(variant, seed)
-        about = folder / "run.json"
+        about = folder / run_folder.RUN
         if about.is_file() and read_json(about)["finished"]:
             return
         if variant.plain and variant.system.options is not None:
             log = self.training_log(variant.system, seed)
-            write(folder / "train.log", log.read_text(encoding="utf-8", errors="replace"))
+            write(folder / run_folder.LOG, log.read_text(encoding="utf-8", errors="replace"))
         self._write_about(variant, seed, finished=True)
 
     def samples_file(self, variant: Variant, seed: int) -> Path:
@@ -140,7 +141,7 @@ class Steps:
         seconds, attempts = (self.work.state[key] for key in ("seconds", "attempts"))
         about["wall_seconds"] = round(sum(seconds.get(step, 0.0) for step in own), 1)
         about["attempts"] = max(attempts.get(step, 1) for step in own)
-        write_json(folder / "run.json", about | {"finished": finished})
+        write_json(folder / run_folder.RUN, about | {"finished": finished})
 
 
 def repair(folder: Path) -> None:

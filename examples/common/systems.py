@@ -8,13 +8,14 @@ from typing import Any
 
 from .console import ExperimentError
 from .recipe import Recipe
+from .shared import run_folder
 
 LAST, BEST = "last", "best"
 CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
-SELECTIONS = {LAST: "last", BEST: "best-on-validation"}
+SELECTIONS = {LAST: run_folder.LAST, BEST: run_folder.BEST}
 KINDS = ("baseline", "system", "control")  # an experiment adds its own, which no command draws
 _KEYS = {"label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints"}
-_KEYS |= {"sweep"}
+_KEYS |= {"sweep", "guides"}
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class System:
     control: str | None  # it is trained as this system, with a reward that ignores the data
     checkpoints: tuple[str, ...]
     sweep: tuple[str, tuple[float, ...]] | None  # a checkpoint and the temperatures
+    # Candidates and temperatures of sampling with D, from the last checkpoint.
+    guides: tuple[tuple[int, ...], tuple[float, ...]] | None = None
 
     @property
     def adversarial(self) -> bool:
@@ -48,29 +51,37 @@ class System:
 
 @dataclass(frozen=True)
 class Variant:
-    """What one run folder is about, but for the seed: a checkpoint at a temperature."""
+    """What one run folder is about, but for the seed: a checkpoint, and how it is sampled."""
 
     system: System
     checkpoint: str
     temperature: float
     position: int  # of its row in the report
+    guide: int = 1  # K, the candidates of each sample; 1: D does not help
+
+    @property
+    def row(self) -> str:
+        """The system as the report names it: the temperatures of a row are one line."""
+        return self.system.name if self.guide == 1 else f"{self.system.name}_k{self.guide}"
 
     @property
     def plain(self) -> bool:
         """Whether it is the training's result: its last checkpoint as it is."""
-        return self.checkpoint == LAST and self.temperature == 1.0
+        return self.checkpoint == LAST and self.temperature == 1.0 and self.guide == 1
 
     @property
     def label(self) -> str:
         """What the report calls it."""
         at = "" if self.temperature == 1.0 else f", T = {self.temperature:g}"
-        return self.system.label + at
+        among = "" if self.guide == 1 else f", K = {self.guide}"
+        return self.system.label + among + at
 
     def folder(self, seed: int) -> str:
         """Return the name of its run folder."""
         name = self.system.name + ("-best" if self.checkpoint == BEST else "")
         at = "" if self.temperature == 1.0 else f"-t{self.temperature:g}"
-        return f"{name}{at}-seed{seed}"
+        among = "" if self.guide == 1 else f"-k{self.guide}"
+        return f"{name}{among}{at}-seed{seed}"
 
 
 def parse(path: Path, recipe: Recipe, own_kind: str) -> list[System]:
@@ -97,12 +108,18 @@ def parse(path: Path, recipe: Recipe, own_kind: str) -> list[System]:
 
 def variants(systems: list[System]) -> list[Variant]:
     """Return the rows of the report."""
-    found: list[tuple[System, str, float]] = []
+    found: list[tuple[System, str, float, int]] = []
     for system in systems:
-        found += [(system, checkpoint, 1.0) for checkpoint in system.checkpoints]
+        found += [(system, checkpoint, 1.0, 1) for checkpoint in system.checkpoints]
         if system.sweep is not None:
-            found += [(system, system.sweep[0], float(t)) for t in system.sweep[1]]
-    return [Variant(*about, position) for position, about in enumerate(found)]
+            found += [(system, system.sweep[0], float(t), 1) for t in system.sweep[1]]
+        if system.guides is not None:
+            candidates, temperatures = system.guides
+            found += [(system, LAST, float(t), k) for k in candidates for t in temperatures]
+    return [
+        Variant(system, checkpoint, temperature, position, guide)
+        for position, (system, checkpoint, temperature, guide) in enumerate(found)
+    ]
 
 
 def _system(
@@ -135,6 +152,11 @@ def _system(
     sweep = None
     if "sweep" in entry:
         sweep = entry["sweep"]["checkpoint"], tuple(entry["sweep"]["temperatures"])
+    guides = None
+    if "guides" in entry:
+        guides = tuple(entry["guides"]["candidates"]), tuple(entry["guides"]["temperatures"])
+        if not adversarial or not all(isinstance(k, int) and k > 1 for k in guides[0]):
+            raise ValueError("'guides' needs a D, and candidates from 2 on")
     checkpoints = tuple(entry.get("checkpoints", [LAST]))
     others = [start.checkpoint] if start else []
     others += [sweep[0]] if sweep else []
@@ -152,6 +174,7 @@ def _system(
         control=entry.get("control"),
         checkpoints=checkpoints,
         sweep=sweep,
+        guides=guides,
     )
 
 

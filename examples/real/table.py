@@ -9,6 +9,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from common.files import read_json
+from common.shared import run_folder
 from common.systems import SELECTIONS, System
 from tabulate import tabulate
 
@@ -51,10 +52,10 @@ def read_rows(runs: Path) -> list[Row]:
     """Return the rows of all finished runs, in the order of the recipe."""
     found: dict[int, Row] = {}
     for folder in sorted(runs.iterdir()):
-        about = read_json(folder / "run.json")
+        about = read_json(folder / run_folder.RUN)
         if about["finished"]:
             row = found.setdefault(about["position"], Row(about, []))
-            row.metrics.append(read_json(folder / "metrics.json"))
+            row.metrics.append(read_json(folder / run_folder.METRICS))
     return [found[position] for position in sorted(found)]
 
 

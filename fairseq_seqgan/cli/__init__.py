@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "evaluate": "measure samples and the language model that they came from",
-    "random": "write random sentences, the baseline that knows nothing or only word frequencies",
+    "random": "write random sentences: all words alike, or as often as in the training data",
     "report": "turn run folders into tables and pictures",
     "show": "print poems, or write tunes as MIDI files and pictures",
     "turing-test": "let people judge samples and real data, and score their answers",

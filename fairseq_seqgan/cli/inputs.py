@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 @dataclass
 class Corpus:
-    """What the model is held against; sequences are ids without the end symbol."""
+    """What samples and model are measured on; sequences are ids without the end symbol."""
 
     folder: Path  # of the binarized data
     dictionary: Dictionary
@@ -82,7 +82,7 @@ def read_corpus(
 ) -> Corpus:
     """Read the dictionary, the *samples*, the held-out *split* and the training data of *folder*.
 
-    Without *samples* those of *real_split* are held against the held-out split.
+    Without *samples*, the sequences of *real_split* take their place.
 
     Raises:
         InputError: one of them cannot be read, or *real_split* is the held-out split itself.

@@ -211,7 +211,9 @@ class SequenceSampler:
         if guide is not None:
             others = range(2, guide.candidates + 1)
             self.streams = [self.random, *(seeded_rng("guide", seed, shard, k) for k in others)]
-            self.choice = seeded_rng("guide choice", seed, shard)
+            self.choices = [
+                seeded_rng("guide choice", seed, shard, k) for k in range(1, guide.candidates + 1)
+            ]
             self.effective = EffectiveCandidates(guide.candidates)
             # fairseq-interactive does not know which batch is the last one.
             atexit.register(self.effective.report)
@@ -265,7 +267,7 @@ class SequenceSampler:
             drawn = sample(self.policy, num, self.random, prefix=prefix)
             return drawn, torch.zeros(num)
         found = guided_sample(
-            self.policy, num, self.guide, self.streams, self.choice, prefix=prefix
+            self.policy, num, self.guide, self.streams, self.choices, prefix=prefix
         )
         self.effective.add(found.effective)
         return found.samples, found.log_weights

@@ -58,7 +58,7 @@ def guided_sample(
     num: int,
     guide: Guide,
     streams: Sequence[torch.Generator],
-    choice: torch.Generator,
+    choices: Sequence[torch.Generator],
     *,
     prefix: Tensor | None = None,
 ) -> Guided:
@@ -71,12 +71,13 @@ def guided_sample(
     Args:
         streams: K generators, one for the k-th candidates of all sequences. The first one alone
             gives what :func:`sample` gives.
-        choice: generator of the noise.
+        choices: K generators of the noise. With one of each for every candidate, what is drawn does
+            not depend on how many sequences are drawn at a time.
         prefix: (R, t), as :func:`sample` takes it.
     """
     kept: Samples | None = None
     best = weight = first = second = torch.empty(0)
-    for stream in streams:
+    for stream, choice in zip(streams, choices, strict=True):
         drawn = sample(policy, num, stream, prefix=prefix)
         weights = guide.slope * guide.log_odds(drawn.tokens).double()
         uniforms = torch.rand(num, generator=choice, dtype=torch.float64).to(weights.device)

@@ -1,4 +1,4 @@
-"""The rows of the report: the seeds of every system taken together, and held against a reference.
+"""The rows of the report: the seeds of every system together, and a test against a reference.
 
 Shapes: S seeds, M samples of each.
 """

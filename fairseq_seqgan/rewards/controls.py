@@ -7,12 +7,10 @@ Shapes: R sequences, T tokens.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
-from .base import Reward, RewardInputs, register_reward
+from .base import Reward, register_reward
 
 
 @register_reward("constant")
@@ -20,11 +18,6 @@ class ConstantReward(Reward):
     """The reward 1 for every sequence."""
 
     reads_tokens = False
-
-    @classmethod
-    def build(cls, options: Any, inputs: RewardInputs) -> ConstantReward:
-        """Return the reward; it has no options."""
-        return cls()
 
     def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
         return torch.ones(len(tokens), device=tokens.device)
@@ -35,11 +28,6 @@ class RandomReward(Reward):
     """A uniform random number in [0, 1), independent of the sequence."""
 
     reads_tokens = False
-
-    @classmethod
-    def build(cls, options: Any, inputs: RewardInputs) -> RandomReward:
-        """Return the reward; it has no options."""
-        return cls()
 
     def __call__(self, tokens: Tensor, generator: torch.Generator) -> Tensor:
         drawn = torch.rand(len(tokens), generator=generator, device=generator.device)

@@ -1,12 +1,15 @@
 """What Algorithm 1 trains each update on, without fairseq's loop around it."""
 
 from collections import Counter, defaultdict
+from types import SimpleNamespace
 
 import pytest
 import torch
 from helpers.models import make_dictionary, make_lm
 
+from fairseq_seqgan.adversarial import early_stopping
 from fairseq_seqgan.adversarial import trainer as module
+from fairseq_seqgan.adversarial.early_stopping import EarlyStopping
 from fairseq_seqgan.adversarial.schedule import Phase, Schedule
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.models.discriminator import FAKE, REAL
@@ -175,23 +178,51 @@ def test_the_rollout_policy_moves_in_g_steps_alone(model):
 class Stopping:
     """Stands for the early stopping; notes what is asked of it."""
 
+    ended = False
+
     def __init__(self):
         self.calls = []
 
-    def after_pool(self, pool, policy, optimizer):
-        self.calls.append(("measure", pool, optimizer))
-
-    def restore(self, optimizer):
-        self.calls.append(("restore", optimizer))
+    def after_pool(self, pool, policy, optimizer, last):
+        self.calls.append((pool, optimizer, last))
 
 
-def test_the_best_d_is_restored_when_its_pretraining_ends(model):
-    """D is measured after each pool of its pre-training; then the best one comes back, once."""
+def test_d_is_measured_after_each_pool_of_its_pretraining(model):
+    """And after no other; with the last one the best D comes back."""
     stopping = Stopping()
     trainer = make_trainer(stopping)
     for update in range(trainer.schedule.total_updates):
         trainer.after_update(trainer.schedule(update), model, "optimizer")
         if update == trainer.schedule.pretrain_updates - 1:
             ended = list(stopping.calls)
-    measured = [("measure", pool, "optimizer") for pool in (1, 2)]
-    assert ended == stopping.calls == [*measured, ("restore", "optimizer")]
+    assert ended == stopping.calls == [(1, "optimizer", False), (2, "optimizer", True)]
+
+
+@pytest.mark.parametrize(("gains", "restored"), [([3, 1, 2], 3), ([1, 2, 1, 1, 9], 4)])
+def test_the_best_d_comes_back(gains, restored, monkeypatch):
+    """After the last pool, or two pools after the best one, and only then."""
+    net, heldout = torch.nn.Linear(2, 2), torch.zeros(4, 3)
+    optimizer = SimpleNamespace(optimizer=torch.optim.Adam(net.parameters(), lr=0.1))
+    options = SimpleNamespace(
+        seed=1, pretrain_d_keep="best", pretrain_d_select="gain", pretrain_d_patience=2
+    )
+    stopping = EarlyStopping(net, heldout, options)
+    values = iter(gains)
+
+    def measured(*args):
+        gain = SimpleNamespace(gain=float(next(values)), stderr=0.0)
+        return SimpleNamespace(auc=0.5, gain=gain)
+
+    monkeypatch.setattr(early_stopping, "calibrate_on_samples", measured)
+    weights, ends = [], []
+    for pool in range(1, len(gains) + 1):
+        net(torch.ones(1, 2)).sum().backward()
+        optimizer.optimizer.step()
+        weights.append(net.weight.detach().clone())
+        stopping.after_pool(pool, None, optimizer, last=pool == len(gains))
+        ends.append(torch.equal(net.weight, weights[gains.index(max(gains[:pool]))]))
+        if stopping.ended:
+            break
+    assert pool == restored
+    assert ends[-1] and not ends[-2]
+    assert stopping.state_dict()["weights"] == {}

@@ -35,7 +35,8 @@ def policy():
 def draw(policy, num, candidates, seed=1, log_odds=LOG_ODDS, **options):
     guide = Guide(lambda tokens: log_odds[numbers(tokens)], SLOPE, candidates)
     streams = [seeded_rng("stream", seed, k) for k in range(candidates)]
-    return guided_sample(policy, num, guide, streams, seeded_rng("choice", seed), **options)
+    choices = [seeded_rng("choice", seed, k) for k in range(candidates)]
+    return guided_sample(policy, num, guide, streams, choices, **options)
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.tasks import seqgan as task
 from fairseq_seqgan.tasks.config import make_config
 
-BUILT_IN = ["discriminator", "logit", "bleu", "constant", "random"]
+BUILT_IN = ["discriminator", "logit", "bleu", "constant", "random", "shuffled"]
 
 
 @dataclass
