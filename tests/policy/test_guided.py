@@ -42,7 +42,6 @@ def draw(policy, num, candidates, seed=1, log_odds=LOG_ODDS, **options):
 @torch.no_grad()
 def exact(policy, candidates):
     """The probabilities of the 8 sequences: of G, and of the one kept among *candidates*."""
-    policy.model.eval()
     own = policy.log_probs(EVERYTHING).sum(dim=1).exp().double()
     own /= own.sum()
     weights = (SLOPE * LOG_ODDS.double()).exp()
