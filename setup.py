@@ -62,7 +62,9 @@ setup(
         "mido>=1.3",
         # fairseq needs np.compat, which numpy 2 removed. Tested: 1.26.4.
         "numpy>=1.24,<2",
+        "omegaconf>=2.1",
         "pandas>=2.1",
+        "pyyaml>=6",
         "sacrebleu>=2.3",
         "scikit-learn>=1.3",
         "scipy>=1.11",

@@ -40,7 +40,7 @@ def explain(systems: Systems, samples: int) -> str:
     )
     if change["constant_reward"] < 0:
         lines.append(
-            "The constant reward knows nothing about the data and lowers NLL_oracle too, by "
+            "The constant reward does not depend on the data and lowers NLL_oracle too, by "
             "narrowing what is drawn (entropy):\n  NLL_oracle alone cannot tell the two apart. "
             "Look at the held-out NLL beside it: "
             f"MLE {mle['nll']:.3f}, SeqGAN {seqgan['nll']:.3f}, "

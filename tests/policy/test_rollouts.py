@@ -1,4 +1,4 @@
-"""Rollouts in one growing pass, held against a plain loop that is given the same uniforms."""
+"""Rollouts in one growing pass, compared with a plain loop that is given the same uniforms."""
 
 import pytest
 import torch
