@@ -26,7 +26,9 @@ ENDINGS = {
     "exit none": "import sys; sys.exit()",
     "exit message": "import sys; print('so far'); sys.exit('error: no')",
     "killed": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-    "interrupted": "import os, signal; os.kill(os.getpid(), signal.SIGINT); signal.pause()",
+    # A shell starts what runs behind with interruptions ignored, and then Python ignores them, too.
+    "interrupted": "import os, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "os.kill(os.getpid(), signal.SIGINT); signal.pause()",
     "os._exit": "import os; os._exit(4)",
     "atexit": "import atexit; atexit.register(print, 'last'); print('first')",
     "thread": "import threading, time\n"

@@ -1,0 +1,35 @@
+"""run.sh as a shell starts it, with no warm process behind it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from helpers.commands import REPO
+
+
+def shell(folder, *arguments):
+    """Run the run.sh of an experiment with this interpreter."""
+    return subprocess.run(
+        [REPO / "examples" / folder / "run.sh", *map(str, arguments)],
+        env=os.environ | {"PYTHON": sys.executable},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("folder", ["demo", "nottingham", "obama", "poem", "synthetic"])
+def test_it_starts(folder):
+    result = shell(folder, "--help")
+    assert result.returncode == 0, result.stderr
+    assert "--dest" in result.stdout
+
+
+def test_a_mistake_is_one_line(tmp_path):
+    result = shell("poem", "nonsense", "--dest", tmp_path / "out")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
