@@ -1,0 +1,66 @@
+"""``evaluate --discriminator`` and ``--judge``: what D is worth, by the real command."""
+
+import json
+
+import pytest
+from helpers.commands import run_python
+
+from fairseq_seqgan.metrics.base import METRICS
+
+
+@pytest.fixture(scope="module")
+def evaluate(data, tmp_path_factory):
+    """A function that evaluates the test data's own text, and returns its JSON and output."""
+    folder = tmp_path_factory.mktemp("worth")
+
+    def run(*options):
+        out = folder / "out.json"
+        out.unlink(missing_ok=True)
+        result = run_python(
+            "-m", "fairseq_seqgan.cli", "evaluate", "--data", data, "--samples",
+            data / "valid.txt", "--num-eval-samples", 50, "--json", out, *options,
+        )  # fmt: skip
+        return (json.loads(out.read_text()) if out.exists() else None), result
+
+    return run
+
+
+def test_the_gain(evaluate, played):
+    """Every key, and how they hang together; the same seed gives the same numbers."""
+    options = ["--discriminator", played.last, "--discriminator-samples", 400]
+    found, result = evaluate(*options)
+    assert {"d_gain", "nll_with_d", "d_auc"} <= set(METRICS)
+    assert found["d_gain_per_token"] == pytest.approx(found["d_gain"] / 8)
+    assert found["nll_with_d"] == pytest.approx(found["nll"] - found["d_gain_per_token"])
+    assert found["d_slope"] >= 0 and 1 <= found["d_effective_samples"] <= 400
+    assert found["d_log_z_bias"] <= 0 and found["d_gain_stderr"] >= 0
+    assert "slope-split:valid" in found["d_gain_signature"]
+    low, high = (found["d_gain"] + sign * 1.96 * found["d_gain_stderr"] for sign in (-1, 1))
+    assert f"95 % interval {low:.4f} … {high:.4f}" in result.stdout
+    assert ("D has nothing to teach" in result.stdout) == (low <= 0)
+    assert evaluate(*options)[0] == found
+
+
+def test_the_judge(evaluate, played):
+    """Held-out data against other real data: an AUC near one half."""
+    found, _ = evaluate("--model", played.last, "--judge", played.last)
+    assert 0.25 < found["judge_auc"] < 0.75
+    assert found["judge_auc_stderr"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--judge", "{last}"], "--judge needs --model"),
+        (["--discriminator", "{mle}"], "holds no discriminator"),
+        (["--discriminator", "{last}", "--discriminator-samples", 1], "at least 2 are needed"),
+        (["--discriminator", "{last}", "--slope-subset", "train"], "--slope-subset train: D was"),
+        (["--discriminator", "{last}", "--valid-subset", "train"], "--valid-subset train: D was"),
+    ],
+)
+def test_refused(evaluate, played, pretrained, options, words):
+    names = {"{last}": played.last, "{mle}": pretrained.best}
+    found, result = evaluate(*(names.get(option, option) for option in options))
+    assert result.returncode == 2 and found is None
+    line = result.stderr.strip().splitlines()[-1]
+    assert line.startswith("error: ") and words in line
