@@ -140,17 +140,18 @@ def test_what_is_added_at_the_last_moment_is_kept(dest, tmp_path):
 
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: "-".join(path.parts[-3::2]))
-def test_results_from_before_the_marker_are_known(folder, dest, tmp_path):
+def test_committed_results_are_known(folder, dest, tmp_path):
+    """By their marker, or by their files' names if they are from before there was one."""
     target = tmp_path / "results"
     shutil.copytree(folder, target)
-    (target / publish.MARKER).unlink(missing_ok=True)
     publish.publish(dest, target, tidy)
     assert (target / "report.md").read_text() == "results"
     shutil.rmtree(target)
     shutil.copytree(folder, target)
-    (target / publish.MARKER).unlink(missing_ok=True)
     (target / "thesis.tex").write_text("all my work")
-    refused(dest, target, "thesis.tex, which is not of a publication")
+    marked = (folder / publish.MARKER).exists()
+    reason = "was not published" if marked else "is not of a publication"
+    refused(dest, target, f"thesis.tex, which {reason}")
 
 
 def test_run_sh_refuses_before_any_work(tmp_path):
