@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from ..policy.policy import Policy
+from ..policy.saved_model import load_language_model
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
 from . import inputs
@@ -28,7 +29,7 @@ def make_policy(
     args: argparse.Namespace, corpus: inputs.Corpus, oracle_length: int | None
 ) -> Policy:
     """Return the checkpoint's model as the distribution that is sampled."""
-    model, options = inputs.load_language_model(args.model, args.data, corpus.dictionary)
+    model, options = load_language_model(args.model, args.data, corpus.dictionary)
     fixed = args.fixed_length
     if fixed is None:
         fixed = options.get("fixed_length") or 0

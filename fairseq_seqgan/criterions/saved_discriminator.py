@@ -102,11 +102,31 @@ def load_guide(options: Any, dictionary: Dictionary, model: BaseFairseqModel) ->
     if options.guide == 1:
         return None
     path = compat.root_config(options).common_eval.path
-    found = load_discriminator(path, dictionary, next(model.parameters()).device)
-    slope = found.slope if options.guide_scale is None else options.guide_scale
+    device = next(model.parameters()).device
+    return guide_from(path, dictionary, device, options.guide, options.guide_scale)
+
+
+def guide_from(
+    path: str,
+    dictionary: Dictionary,
+    device: torch.device | str,
+    candidates: int,
+    scale: float | None,
+) -> Guide:
+    """Return what chooses among *candidates* by the D in the checkpoint *path*.
+
+    Args:
+        dictionary: of the sequences.
+        scale: a, the factor of D's log-odds; None: the slope that is stored with D.
+
+    Raises:
+        InputError: the checkpoint holds no D, or no slope although *scale* is None.
+    """
+    found = load_discriminator(path, dictionary, device)
+    slope = found.slope if scale is None else scale
     if slope is None:
         raise InputError(
             f"{path}: no slope is stored with its discriminator, because no validation measured "
             "it; give --guide-scale"
         )
-    return Guide(found.log_odds, slope, options.guide)
+    return Guide(found.log_odds, slope, candidates)
