@@ -18,7 +18,7 @@ import numpy as np
 from ..support.errors import InputError
 from .base import Direction, Metric, MetricInputs, Score, register_metric
 from .discrimination import auc
-from .gain import Gain, crossfitted_gain, estimate_gain, fit_slope
+from .gain import Gain, crossfitted_gain, estimate_gain, fit_slope, residual_entropy
 
 _TABLE = "the discriminator"
 
@@ -28,6 +28,8 @@ class LogOdds(NamedTuple):
 
     heldout: np.ndarray  # (H,), of the held-out split
     samples: np.ndarray  # (M,)
+    log_probs: np.ndarray  # (M,): log G of these samples, nats
+    lengths: np.ndarray  # (M,): their tokens
     slope_heldout: np.ndarray | None  # of the split that the slope is fitted on; None: the same
     slope_samples: np.ndarray | None  # of other samples than *samples*
     tokens: float  # mean number of tokens of the H sequences
@@ -147,6 +149,23 @@ class NLLWithDiscriminator(_DiscriminatorMetric):
         tokens = sum(int(mask.sum()) for _, mask in parts)
         value = -total / tokens - gain.gain / found.tokens
         return Score(value, over=f"{tokens:,} tokens of {inputs.split}")
+
+
+@register_metric("entropy_with_d")
+class EntropyWithDiscriminator(_DiscriminatorMetric):
+    """The entropy per token of the residual model p(x) ∝ G(x) exp(a d(x))."""
+
+    title, row_title = "entropy with D", "entropy of G with D"
+    unit, direction = "nats per token", Direction.NEITHER
+    formula = (
+        "mean of log Z − log G(y) − a d(y) over samples y of G, divided by their mean number of "
+        "tokens; both means are weighted by exp(a d(y))"
+    )
+
+    def compute(self, inputs: DiscriminatorInputs) -> Score:
+        gain, found = measured_gain(inputs)
+        entropy = residual_entropy(found.log_probs, found.lengths, found.samples, gain.slope)
+        return Score(*entropy, over=f"{len(found.samples):,} fresh samples of the model")
 
 
 @register_metric("d_auc")

@@ -29,7 +29,7 @@ def test_the_gain(evaluate, played):
     """Every key, and how they hang together; the same seed gives the same numbers."""
     options = ["--discriminator", played.last, "--discriminator-samples", 400]
     found, result = evaluate(*options)
-    assert {"d_gain", "nll_with_d", "d_auc"} <= set(METRICS)
+    assert {"d_gain", "nll_with_d", "entropy_with_d", "d_auc"} <= set(METRICS)
     assert found["d_gain_per_token"] == pytest.approx(found["d_gain"] / 8)
     assert found["nll_with_d"] == pytest.approx(found["nll"] - found["d_gain_per_token"])
     assert found["d_slope"] >= 0 and 1 <= found["d_effective_samples"] <= 400
