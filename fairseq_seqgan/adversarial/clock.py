@@ -34,7 +34,7 @@ class Clock:
         if update != self.updates:
             raise InputError(
                 f"fairseq begins update {update}, but the schedule is at update {self.updates}: "
-                "has the checkpoint changed while it was being loaded, or does a process not see it?"
+                "has the checkpoint changed while it was loaded, or does a process not see it?"
             )
         if part:
             return

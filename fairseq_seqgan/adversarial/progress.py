@@ -1,4 +1,4 @@
-"""Where a training is in its schedule, from the first update to the last, over all its processes."""
+"""Where a training is in its schedule, from the first update to the last."""
 
 import logging
 from typing import Any

@@ -213,4 +213,4 @@ def _log_changed(root: DictConfig, state: dict[str, Any]) -> None:
         saved = {n: v for n, v in _options(state, group).items() if n in names}
         changed += _differences(saved, root[group])
     if changed:
-        logger.warning("resuming with other options: %s", "; ".join(changed))
+        logger.warning("resuming with other options: %s", "; ".join(sorted(set(changed))))
