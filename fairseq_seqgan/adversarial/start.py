@@ -61,12 +61,12 @@ def find_start(root: DictConfig, state: dict[str, Any] | None) -> Start:
         return Start()
     restart = find_restart(root.checkpoint)
     path = str(restart.path)
+    last = _last_update(path, state)
     start = Start(
         path, discriminator=_shapes(state.get("criterion")), options=_options(state, "criterion")
     )
     if not (restart.optimizer or restart.iterator):
         return start
-    last = _last_update(path, state)
     if last.get("criterion_name") != CRITERION:
         if not restart.optimizer:
             return start
@@ -109,11 +109,20 @@ def check_discriminator(criterion: FairseqCriterion, start: Start, options: Any)
 
 
 def _last_update(path: str, state: dict[str, Any]) -> dict[str, Any]:
-    """Return what fairseq has stored of the last update."""
+    """Return what fairseq has stored of the last update.
+
+    Raises:
+        InputError: a part is missing that fairseq reads from every checkpoint.
+    """
     history = state.get("optimizer_history")
-    if not isinstance(history, list) or not history or not isinstance(history[-1], dict):
-        raise InputError(f"{path}: holds no optimizer history, so there is nothing to resume")
-    return history[-1]
+    for part, found in (
+        ("optimizer_history", isinstance(history, list) and history),
+        ("extra_state", isinstance(state.get("extra_state"), Mapping)),
+        ("criterion", "criterion" in state),
+    ):
+        if not found:
+            raise InputError(f"{path}: no training can begin with it, it holds no '{part}'")
+    return history[-1] if isinstance(history[-1], dict) else {}
 
 
 def _check_whole(path: str, state: dict[str, Any], updates: int) -> None:

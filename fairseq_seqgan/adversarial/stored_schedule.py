@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# They decide which updates of D's pre-training are skipped.
+_ENDS_PRETRAINING = ("pretrain_d_keep", "pretrain_d_select", "pretrain_d_patience")
 # What the entries that are no options are called in a message.
 _WORDS = {
     "positives": "the number of training sequences",
@@ -42,6 +44,7 @@ def describe(trainer: AdversarialTrainer) -> dict[str, int | str]:
         "d_steps": schedule.d_steps,
         "k": schedule.k,
         "seed": trainer.options.seed,
+        **{name: str(getattr(trainer.options, name)) for name in _ENDS_PRETRAINING},
         "d_batch_size": pool.batch_size,
         "positives": len(positives),
         "length": positives.shape[1],
