@@ -3,6 +3,7 @@
 import argparse
 import collections
 import functools
+import logging
 import sys
 import typing
 from typing import Any
@@ -22,6 +23,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 from torch import Tensor, nn
+
+logger = logging.getLogger(__name__)
 
 
 def allow_checkpoints() -> None:
@@ -160,16 +163,22 @@ def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> N
             )
 
 
-def end_training_at(root: DictConfig, epochs: int, updates: int) -> None:
+def end_training_at(root: DictConfig, epochs: int, updates: int, done: int) -> None:
     """Make fairseq stop after *epochs* and *updates*, unless the user asked for less.
 
-    Both limits are needed. With ``max_update`` alone, a finished training that is started again
-    would do one more update. With ``max_epoch`` alone, one whose data loader was reset would
-    continue.
+    fairseq looks at ``max_update`` after an update. A training that has *done* all of them would
+    do one more when it is started again, so it gets no epoch; to fairseq, 0 is no limit, -1 is.
     """
     limits = root.optimization
-    limits.max_epoch = min(limits.max_epoch or epochs, epochs)
-    limits.max_update = min(limits.max_update or updates, updates)
+    for name, all_of_them in (("max_epoch", epochs), ("max_update", updates)):
+        asked = limits[name]
+        if asked and asked < all_of_them:
+            option = "--" + name.replace("_", "-")
+            logger.info("%s %s ends the training early, of %d", option, asked, all_of_them)
+        limits[name] = min(asked or all_of_them, all_of_them)
+    if done >= limits.max_update:
+        logger.info("%d updates are done, of %d", done, limits.max_update)
+        limits.max_epoch = -1
 
 
 def last_linear(decoder: FairseqDecoder) -> tuple[Tensor, Tensor | None] | None:

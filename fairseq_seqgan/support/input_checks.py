@@ -13,6 +13,7 @@ from fairseq.data.indexed_dataset import _code_to_dtype
 from omegaconf import DictConfig
 
 from .errors import InputError
+from .restart import find_restart
 
 
 def data_folder(path: str | None) -> None:
@@ -90,8 +91,8 @@ def read_checkpoint(path: str) -> dict[str, Any]:
     return state
 
 
-def checkpoint(path: str, dictionary: Dictionary) -> None:
-    """Check that *path* can be loaded and was trained with a dictionary of the same size.
+def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
+    """Return the contents of *path*, which was trained with a dictionary of the same size.
 
     Raises:
         InputError: it is missing, truncated, not a fairseq checkpoint, or of another vocabulary.
@@ -107,13 +108,17 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
                 f"{path}: trained with a dictionary of {len(weight)} symbols, "
                 f"the data has {len(dictionary)}"
             )
+    return state
 
 
-def command(root: DictConfig, dictionary: Dictionary) -> None:
+def command(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
     """Check the checkpoint that a command reads, and the options of a training outside the task.
 
     Args:
         root: the whole configuration of the command.
+
+    Returns:
+        The contents of the checkpoint that a training begins with; None: there is none.
 
     Raises:
         InputError: a checkpoint cannot be used, or an option does not fit adversarial training.
@@ -123,25 +128,21 @@ def command(root: DictConfig, dictionary: Dictionary) -> None:
         for path in paths.split(":"):
             checkpoint(path, dictionary)
     elif root.get("criterion"):
-        training_setup(root, dictionary)
+        return training_setup(root, dictionary)
+    return None
 
 
-def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
-    """Check the options of a training that do not belong to the task.
+def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
+    """Check the options of a training that do not belong to the task; return its checkpoint.
 
     Raises:
         InputError: the checkpoint to start from cannot be used, or an option does not fit
             adversarial training.
     """
-    restore = Path(root.checkpoint.save_dir, "checkpoint_last.pt")
-    if root.checkpoint.restore_file != "checkpoint_last.pt":
-        restore = Path(root.checkpoint.restore_file)
-    if restore.is_file():
-        checkpoint(str(restore), dictionary)
-    elif root.checkpoint.finetune_from_model:
-        checkpoint(root.checkpoint.finetune_from_model, dictionary)
+    path = find_restart(root.checkpoint).path
+    state = checkpoint(str(path), dictionary) if path is not None else None
     if root.criterion._name != "seqgan":
-        return
+        return state
     if not root.optimizer.get("discriminator_lr", 0.0) >= 0:
         raise InputError(f"--discriminator-lr is {root.optimizer.discriminator_lr}: below 0")
     decay = root.optimizer.get("discriminator_weight_decay")
@@ -161,6 +162,7 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
             "--fp16 and bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
             "could not be told apart"
         )
+    return state
 
 
 def sequence_lengths(

@@ -1,0 +1,42 @@
+"""Which checkpoint fairseq begins a training with, and what it takes over from it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from omegaconf import DictConfig
+
+from .errors import InputError
+
+DEFAULT = "checkpoint_last.pt"
+
+
+class Restart(NamedTuple):
+    """What ``fairseq.checkpoint_utils.load_checkpoint`` is about to do.
+
+    fairseq stores the number of updates with the optimizer's state, and the epoch with the data
+    iterator's. Each can be left behind without the other.
+    """
+
+    path: Path | None = None  # the checkpoint; None: there is none, the nets begin as they are
+    optimizer: bool = False  # its optimizer and its number of updates are taken over
+    iterator: bool = False  # its epoch and the task's own state are taken over
+
+
+def find_restart(options: DictConfig) -> Restart:
+    """Return what fairseq will do with its *options* of group ``checkpoint``.
+
+    Raises:
+        InputError: ``--restore-file`` does not exist; fairseq would begin with random nets.
+    """
+    path = Path(options.restore_file)
+    if options.restore_file == DEFAULT:
+        path = Path(options.save_dir, DEFAULT)
+        if not path.is_file() and options.get("continue_once"):
+            path = Path(options.continue_once)
+        elif not path.is_file() and options.finetune_from_model:
+            return Restart(Path(options.finetune_from_model))
+    elif not path.is_file():
+        raise InputError(f"--restore-file {path}: no such checkpoint")
+    if not path.is_file():
+        return Restart()
+    return Restart(path, not options.reset_optimizer, not options.reset_dataloader)
