@@ -16,9 +16,9 @@ from ..models.ensemble import build_discriminator
 from ..policy.fairseq_generate import check_guide
 from ..policy.guided import Guide
 from ..support import compat
+from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
-from ..support.input_checks import read_checkpoint
 from .seqgan import make_config
 
 _PREFIX = "discriminator."

@@ -3,7 +3,6 @@
 import math
 import struct
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,8 @@ from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import _code_to_dtype
 from omegaconf import DictConfig
 
+from . import compat
+from .checkpoint_files import LAST, read_checkpoint, whole_last
 from .errors import InputError
 
 
@@ -73,28 +74,11 @@ def _check_size(path: Path, expected: int) -> None:
         raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
 
 
-def read_checkpoint(path: str) -> dict[str, Any]:
-    """Return the contents of the checkpoint *path*; nothing in it is run.
+def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
+    """Return the checkpoint *path*, which was trained with a dictionary of the same size.
 
     Raises:
-        InputError: it is missing, truncated, or not a checkpoint.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such checkpoint")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    # What damaged bytes can make torch.load raise; a bad zip is an OSError or a RuntimeError.
-    except (RuntimeError, LookupError, EOFError, OSError, UnpicklingError, ValueError) as e:
-        reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:120]
-        raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
-    return state
-
-
-def checkpoint(path: str, dictionary: Dictionary) -> None:
-    """Check that *path* can be loaded and was trained with a dictionary of the same size.
-
-    Raises:
-        InputError: it is missing, truncated, not a fairseq checkpoint, or of another vocabulary.
+        InputError: it is missing, damaged, not a fairseq checkpoint, or of another vocabulary.
     """
     state = read_checkpoint(path)
     try:
@@ -107,6 +91,7 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
                 f"{path}: trained with a dictionary of {len(weight)} symbols, "
                 f"the data has {len(dictionary)}"
             )
+    return state
 
 
 def command(root: DictConfig, dictionary: Dictionary) -> None:
@@ -133,11 +118,14 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
         InputError: the checkpoint to start from cannot be used, or an option does not fit
             adversarial training.
     """
-    restore = Path(root.checkpoint.save_dir, "checkpoint_last.pt")
-    if root.checkpoint.restore_file != "checkpoint_last.pt":
-        restore = Path(root.checkpoint.restore_file)
-    if restore.is_file():
-        checkpoint(str(restore), dictionary)
+    if root.checkpoint.write_checkpoints_asynchronously:
+        raise InputError(
+            "--write-checkpoints-asynchronously: not with this task; checkpoints are written whole "
+            "or not at all, which takes a process that waits for the disk"
+        )
+    restore = checkpoint_to_restore(root)
+    if restore is not None:
+        compat.end_if_finished(root, checkpoint(str(restore), dictionary))
     elif root.checkpoint.finetune_from_model:
         checkpoint(root.checkpoint.finetune_from_model, dictionary)
     if root.criterion._name != "seqgan":
@@ -161,6 +149,26 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
             "--fp16 and bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
             "could not be told apart"
         )
+
+
+def checkpoint_to_restore(root: DictConfig) -> Path | None:
+    """Return the checkpoint that a training resumes from; None: it begins.
+
+    If the last one is damaged, it is the newest whole one, as if ``--restore-file`` named it.
+
+    Raises:
+        InputError: the last one is damaged, and no other is whole.
+    """
+    options = root.checkpoint
+    if options.restore_file != LAST:
+        restore = Path(options.restore_file)
+    else:
+        restore = Path(options.save_dir, LAST)
+        if restore.is_file() and (whole := whole_last(restore.parent)) != restore:
+            options.restore_file = str(whole)
+            options.finetune_from_model = None  # fairseq takes one of the two
+            return whole
+    return restore if restore.is_file() else None
 
 
 def sequence_lengths(

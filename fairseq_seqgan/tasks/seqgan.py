@@ -79,7 +79,8 @@ class SeqGANTask(LanguageModelingTask):
         task = super().setup_task(args, **kwargs)
         root = compat.root_config(args)
         if root is not None:
-            input_checks.command(root, task.dictionary)
+            if not kwargs.get("from_checkpoint"):  # else root is of a training that has ended
+                input_checks.command(root, task.dictionary)
             compat.prepare_training(root, distributed.size())
         return task
 
@@ -154,6 +155,7 @@ class SeqGANTask(LanguageModelingTask):
             return update_iterator(self.adversarial.schedule.epoch_updates(epoch), parts, epoch)
         # fairseq's default of 8 would drop the last sentences of the data.
         kwargs["required_batch_size_multiple"] = 1
+        kwargs = compat.batches_of_first_epoch(kwargs, compat.root_config(self.args))
         return super().get_batch_iterator(dataset, max_tokens, max_sentences, **kwargs)
 
     # ---- training -------------------------------------------------------------------------
@@ -194,12 +196,13 @@ class SeqGANTask(LanguageModelingTask):
 
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
-        if self.adversarial is None:
-            return {}
-        return {type(self).__name__: self.adversarial.state_dict()}
+        state = compat.patience_state()
+        state |= {} if self.adversarial is None else self.adversarial.state_dict()
+        return {type(self).__name__: state} if state else {}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""
+        compat.restore_patience(compat.root_config(self.args), state)
         if self.adversarial is not None:
             self.adversarial.load_state_dict(state)
 
