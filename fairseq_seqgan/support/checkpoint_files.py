@@ -72,8 +72,8 @@ def _write(path: str, fill: Any) -> None:
         if cause is None:
             raise
         raise InputError(
-            f"{path}: cannot be written ({cause.strerror}); the checkpoints beside it are whole, "
-            "and the same command resumes from them"
+            f"{path}: cannot be written ({cause.strerror}); the checkpoints that were there are "
+            "whole, and the same command resumes from the last one"
         ) from error
 
 

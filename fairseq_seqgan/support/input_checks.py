@@ -120,8 +120,8 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
     """
     if root.checkpoint.write_checkpoints_asynchronously:
         raise InputError(
-            "--write-checkpoints-asynchronously: not with this task; checkpoints are written whole "
-            "or not at all, which takes a process that waits for the disk"
+            "--write-checkpoints-asynchronously: not with this task; fairseq would then write "
+            "checkpoints in place, and no checkpoint_last.pt to resume from"
         )
     restore = checkpoint_to_restore(root)
     if restore is not None:
