@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -78,10 +78,11 @@ def write_large(path: Path, fill: Callable[[BinaryIO], object]) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
-        _flush(path.parent)  # a power failure may undo a rename that is not on the disk
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    with suppress(OSError):  # some file systems cannot
+        _flush(path.parent)  # a power failure may undo a rename that is not on the disk
 
 
 @contextmanager
