@@ -238,8 +238,9 @@ def batches_of_first_epoch(options: dict[str, Any], root: DictConfig | None) -> 
     fairseq puts the sequences into batches once, with a seed that depends on the epoch in which the
     process began, and shuffles these batches in every epoch. A resumed training would get others.
     """
-    if options.get("update_epoch_batch_itr") or options.get("disable_iterator_cache"):
-        return options  # built for every epoch anyway
+    rebuilt = options.get("update_epoch_batch_itr") or options.get("disable_iterator_cache")
+    if rebuilt or options.get("epoch", 1) == 1:
+        return options
     options = {**options, "epoch": 1}
     if root is not None and root.dataset.update_ordered_indices_seed:
         options["seed"] = root.common.seed + 1
