@@ -12,5 +12,7 @@ from .version import __version__  # noqa: E402
 
 compat.allow_checkpoints()
 compat.show_all_options()
+compat.write_checkpoints_whole()
+compat.refuse_damaged_checkpoints()
 
 __all__ = ["SeqGAN", "__version__", "criterions", "models", "optim", "rewards", "tasks"]

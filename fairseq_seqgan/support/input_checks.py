@@ -3,7 +3,6 @@
 import math
 import struct
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import _code_to_dtype
 from omegaconf import DictConfig
 
+from . import compat
+from .checkpoint_files import read_checkpoint
 from .errors import InputError
-from .restart import find_restart
+from .restart import find_restart, replace_damaged_last
 
 
 def data_folder(path: str | None) -> None:
@@ -74,28 +75,11 @@ def _check_size(path: Path, expected: int) -> None:
         raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
 
 
-def read_checkpoint(path: str) -> dict[str, Any]:
-    """Return the contents of the checkpoint *path*; nothing in it is run.
-
-    Raises:
-        InputError: it is missing, truncated, or not a checkpoint.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such checkpoint")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    # What damaged bytes can make torch.load raise; a bad zip is an OSError or a RuntimeError.
-    except (RuntimeError, LookupError, EOFError, OSError, UnpicklingError, ValueError) as e:
-        reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:120]
-        raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
-    return state
-
-
 def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
-    """Return the contents of *path*, which was trained with a dictionary of the same size.
+    """Return the checkpoint *path*, which was trained with a dictionary of the same size.
 
     Raises:
-        InputError: it is missing, truncated, not a fairseq checkpoint, or of another vocabulary.
+        InputError: it is missing, damaged, not a fairseq checkpoint, or of another vocabulary.
     """
     state = read_checkpoint(path)
     try:
@@ -139,8 +123,16 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
         InputError: the checkpoint to start from cannot be used, or an option does not fit
             adversarial training.
     """
-    path = find_restart(root.checkpoint).path
-    state = checkpoint(str(path), dictionary) if path is not None else None
+    if root.checkpoint.write_checkpoints_asynchronously:
+        raise InputError(
+            "--write-checkpoints-asynchronously: not with this task; fairseq would then write "
+            "checkpoints in place, and no checkpoint_last.pt to resume from"
+        )
+    replace_damaged_last(root.checkpoint)
+    restart = find_restart(root.checkpoint)
+    state = None if restart.path is None else checkpoint(str(restart.path), dictionary)
+    if root.criterion._name != "seqgan" and restart.optimizer:
+        compat.end_if_finished(root, state)
     if root.criterion._name != "seqgan":
         return state
     if not root.optimizer.get("discriminator_lr", 0.0) >= 0:

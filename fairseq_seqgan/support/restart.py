@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from omegaconf import DictConfig
 
+from .checkpoint_files import LAST, whole_last
 from .errors import InputError
 
-DEFAULT = "checkpoint_last.pt"
+DEFAULT = LAST  # of --restore-file
 
 
 class Restart(NamedTuple):
@@ -40,3 +41,20 @@ def find_restart(options: DictConfig) -> Restart:
     if not path.is_file():
         return Restart()
     return Restart(path, not options.reset_optimizer, not options.reset_dataloader)
+
+
+def replace_damaged_last(options: DictConfig) -> None:
+    """Let fairseq resume from the newest whole checkpoint if the last one is damaged.
+
+    It is as if ``--restore-file`` named that one, which *options*, of group ``checkpoint``, say
+    afterwards.
+
+    Raises:
+        InputError: the last one is damaged, and no other is whole.
+    """
+    last = Path(options.save_dir, LAST)
+    if options.restore_file == DEFAULT and last.is_file():
+        whole = whole_last(last.parent)
+        if whole != last:
+            options.restore_file = str(whole)
+            options.finetune_from_model = None  # fairseq takes one of the two

@@ -154,6 +154,7 @@ class SeqGANTask(LanguageModelingTask):
             return self.progress.rest_of_epoch()
         # fairseq's default of 8 would drop the last sentences of the data.
         kwargs["required_batch_size_multiple"] = 1
+        kwargs = compat.batches_of_first_epoch(kwargs, compat.root_config(self.args))
         return super().get_batch_iterator(dataset, max_tokens, max_sentences, **kwargs)
 
     # ---- training -------------------------------------------------------------------------
@@ -193,10 +194,13 @@ class SeqGANTask(LanguageModelingTask):
 
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
-        return {type(self).__name__: self.progress.state_dict()} if self.progress else {}
+        state = compat.patience_state()
+        state |= self.progress.state_dict() if self.progress else {}
+        return {type(self).__name__: state} if state else {}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""
+        compat.restore_patience(compat.root_config(self.args), state)
         if self.progress is not None:
             self.progress.load_state_dict(state)
 

@@ -12,10 +12,9 @@ sys.path.append(str(EXAMPLES))
 
 from common import presets, publish  # noqa: E402
 from common.console import ExperimentError  # noqa: E402
-from common.steps import repair  # noqa: E402
 from common.systems import variants  # noqa: E402
 
-__all__ = ["ExperimentError", "presets", "publish", "repair", "variants"]
+__all__ = ["ExperimentError", "presets", "publish", "variants"]
 
 EXPERIMENTS = sorted(path.parent.name for path in EXAMPLES.glob("*/experiment.py"))
 EXPERIMENTS = [name for name in EXPERIMENTS if (EXAMPLES / name / "run.sh").exists()]
