@@ -12,5 +12,7 @@ from .version import __version__  # noqa: E402
 
 compat.allow_checkpoints()
 compat.show_all_options()
+compat.report_bad_gradients()
+compat.run_nothing_in_checkpoints()
 
 __all__ = ["SeqGAN", "__version__", "criterions", "models", "optim", "rewards", "tasks"]

@@ -3,12 +3,16 @@
 import argparse
 import collections
 import functools
+import os
 import sys
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from fairseq import options
+from fairseq import checkpoint_utils, options
 from fairseq.dataclass import FairseqDataclass
 from fairseq.distributed.utils import _TensorPlaceholder, all_gather_list
 from fairseq.models import FairseqDecoder
@@ -17,11 +21,14 @@ from fairseq.models.transformer import TransformerDecoderBase
 from fairseq.registry import REGISTRIES
 from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from fairseq.tasks.language_modeling import LanguageModelingConfig
+from fairseq.trainer import Trainer
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 from torch import Tensor, nn
+
+from .errors import InputError, first_line
 
 
 def allow_checkpoints() -> None:
@@ -47,6 +54,41 @@ def allow_checkpoints() -> None:
             _TensorPlaceholder,
         ]
     )
+
+
+def run_nothing_in_checkpoints() -> None:
+    """Have every command of fairseq read checkpoints with ``weights_only=True``, and say it in a line.
+
+    fairseq relies on torch's default, which is another one before torch 2.6 and where the
+    environment has ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD``. ``fairseq-validate`` reads the checkpoint
+    before it asks the task for anything.
+    """
+    load = checkpoint_utils.load_checkpoint_to_cpu
+
+    @functools.wraps(load)
+    def load_weights_only(path: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        with _weights_only():
+            try:
+                return load(path, *args, **kwargs)
+            except UnpicklingError as error:
+                raise InputError(
+                    f"{path}: not a readable checkpoint ({first_line(error)})"
+                ) from error
+
+    checkpoint_utils.load_checkpoint_to_cpu = load_weights_only
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """Have torch read weights only, whatever its default is here."""
+    names = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+    before = {name: os.environ.pop(name, None) for name in names}
+    os.environ[names[0]] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[names[0]]
+        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 def gather_on_cpu(processes: int, size: int) -> None:
@@ -140,6 +182,31 @@ def show_all_options() -> None:
         return parse(parser, input_args, **kwargs)
 
     options.parse_args_and_arch = parse_with_help
+
+
+def report_bad_gradients() -> None:
+    """Let a task with a ``watch`` end the training when a gradient is not finite.
+
+    fairseq finds it between the task's hooks. It then writes ``crash.pt``, runs the update once more
+    to look for the layer, and ends with a traceback. Where a scaler of gradients is at work (fp16,
+    amp), it may be an overflow: the batch is skipped, until the scale is at its minimum.
+    """
+    clip = Trainer.clip_grad_norm
+
+    @functools.wraps(clip)
+    def clip_or_report(self: Trainer, clip_norm: float) -> Tensor:
+        watch = getattr(self.task, "watch", None)
+        try:
+            norm = clip(self, clip_norm)
+        except FloatingPointError:
+            if watch is not None:
+                watch.bad_gradient()
+            raise
+        if watch is not None and not self.cfg.common.amp and not bool(torch.isfinite(norm).all()):
+            watch.bad_gradient()
+        return norm
+
+    Trainer.clip_grad_norm = clip_or_report
 
 
 def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> None:

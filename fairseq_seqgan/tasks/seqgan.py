@@ -22,9 +22,10 @@ from fairseq.tasks.language_modeling import LanguageModelingTask
 from torch import Tensor
 
 from ..adversarial.build_trainer import RealData, build_trainer
+from ..adversarial.divergence import Watch, before_saving, in_update, in_validation
 from ..adversarial.trainer import AdversarialTrainer
 from ..adversarial.update_iterator import update_iterator
-from ..adversarial.validation import Validation
+from ..adversarial.validation import Validation, log_measured
 from ..criterions.saved_discriminator import load_guide
 from ..criterions.seqgan import SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients
@@ -38,7 +39,7 @@ from ..policy.fairseq_generate import (
     search_options,
 )
 from ..rewards.base import on_registration
-from ..support import compat, distributed, input_checks
+from ..support import compat, distributed, input_checks, shards
 from ..support.errors import InputError
 from .config import SeqGANBaseConfig, check_options, make_config
 
@@ -60,6 +61,7 @@ class SeqGANTask(LanguageModelingTask):
         super().__init__(args, dictionary, output_dictionary, targets)
         self.policy = PolicyFactory(args, dictionary)
         self.validation = Validation(args)
+        self.watch = Watch(compat.root_config(args))
         self.criterion: SeqGANCriterion | None = None  # set in adversarial training only
         self.adversarial: AdversarialTrainer | None = None  # likewise, once the data is loaded
         self.real_data = RealData(args, self.datasets, dictionary, self.policy)
@@ -76,6 +78,7 @@ class SeqGANTask(LanguageModelingTask):
     def setup_task(cls, args: SeqGANBaseConfig, **kwargs: Any) -> "SeqGANTask":
         """Check the command line, and load the dictionary."""
         input_checks.data_folder(args.data)
+        shards.check(args.data)
         task = super().setup_task(args, **kwargs)
         root = compat.root_config(args)
         if root is not None:
@@ -96,12 +99,21 @@ class SeqGANTask(LanguageModelingTask):
     # ---- data -----------------------------------------------------------------------------
 
     def load_dataset(
-        self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any
+        self,
+        split: str,
+        epoch: int = 1,
+        combine: bool = False,
+        one_shard: bool = False,
+        **kwargs: Any,
     ) -> None:
         """Load *split* and check its lengths, or make the items for fairseq-generate."""
         if "task_cfg" in kwargs and self._load_prompts(split, kwargs["task_cfg"]):
             return
-        input_checks.split_files(self.args.data, split)
+        if self.criterion is not None and split == self.args.train_subset and not one_shard:
+            load = partial(self.load_dataset, split, combine=combine, one_shard=True)
+            shards.load_all(load, self.datasets, split, self.args.data)
+            return
+        input_checks.split_files(shards.folder(self.args.data, epoch), split)
         try:
             super().load_dataset(split, epoch=epoch, combine=combine, **kwargs)
             dataset = self.datasets[split]
@@ -109,12 +121,16 @@ class SeqGANTask(LanguageModelingTask):
                 dataset[len(dataset) - 1]
         except Exception as e:
             raise InputError(
-                f"{self.args.data}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
+                f"{shards.folder(self.args.data, epoch)}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
             ) from e
         if str(self.args.sample_break_mode) == "eos":
             input_checks.sequence_lengths(
                 dataset.sizes, split, self.args.tokens_per_sample, self.args.fixed_length
             )
+
+    def has_sharded_data(self, split: str) -> bool:
+        """Return whether another epoch needs other data; in adversarial training, none does."""
+        return self.criterion is None and super().has_sharded_data(split)
 
     def _load_prompts(self, split: str, saved: Any) -> bool:
         """Make the items for fairseq-generate; return False if they are those of *split*."""
@@ -163,6 +179,7 @@ class SeqGANTask(LanguageModelingTask):
         super().begin_epoch(epoch, model)
         self.epoch = epoch
 
+    @in_update
     def train_step(
         self,
         sample: dict[str, Any],
@@ -180,6 +197,7 @@ class SeqGANTask(LanguageModelingTask):
             sample = {**sample, "update": update_num}
         return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
 
+    @in_update
     def optimizer_step(
         self, optimizer: FairseqOptimizer, model: BaseFairseqModel, update_num: int
     ) -> None:
@@ -192,6 +210,7 @@ class SeqGANTask(LanguageModelingTask):
         super().optimizer_step(optimizer, model, update_num)
         self.adversarial.after_update(step, model, optimizer)
 
+    @before_saving
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
         if self.adversarial is None:
@@ -209,6 +228,7 @@ class SeqGANTask(LanguageModelingTask):
         """Let the first batch of the validation measure samples."""
         self.validation.begin()
 
+    @in_validation
     def valid_step(
         self, sample: dict[str, Any], model: BaseFairseqModel, criterion: FairseqCriterion
     ) -> tuple[Tensor, int, dict[str, Any]]:
@@ -223,8 +243,16 @@ class SeqGANTask(LanguageModelingTask):
             log.update(measured)
         else:
             whole = str(self.args.sample_break_mode) == "eos"  # otherwise rows are not sequences
-            self.validation.log_language_model(policy, sample["target"] if whole else None)
+            rows = sample["target"] if whole else None
+            log = {**log, **self.validation.measure_language_model(policy, rows)}
         return loss, size, log
+
+    def reduce_metrics(
+        self, logging_outputs: list[dict[str, Any]], criterion: FairseqCriterion
+    ) -> None:
+        """Log what was measured on all ranks."""
+        super().reduce_metrics(logging_outputs, criterion)
+        log_measured(logging_outputs)
 
     # ---- sampling -------------------------------------------------------------------------
 
