@@ -44,7 +44,7 @@ class Validation:
     """Measures samples of G once in each validation, however many batches it has.
 
     Args:
-        options: the task's: ``num_eval_samples``, ``seed``, ``oracle`` and ``fixed_length``.
+        options: the task's.
     """
 
     def __init__(self, options: Any) -> None:
@@ -86,17 +86,18 @@ class Validation:
         self._due = False
         return measure(policy, discriminator, self.oracle, real(), *self._draws())
 
-    def measure_language_model(self, policy: Policy, tokens: Tensor | None) -> dict[str, float]:
-        """Measure for a plain language model what adversarial training logs, whatever its criterion.
+    def measure_language_model(self, policy: Policy, tokens: Tensor) -> dict[str, float]:
+        """Measure of a plain language model what adversarial training logs, for any criterion.
 
         Args:
-            tokens: held-out sequences (B, T); None where rows of the data are not sequences.
+            tokens: a held-out batch (B, T). Its NLL is measured if its rows are sequences.
 
         Returns:
             What :func:`log_measured` reads. Every rank has the same keys, because fairseq adds them
             up over the ranks one by one.
         """
-        measured = {} if tokens is None else {"nll": heldout_nll(policy, tokens)}
+        sequences = str(self.options.sample_break_mode) == "eos"
+        measured = {"nll": heldout_nll(policy, tokens)} if sequences else {}
         if self._due and self.oracle is not None:
             self._due = False
             measured |= measure(policy, None, self.oracle, {}, *self._draws())
@@ -154,7 +155,7 @@ def measure(
 
 
 def heldout_nll(policy: Policy, tokens: Tensor) -> tuple[float, int]:
-    """Return Σ -log G(x_t | x_1 ... x_t-1) over held-out *tokens* (B, T), in nats, and their number.
+    """Return Σ -log G(x_t | x_1 ... x_t-1) over held-out *tokens* (B, T), in nats, and the number.
 
     It is for criteria that do not log it: fairseq's cross-entropy counts the end symbol of a
     sequence of fixed length, and logs in base 2.

@@ -57,7 +57,7 @@ def allow_checkpoints() -> None:
 
 
 def run_nothing_in_checkpoints() -> None:
-    """Have every command of fairseq read checkpoints with ``weights_only=True``, and say it in a line.
+    """Have every command of fairseq read checkpoints with ``weights_only=True``.
 
     fairseq relies on torch's default, which is another one before torch 2.6 and where the
     environment has ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD``. ``fairseq-validate`` reads the checkpoint
@@ -187,9 +187,9 @@ def show_all_options() -> None:
 def report_bad_gradients() -> None:
     """Let a task with a ``watch`` end the training when a gradient is not finite.
 
-    fairseq finds it between the task's hooks. It then writes ``crash.pt``, runs the update once more
-    to look for the layer, and ends with a traceback. Where a scaler of gradients is at work (fp16,
-    amp), it may be an overflow: the batch is skipped, until the scale is at its minimum.
+    fairseq finds it between the task's hooks. It then writes ``crash.pt``, runs the update again to
+    look for the layer, and ends with a traceback. With fp16 and amp it may be an overflow: fairseq
+    skips the batch, and stops only when the scale is at its minimum.
     """
     clip = Trainer.clip_grad_norm
 

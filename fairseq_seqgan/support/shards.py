@@ -1,7 +1,8 @@
 """Training data in several folders, ``DATA1:DATA2``: fairseq's shards.
 
-fairseq reads another folder in every epoch. That suits a language model, but an epoch of adversarial
-training is a round, and D needs its positives from the first update on: it gets those of all folders.
+fairseq reads another folder in every epoch. That suits a language model. But an epoch of
+adversarial training is a round, and D needs its positives before the first update: it gets those of
+all folders.
 """
 
 from __future__ import annotations
@@ -38,17 +39,11 @@ def check(data: str) -> None:
             )
 
 
-def load_all(
-    load: Callable[..., None], datasets: dict[str, FairseqDataset], split: str, data: str
-) -> None:
-    """Put into *datasets* the sequences of *split* of all folders of *data*, in their order.
+def load_all(load: Callable[[int], FairseqDataset], data: str) -> FairseqDataset:
+    """Return the sequences of all folders of *data*, in their order.
 
     Args:
-        load: loads the split of the folder of one ``epoch`` into *datasets*.
+        load: returns those of the folder of one epoch.
     """
-    parts = []
-    for epoch in range(1, len(split_paths(data)) + 1):
-        load(epoch=epoch)
-        parts.append(datasets[split])
-    if len(parts) > 1:
-        datasets[split] = ConcatDataset(parts)
+    parts = [load(epoch) for epoch in range(1, len(split_paths(data)) + 1)]
+    return parts[0] if len(parts) == 1 else ConcatDataset(parts)

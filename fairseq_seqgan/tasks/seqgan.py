@@ -27,7 +27,7 @@ from ..adversarial.trainer import AdversarialTrainer
 from ..adversarial.update_iterator import update_iterator
 from ..adversarial.validation import Validation, log_measured
 from ..criterions.saved_discriminator import load_guide
-from ..criterions.seqgan import SeqGANCriterion
+from ..criterions.seqgan import Log, SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients
 from ..policy.factory import PolicyFactory
 from ..policy.fairseq_generate import (
@@ -99,21 +99,25 @@ class SeqGANTask(LanguageModelingTask):
     # ---- data -----------------------------------------------------------------------------
 
     def load_dataset(
-        self,
-        split: str,
-        epoch: int = 1,
-        combine: bool = False,
-        one_shard: bool = False,
-        **kwargs: Any,
+        self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any
     ) -> None:
         """Load *split* and check its lengths, or make the items for fairseq-generate."""
-        if "task_cfg" in kwargs and self._load_prompts(split, kwargs["task_cfg"]):
-            return
+
+        def load(epoch: int = 1) -> FairseqDataset:
+            self.load_dataset(split, epoch, combine, one_shard=True)
+            return self.datasets[split]
+
+        if "task_cfg" in kwargs:
+            prompts = make_prompts(self.args, kwargs["task_cfg"], self.dictionary, load)
+            if prompts is not None:
+                self.datasets[split] = prompts
+                return
+        one_shard = kwargs.pop("one_shard", False)
         if self.criterion is not None and split == self.args.train_subset and not one_shard:
-            load = partial(self.load_dataset, split, combine=combine, one_shard=True)
-            shards.load_all(load, self.datasets, split, self.args.data)
+            self.datasets[split] = shards.load_all(load, self.args.data)
             return
-        input_checks.split_files(shards.folder(self.args.data, epoch), split)
+        folder = shards.folder(self.args.data, epoch)
+        input_checks.split_files(folder, split)
         try:
             super().load_dataset(split, epoch=epoch, combine=combine, **kwargs)
             dataset = self.datasets[split]
@@ -121,7 +125,7 @@ class SeqGANTask(LanguageModelingTask):
                 dataset[len(dataset) - 1]
         except Exception as e:
             raise InputError(
-                f"{shards.folder(self.args.data, epoch)}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
+                f"{folder}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
             ) from e
         if str(self.args.sample_break_mode) == "eos":
             input_checks.sequence_lengths(
@@ -131,20 +135,6 @@ class SeqGANTask(LanguageModelingTask):
     def has_sharded_data(self, split: str) -> bool:
         """Return whether another epoch needs other data; in adversarial training, none does."""
         return self.criterion is None and super().has_sharded_data(split)
-
-    def _load_prompts(self, split: str, saved: Any) -> bool:
-        """Make the items for fairseq-generate; return False if they are those of *split*."""
-        root = compat.root_config(self.args)
-        generation = root.generation if root is not None else None
-
-        def load_source() -> FairseqDataset:
-            self.load_dataset(split)
-            return self.datasets[split]
-
-        prompts = make_prompts(self.args, generation, saved, self.dictionary, load_source)
-        if prompts is not None:
-            self.datasets[split] = prompts
-        return prompts is not None
 
     def get_batch_iterator(
         self,
@@ -239,17 +229,13 @@ class SeqGANTask(LanguageModelingTask):
             discriminator = self.criterion.discriminator
             real = partial(self.real_data.for_validation, self.adversarial)
             measured = self.validation.measure_samples(policy, discriminator, real)
-            self.adversarial.keep_slope(measured)
+            self.adversarial.after_validation(measured)
             log.update(measured)
         else:
-            whole = str(self.args.sample_break_mode) == "eos"  # otherwise rows are not sequences
-            rows = sample["target"] if whole else None
-            log = {**log, **self.validation.measure_language_model(policy, rows)}
+            log = {**log, **self.validation.measure_language_model(policy, sample["target"])}
         return loss, size, log
 
-    def reduce_metrics(
-        self, logging_outputs: list[dict[str, Any]], criterion: FairseqCriterion
-    ) -> None:
+    def reduce_metrics(self, logging_outputs: list[Log], criterion: FairseqCriterion) -> None:
         """Log what was measured on all ranks."""
         super().reduce_metrics(logging_outputs, criterion)
         log_measured(logging_outputs)
