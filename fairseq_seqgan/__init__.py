@@ -14,5 +14,7 @@ compat.allow_checkpoints()
 compat.show_all_options()
 compat.write_checkpoints_whole()
 compat.refuse_damaged_checkpoints()
+compat.report_bad_gradients()
+compat.run_nothing_in_checkpoints()
 
 __all__ = ["SeqGAN", "__version__", "criterions", "models", "optim", "rewards", "tasks"]

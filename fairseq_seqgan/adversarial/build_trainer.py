@@ -9,6 +9,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import numpy as np
 from fairseq.data import Dictionary, MonolingualDataset
 from torch import Tensor
 
@@ -90,10 +91,14 @@ class RealData:
         return self._heldout
 
     def for_validation(self, trainer: AdversarialTrainer) -> dict[str, Tensor]:
-        """Return the real sequences (n, T) for each AUC of D, or {} if D is a random net."""
+        """Return the real sequences (n, T) for each AUC of D, or {} if D is a random net.
+
+        They are a random choice of each split, the same in every validation.
+        """
         if not trainer.has_discriminator:
             return {}
-        positives = trainer.pool.positives[: self.options.num_eval_samples]
+        chosen = np.random.default_rng(self.options.seed).permutation(len(trainer.pool.positives))
+        positives = trainer.pool.positives[chosen[: self.options.num_eval_samples]]
         found = {"d_auc_train": positives, "d_auc_heldout": self.heldout()}
         return {name: sequences for name, sequences in found.items() if len(sequences)}
 

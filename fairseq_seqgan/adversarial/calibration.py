@@ -18,6 +18,7 @@ from ..models.discriminator import Discriminator
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support import distributed
+from ..support.errors import require_finite
 from ..support.eval_mode import eval_mode
 from ..support.rng import seeded_rng
 
@@ -39,9 +40,11 @@ def calibrate(discriminator: Discriminator, heldout: Tensor, samples: Tensor) ->
     both directions, because no third set of sequences is there.
     """
     scores = [_scores(discriminator, rows, log_odds=False) for rows in (heldout, samples)]
+    _require_finite(discriminator, scores)
     if min(len(heldout), len(samples)) < 2:
         return Calibration(auc(*scores), _UNKNOWN)
     log_odds = [_scores(discriminator, rows, log_odds=True) for rows in (heldout, samples)]
+    _require_finite(discriminator, log_odds)
     return Calibration(auc(*scores), crossfitted_gain(*log_odds))
 
 
@@ -58,6 +61,13 @@ def calibrate_on_samples(
     numbers = torch.tensor([[found.auc, *found.gain]], dtype=torch.float64, device=device)
     first, *gain = distributed.gather(numbers)[0].tolist()
     return Calibration(first, Gain(*gain[:-2], heldout=len(heldout), samples=len(drawn)))
+
+
+def _require_finite(discriminator: Discriminator, scores: list[np.ndarray]) -> None:
+    """Stop the training if one of *scores* is not finite."""
+    device = next(discriminator.parameters()).device
+    values = torch.from_numpy(np.concatenate(scores)).to(device)
+    require_finite(values, "sequence, held-out or drawn,", "D's score")
 
 
 def _scores(discriminator: Discriminator, rows: Tensor, log_odds: bool) -> np.ndarray:

@@ -16,6 +16,10 @@ from ..policy.policy import banned_symbols
 
 logger = logging.getLogger(__name__)
 
+# Why a sentence is left out.
+_UNKNOWN = "hold a symbol that is never drawn, such as an unknown word"
+_LONG = "are longer than {} tokens, the longest that G draws"
+
 
 def real_sequences(
     dataset: MonolingualDataset,
@@ -29,31 +33,39 @@ def real_sequences(
     """Return those sentences of *dataset* that the policy could draw, (n, T) int32.
 
     Left out are sentences longer than T, and sentences with a symbol that the policy never draws,
-    such as an unknown word: D would recognise real sequences by it.
+    such as an unknown word: D would recognise real sequences by it. The log says how many.
 
     Args:
         length: T, which counts the end symbol unless the length is *fixed*.
         fixed: every sequence has T tokens; the end symbol that follows is cut off.
         seed: seeds the random choice of *most* sentences.
-        most: how many sentences to look at; None: all.
+        most: how many sentences to return if there are more; None: all.
 
     Returns:
         (n, T), padded at the end.
     """
+    most = len(dataset) if most is None else most
     index = np.arange(len(dataset))
-    if most is not None and most < len(dataset):
-        index = np.random.default_rng(seed).permutation(len(dataset))[:most]
-    rows = [dataset[int(i)]["target"][: length if fixed else None] for i in index]
+    if most < len(dataset):
+        index = np.random.default_rng(seed).permutation(len(dataset))
     banned = torch.tensor(banned_symbols(dictionary, fixed))
-    known = [row for row in rows if not torch.isin(row, banned).any()]
-    if len(known) < len(rows):
-        logger.info(
-            "%d of %d real sequences hold a symbol that is never drawn, such as an unknown word; "
-            "D does not see them",
-            len(rows) - len(known),
-            len(rows),
-        )
-    rows = [row for row in known if len(row) <= length]
+    too_long = _LONG.format(length - (not fixed))
+    left_out = {_UNKNOWN: 0, too_long: 0}
+    rows: list[Tensor] = []
+    for i in index:
+        if len(rows) == most:
+            break
+        row = dataset[int(i)]["target"][: length if fixed else None]
+        if torch.isin(row, banned).any():
+            left_out[_UNKNOWN] += 1
+        elif len(row) > length:
+            left_out[too_long] += 1
+        else:
+            rows.append(row)
+    seen = len(rows) + sum(left_out.values())
+    for reason, count in left_out.items():
+        if count:
+            logger.info("%d of %d real sequences %s; D does not see them", count, seen, reason)
     sequences = torch.full((len(rows), length), dictionary.pad(), dtype=torch.int32)
     for sequence, row in zip(sequences, rows, strict=True):
         sequence[: len(row)] = row

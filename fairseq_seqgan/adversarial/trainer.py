@@ -34,6 +34,7 @@ from .action_values import (
     sequence_weights,
 )
 from .calibration import calibrate_on_samples
+from .collapse import CollapseWarning
 from .early_stopping import EarlyStopping, EarlyStoppingConfig
 from .minibatches import MinibatchConfig, Pool
 from .model_copy import ModelCopy
@@ -111,6 +112,7 @@ class AdversarialTrainer:
         self.pool = Pool(positives, size, options.d_batch_size, options.seed)
         self.schedule = make_schedule(options, self.pool.batches)
         self._rollout_copy, self._reference = ModelCopy(), ModelCopy(options.kl_reference)
+        self._collapse = CollapseWarning()
         self.heldout = heldout
         self.slope: float | None = None  # of D's log-odds, as fitted last
         self.has_discriminator = self.schedule.trains_discriminator  # or it comes from a checkpoint
@@ -151,6 +153,8 @@ class AdversarialTrainer:
         rollouts = self._draw(model, seeded_rng("rollout", *key))
         drawn = rollouts.samples
         require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
+        if not self._distills:
+            self._collapse.see(-float(drawn.log_probs.sum(dim=1).mean()), update)
         noise = seeded_rng("reward", *key)
         if rollouts.completions.size(1):
             rewards = self.reward.of_completions(rollouts, noise)
@@ -262,8 +266,14 @@ class AdversarialTrainer:
         """Move the rollout policy towards G: θ' ← decay θ' + (1 - decay) θ."""
         self._rollout_copy.average(model, self.options.rollout_ema_decay)
 
-    def keep_slope(self, measured: dict[str, tuple[float, int]]) -> None:
-        """Keep the slope that a validation *measured*, for sampling with D from the checkpoint."""
+    def after_validation(self, measured: dict[str, tuple[float, int]]) -> None:
+        """Keep the slope that a validation *measured*, for sampling with D from the checkpoint.
+
+        Warn if the policy has collapsed.
+        """
+        if "entropy" in measured:
+            samples = -(-self.options.num_eval_samples // distributed.size())
+            self._collapse.see(measured["entropy"][0] / samples)
         if "d_slope" in measured and self.heldout is None:
             self.slope = measured["d_slope"][0]
 

@@ -18,11 +18,13 @@ from ..oracle.lstm import OFFSET, Oracle
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support import distributed
-from ..support.errors import InputError
+from ..support.errors import InputError, require_finite
 from ..support.rng import seeded_rng
 from .calibration import calibrate
 
 HELDOUT = "d_auc_heldout"
+LANGUAGE_MODEL = ("nll", "nll_oracle", "entropy")  # what is logged of a plain language model
+_SUM, _COUNT = "_sum", "_count"
 Measured = dict[str, tuple[float, int]]  # name: (sum, count), as the criterion logs it
 
 
@@ -42,7 +44,7 @@ class Validation:
     """Measures samples of G once in each validation, however many batches it has.
 
     Args:
-        options: the task's: ``num_eval_samples``, ``seed``, ``oracle`` and ``fixed_length``.
+        options: the task's.
     """
 
     def __init__(self, options: Any) -> None:
@@ -74,7 +76,7 @@ class Validation:
     ) -> Measured:
         """Return the result of :func:`measure`, or {} after the first batch of a validation.
 
-        Every rank draws its share of the samples from its own stream.
+        Every rank draws its share of the samples; D is measured on those of all ranks.
 
         Args:
             real: returns the real sequences (n, T) under the names of the AUCs.
@@ -82,22 +84,32 @@ class Validation:
         if not self._due:
             return {}
         self._due = False
-        generator = seeded_rng("validation", self.seed, distributed.rank())
-        share = -(-self.num // distributed.size())
-        return measure(policy, discriminator, self.oracle, real(), share, generator)
+        return measure(policy, discriminator, self.oracle, real(), *self._draws())
 
-    def log_language_model(self, policy: Policy, tokens: Tensor | None) -> None:
-        """Log for a plain language model what adversarial training logs, whatever its criterion.
+    def measure_language_model(self, policy: Policy, tokens: Tensor) -> dict[str, float]:
+        """Measure of a plain language model what adversarial training logs, for any criterion.
 
         Args:
-            tokens: held-out sequences (B, T); None where rows of the data are not sequences.
+            tokens: a held-out batch (B, T). Its NLL is measured if its rows are sequences.
+
+        Returns:
+            What :func:`log_measured` reads. Every rank has the same keys, because fairseq adds them
+            up over the ranks one by one.
         """
-        if tokens is not None:
-            log_heldout(policy, tokens)
+        sequences = str(self.options.sample_break_mode) == "eos"
+        measured = {"nll": heldout_nll(policy, tokens)} if sequences else {}
         if self._due and self.oracle is not None:
             self._due = False
-            generator = seeded_rng("validation", self.seed, 0)
-            log_means(measure(policy, None, self.oracle, {}, self.num, generator))
+            measured |= measure(policy, None, self.oracle, {}, *self._draws())
+        log: dict[str, float] = {}
+        for name, (total, count) in measured.items():
+            log |= {name + _SUM: float(total), name + _COUNT: float(count)}
+        return log
+
+    def _draws(self) -> tuple[int, torch.Generator]:
+        """Return how many samples this rank draws, and its own stream of random numbers."""
+        generator = seeded_rng("validation", self.seed, distributed.rank())
+        return -(-self.num // distributed.size()), generator
 
 
 def measure(
@@ -125,6 +137,7 @@ def measure(
         which it is worth that (metrics/gain.py). Without positives, D is not used.
     """
     drawn = sample(policy, num, generator)
+    require_finite(drawn.log_probs, "sample", "the policy's log-probability")
     tokens = int(drawn.mask.sum())
     measured = {"entropy": (-float(drawn.log_probs.sum()), tokens)}
     if oracle is not None:
@@ -132,27 +145,34 @@ def measure(
         measured["nll_oracle"] = (float(nll.sum()), num)
     if not positives:
         return measured
+    samples = distributed.gather(drawn.tokens)
     for name, real in positives.items():
-        found = calibrate(discriminator, real, drawn.tokens)
+        found = calibrate(discriminator, real, samples)
         measured[name] = (found.auc, 1)
         if name == HELDOUT and not math.isnan(found.gain.gain):
             measured |= {"d_gain": (found.gain.gain, 1), "d_slope": (found.gain.slope, 1)}
     return measured
 
 
-def log_heldout(policy: Policy, tokens: Tensor) -> None:
-    """Log ``nll``, the mean of -log G(x_t | x_1 ... x_t-1) over held-out *tokens* (B, T), in nats.
+def heldout_nll(policy: Policy, tokens: Tensor) -> tuple[float, int]:
+    """Return Σ -log G(x_t | x_1 ... x_t-1) over held-out *tokens* (B, T), in nats, and the number.
 
     It is for criteria that do not log it: fairseq's cross-entropy counts the end symbol of a
     sequence of fixed length, and logs in base 2.
     """
-    count = int(policy.scored(tokens).sum())
-    if count:
-        nll = -float(policy.log_probs(tokens).double().sum()) / count
-        metrics.log_scalar("nll", nll, count, round=4)
+    return -float(policy.log_probs(tokens).double().sum()), int(policy.scored(tokens).sum())
 
 
-def log_means(measured: Measured) -> None:
-    """Log the result of :func:`measure`, for criteria that do not."""
-    for name, (total, count) in measured.items():
-        metrics.log_scalar(name, total / count, count, round=4)
+def log_measured(logging_outputs: list[dict[str, Any]]) -> None:
+    """Log what :meth:`Validation.measure_language_model` returned on all ranks.
+
+    Each metric is the sum of all ranks' numbers divided by the sum of their counts, so every rank
+    logs the same. ``--patience`` then stops all of them or none.
+    """
+    for name in LANGUAGE_MODEL:
+        total, count = (
+            sum(float(log.get(name + part, 0)) for log in logging_outputs)
+            for part in (_SUM, _COUNT)
+        )
+        if count:
+            metrics.log_scalar(name, total / count, count, round=4)

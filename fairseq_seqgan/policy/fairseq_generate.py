@@ -17,7 +17,7 @@ from fairseq.dataclass import FairseqDataclass
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
-from ..support import distributed
+from ..support import compat, distributed
 from ..support.errors import InputError
 from ..support.input_checks import positive
 from ..support.rng import seeded_rng
@@ -109,7 +109,6 @@ class Prompts(FairseqDataset):
 
 def make_prompts(
     options: Any,
-    generation: Any,
     saved: Any,
     dictionary: Dictionary,
     load_source: Callable[[], FairseqDataset],
@@ -120,7 +119,6 @@ def make_prompts(
 
     Args:
         options: the task's.
-        generation: fairseq's options of generation; None outside a command.
         saved: the task's options in the checkpoint, or None.
         dictionary: the dictionary of the data.
         load_source: returns the split, whose sentences are continued with ``--prefix-size``.
@@ -128,6 +126,8 @@ def make_prompts(
     Raises:
         InputError: ``--sampling`` without a number of samples and without a prefix.
     """
+    root = compat.root_config(options)
+    generation = root.generation if root is not None else None
     for name in ("fixed_length", "max_length"):
         if not getattr(options, name) and saved is not None and saved.get(name):
             setattr(options, name, saved.get(name))

@@ -4,8 +4,12 @@ import argparse
 import collections
 import functools
 import logging
+import os
 import sys
 import typing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -18,6 +22,7 @@ from fairseq.models.transformer import TransformerDecoderBase
 from fairseq.registry import REGISTRIES
 from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from fairseq.tasks.language_modeling import LanguageModelingConfig
+from fairseq.trainer import Trainer
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 from omegaconf.base import ContainerMetadata, Metadata
@@ -25,6 +30,7 @@ from omegaconf.nodes import AnyNode
 from torch import Tensor, nn
 
 from . import checkpoint_files
+from .errors import InputError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -94,6 +100,41 @@ def refuse_damaged_checkpoints() -> None:
         return load(path, *args, **kwargs)
 
     checkpoint_utils.load_checkpoint_to_cpu = load_whole
+
+
+def run_nothing_in_checkpoints() -> None:
+    """Have every command of fairseq read checkpoints with ``weights_only=True``.
+
+    fairseq relies on torch's default, which is another one before torch 2.6 and where the
+    environment has ``TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD``. ``fairseq-validate`` reads the checkpoint
+    before it asks the task for anything.
+    """
+    load = checkpoint_utils.load_checkpoint_to_cpu
+
+    @functools.wraps(load)
+    def load_weights_only(path: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        with _weights_only():
+            try:
+                return load(path, *args, **kwargs)
+            except UnpicklingError as error:
+                raise InputError(
+                    f"{path}: not a readable checkpoint ({first_line(error)})"
+                ) from error
+
+    checkpoint_utils.load_checkpoint_to_cpu = load_weights_only
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """Have torch read weights only, whatever its default is here."""
+    names = ("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
+    before = {name: os.environ.pop(name, None) for name in names}
+    os.environ[names[0]] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[names[0]]
+        os.environ.update({name: value for name, value in before.items() if value is not None})
 
 
 def gather_on_cpu(processes: int, size: int) -> None:
@@ -187,6 +228,31 @@ def show_all_options() -> None:
         return parse(parser, input_args, **kwargs)
 
     options.parse_args_and_arch = parse_with_help
+
+
+def report_bad_gradients() -> None:
+    """Let a task with a ``watch`` end the training when a gradient is not finite.
+
+    fairseq finds it between the task's hooks. It then writes ``crash.pt``, runs the update again to
+    look for the layer, and ends with a traceback. With fp16 and amp it may be an overflow: fairseq
+    skips the batch, and stops only when the scale is at its minimum.
+    """
+    clip = Trainer.clip_grad_norm
+
+    @functools.wraps(clip)
+    def clip_or_report(self: Trainer, clip_norm: float) -> Tensor:
+        watch = getattr(self.task, "watch", None)
+        try:
+            norm = clip(self, clip_norm)
+        except FloatingPointError:
+            if watch is not None:
+                watch.bad_gradient()
+            raise
+        if watch is not None and not self.cfg.common.amp and not bool(torch.isfinite(norm).all()):
+            watch.bad_gradient()
+        return norm
+
+    Trainer.clip_grad_norm = clip_or_report
 
 
 def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> None:

@@ -47,7 +47,7 @@ class InputError(_OneLineError, ValueError):
 
 
 class DivergenceError(_OneLineError, ArithmeticError):
-    """A reward, log-probability or loss is not finite; no weight has moved in this update."""
+    """Numbers of a training are no longer finite; the message names the tensor and the phase."""
 
     status = 3
 
@@ -59,13 +59,11 @@ def first_line(error: Exception) -> str:
 
 
 def require_finite(values: Tensor, where: str, what: str) -> None:
-    """Stop before the weights move if *values* hold NaN or infinity.
+    """Stop if *values* hold NaN or infinity.
 
     Raises:
-        DivergenceError: names the phase (*where*) and the tensor (*what*).
+        DivergenceError: names the phase (*where*) and the tensor (*what*). The task's hooks add the
+            update and the last good checkpoint (``adversarial/divergence.py``).
     """
     if not bool(torch.isfinite(values).all()):
-        raise DivergenceError(
-            f"{what} of a {where} is NaN or infinite; training stopped before the update, "
-            "the weights are as they were"
-        )
+        raise DivergenceError(f"{what} of a {where} is NaN or infinite")

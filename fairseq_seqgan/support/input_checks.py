@@ -11,7 +11,7 @@ from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import _code_to_dtype
 from omegaconf import DictConfig
 
-from . import compat
+from . import compat, training_options
 from .checkpoint_files import read_checkpoint
 from .errors import InputError
 from .restart import find_restart, replace_damaged_last
@@ -107,6 +107,7 @@ def command(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
     Raises:
         InputError: a checkpoint cannot be used, or an option does not fit adversarial training.
     """
+    training_options.check(root)
     paths = root.common_eval.get("path") if root.get("common_eval") else None
     if paths:
         for path in paths.split(":"):
@@ -135,11 +136,6 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
         compat.end_if_finished(root, state)
     if root.criterion._name != "seqgan":
         return state
-    if not root.optimizer.get("discriminator_lr", 0.0) >= 0:
-        raise InputError(f"--discriminator-lr is {root.optimizer.discriminator_lr}: below 0")
-    decay = root.optimizer.get("discriminator_weight_decay")
-    if decay is not None and not decay >= 0:
-        raise InputError(f"--discriminator-weight-decay is {decay}: below 0")
     if not (root.dataset.batch_size or root.dataset.max_tokens):
         raise InputError("--batch-size: at least 1 sequence is needed in a G step")
     if str(root.task.pretrain_d_keep) == "best" and (root.common.fp16 or root.common.bf16):

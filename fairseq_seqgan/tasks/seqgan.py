@@ -22,12 +22,13 @@ from fairseq.tasks.language_modeling import LanguageModelingTask
 from torch import Tensor
 
 from ..adversarial.build_trainer import RealData, build_progress, build_trainer
+from ..adversarial.divergence import Watch, before_saving, in_update, in_validation
 from ..adversarial.progress import Progress
 from ..adversarial.start import Start, check_discriminator, find_start
 from ..adversarial.trainer import AdversarialTrainer
-from ..adversarial.validation import Validation
+from ..adversarial.validation import Validation, log_measured
 from ..criterions.saved_discriminator import load_guide
-from ..criterions.seqgan import SeqGANCriterion
+from ..criterions.seqgan import Log, SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients, makes_update
 from ..policy.factory import PolicyFactory
 from ..policy.fairseq_generate import (
@@ -39,7 +40,7 @@ from ..policy.fairseq_generate import (
     search_options,
 )
 from ..rewards.base import on_registration
-from ..support import compat, distributed, input_checks
+from ..support import compat, distributed, input_checks, shards
 from ..support.errors import InputError
 from .config import SeqGANBaseConfig, check_options, make_config
 
@@ -61,6 +62,7 @@ class SeqGANTask(LanguageModelingTask):
         super().__init__(args, dictionary, output_dictionary, targets)
         self.policy = PolicyFactory(args, dictionary)
         self.validation = Validation(args)
+        self.watch = Watch(compat.root_config(args))
         self.criterion: SeqGANCriterion | None = None  # set in adversarial training only
         self.adversarial: AdversarialTrainer | None = None  # likewise, once the data is loaded
         self.progress: Progress | None = None  # of the same
@@ -79,6 +81,7 @@ class SeqGANTask(LanguageModelingTask):
     def setup_task(cls, args: SeqGANBaseConfig, **kwargs: Any) -> "SeqGANTask":
         """Check the command line, and load the dictionary."""
         input_checks.data_folder(args.data)
+        shards.check(args.data)
         task = super().setup_task(args, **kwargs)
         root = compat.root_config(args)
         if root is not None:
@@ -104,9 +107,22 @@ class SeqGANTask(LanguageModelingTask):
         self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any
     ) -> None:
         """Load *split* and check its lengths, or make the items for fairseq-generate."""
-        if "task_cfg" in kwargs and self._load_prompts(split, kwargs["task_cfg"]):
+
+        def load(epoch: int = 1) -> FairseqDataset:
+            self.load_dataset(split, epoch, combine, one_shard=True)
+            return self.datasets[split]
+
+        if "task_cfg" in kwargs:
+            prompts = make_prompts(self.args, kwargs["task_cfg"], self.dictionary, load)
+            if prompts is not None:
+                self.datasets[split] = prompts
+                return
+        one_shard = kwargs.pop("one_shard", False)
+        if self.criterion is not None and split == self.args.train_subset and not one_shard:
+            self.datasets[split] = shards.load_all(load, self.args.data)
             return
-        input_checks.split_files(self.args.data, split)
+        folder = shards.folder(self.args.data, epoch)
+        input_checks.split_files(folder, split)
         try:
             super().load_dataset(split, epoch=epoch, combine=combine, **kwargs)
             dataset = self.datasets[split]
@@ -114,26 +130,16 @@ class SeqGANTask(LanguageModelingTask):
                 dataset[len(dataset) - 1]
         except Exception as e:
             raise InputError(
-                f"{self.args.data}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
+                f"{folder}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
             ) from e
         if str(self.args.sample_break_mode) == "eos":
             input_checks.sequence_lengths(
                 dataset.sizes, split, self.args.tokens_per_sample, self.args.fixed_length
             )
 
-    def _load_prompts(self, split: str, saved: Any) -> bool:
-        """Make the items for fairseq-generate; return False if they are those of *split*."""
-        root = compat.root_config(self.args)
-        generation = root.generation if root is not None else None
-
-        def load_source() -> FairseqDataset:
-            self.load_dataset(split)
-            return self.datasets[split]
-
-        prompts = make_prompts(self.args, generation, saved, self.dictionary, load_source)
-        if prompts is not None:
-            self.datasets[split] = prompts
-        return prompts is not None
+    def has_sharded_data(self, split: str) -> bool:
+        """Return whether another epoch needs other data; in adversarial training, none does."""
+        return self.criterion is None and super().has_sharded_data(split)
 
     def get_batch_iterator(
         self,
@@ -164,6 +170,7 @@ class SeqGANTask(LanguageModelingTask):
         super().begin_epoch(epoch, model)
         self.epoch = epoch
 
+    @in_update
     def train_step(
         self,
         sample: dict[str, Any],
@@ -180,6 +187,7 @@ class SeqGANTask(LanguageModelingTask):
             sample = {**sample, "update": update_num}
         return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
 
+    @in_update
     def optimizer_step(
         self, optimizer: FairseqOptimizer, model: BaseFairseqModel, update_num: int
     ) -> None:
@@ -192,6 +200,7 @@ class SeqGANTask(LanguageModelingTask):
         if makes_update(optimizer, partial(super().optimizer_step, optimizer, model, update_num)):
             self.progress.after_update(update_num, model, optimizer)
 
+    @before_saving
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
         state = compat.patience_state()
@@ -210,6 +219,7 @@ class SeqGANTask(LanguageModelingTask):
         """Let the first batch of the validation measure samples."""
         self.validation.begin()
 
+    @in_validation
     def valid_step(
         self, sample: dict[str, Any], model: BaseFairseqModel, criterion: FairseqCriterion
     ) -> tuple[Tensor, int, dict[str, Any]]:
@@ -220,12 +230,16 @@ class SeqGANTask(LanguageModelingTask):
             discriminator = self.criterion.discriminator
             real = partial(self.real_data.for_validation, self.adversarial)
             measured = self.validation.measure_samples(policy, discriminator, real)
-            self.adversarial.keep_slope(measured)
+            self.adversarial.after_validation(measured)
             log.update(measured)
         else:
-            whole = str(self.args.sample_break_mode) == "eos"  # otherwise rows are not sequences
-            self.validation.log_language_model(policy, sample["target"] if whole else None)
+            log = {**log, **self.validation.measure_language_model(policy, sample["target"])}
         return loss, size, log
+
+    def reduce_metrics(self, logging_outputs: list[Log], criterion: FairseqCriterion) -> None:
+        """Log what was measured on all ranks."""
+        super().reduce_metrics(logging_outputs, criterion)
+        log_measured(logging_outputs)
 
     # ---- sampling -------------------------------------------------------------------------
 

@@ -11,10 +11,10 @@ SHORT = "--d-batch-size 200 --k 1 --disable-validation --save-interval-updates 1
 PHASES = "DD" + "GGDD" * 2
 OPTIMIZERS = {
     "seqgan_adam": "--optimizer seqgan_adam --clip-norm 5",
-    # Stock Adam has momentum from the other phase, and a weight decay that needs no gradient.
-    "adam": "--optimizer adam --weight-decay 0.1",
+    # Adam has momentum from the phase before, and this weight decay needs no gradient.
+    "weight decay": "--optimizer seqgan_adam --weight-decay 0.1",
     "fp16": "--optimizer seqgan_adam --fp16 --fp16-no-flatten-grads",
-    "update_freq": "--optimizer adam --update-freq 2",
+    "update_freq": "--optimizer seqgan_adam --update-freq 2",
 }
 
 
@@ -52,7 +52,7 @@ def test_inactive_net_does_not_move(options, data, pretrained, tmp_path):
 @pytest.mark.parametrize("ddp", ["legacy_ddp", "pytorch_ddp"])
 def test_inactive_net_does_not_move_in_two_processes(ddp, data, pretrained, tmp_path):
     """With two processes, where ``legacy_ddp`` gives the inactive net gradients of zero."""
-    options = [*SHORT, "--batch-size", 8, *OPTIMIZERS["adam"].split()]
+    options = [*SHORT, "--batch-size", 8, *OPTIMIZERS["weight decay"].split()]
     for rank in train_ranks(
         tmp_path, gan(data, tmp_path, pretrained.best, *options, saving=""), ddp
     ):

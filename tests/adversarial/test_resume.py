@@ -72,7 +72,7 @@ def test_states_hold_what_resume_needs(played, pretrained):
             "--rollout-ema-decay 0.5 --lr-scheduler inverse_sqrt --warmup-updates 10",
             [TOTAL_UPDATES - 9, TOTAL_UPDATES - 5],
         ),
-        ("--update-freq 2 --optimizer adam", [5, POOL_UPDATES + 1, POOL_UPDATES + G_STEPS + 4]),
+        ("--update-freq 2 --weight-decay 0.1", [5, POOL_UPDATES + 1, POOL_UPDATES + G_STEPS + 4]),
     ],
 )
 def test_resume_is_exact_with(options, stops, data, pretrained, tmp_path):

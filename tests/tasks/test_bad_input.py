@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from helpers.commands import differences, fork, gan, generate, load, run
+from helpers.commands import PLUGIN, differences, fork, gan, generate, load, mle, run
 
 from fairseq_seqgan.oracle.lstm import Oracle
 from fairseq_seqgan.support.errors import InputError
@@ -113,6 +113,29 @@ OPTIONS = [
     (None, "--batch-size 0", ["--batch-size"]),
     (None, "--discriminator-lr=-1", ["--discriminator-lr is -1"]),
     (None, "--discriminator-weight-decay=-1", ["--discriminator-weight-decay is -1"]),
+    (None, "--lr=-1", ["--lr is -1.0: it must be 0 or more"]),
+    (None, "--lr 0.1,nan", ["--lr is nan"]),
+    (None, "--clip-norm nan", ["--clip-norm is nan"]),
+    (None, "--clip-norm=-1", ["--clip-norm is -1"]),
+    (None, "--weight-decay inf", ["--weight-decay is inf"]),
+    (None, "--discriminator-clip-norm nan", ["--discriminator-clip-norm is nan"]),
+    (None, "--stop-min-lr 0.1", ["--stop-min-lr 0.1: --lr 0.01 is not above it"]),
+    (None, "--optimizer adam", ["--optimizer adam: D would have no learning rate of its own"]),
+    (
+        None,
+        "--best-checkpoint-metric nll_oracle",
+        ["nll_oracle: validation logs it only with"],
+    ),
+    (
+        None,
+        "--best-checkpoint-metric nlll",
+        ["nlll: validation does not log it; it logs"],
+    ),
+    (
+        None,
+        "--best-checkpoint-metric d_gain --pretrain-d-steps 0 --d-steps 0 --reward constant",
+        ["--best-checkpoint-metric d_gain: validation logs it only where D is trained"],
+    ),
     (None, "--d-label-smoothing 1", ["--d-label-smoothing is 1.0: it must be in [0, 1)"]),
     (None, "--pretrain-d-keep first", ["--pretrain-d-keep: invalid choice: 'first'"]),
     (None, "--pretrain-d-keep best --disable-validation", ["--pretrain-d-keep best", "held-out"]),
@@ -185,6 +208,26 @@ def assert_refused(result, words, folder):
     assert not list(folder.parent.rglob("executed"))
 
 
+OF_A_LANGUAGE_MODEL = [
+    ("--lr=-1", "--lr is -1.0"),
+    ("--clip-norm nan", "--clip-norm is nan"),
+    ("--best-checkpoint-metric nll_oracle", "nll_oracle: validation logs it only with --oracle"),
+    ("--best-checkpoint-metric entropy", "entropy: validation logs it only with --oracle, or"),
+    ("--best-checkpoint-metric d_gain", "d_gain: validation logs it only in adversarial training"),
+    (
+        "--best-checkpoint-metric nll --sample-break-mode none",
+        "nll: validation logs it only with --sample-break-mode eos",
+    ),
+]
+
+
+@pytest.mark.parametrize(("options", "word"), OF_A_LANGUAGE_MODEL)
+def test_refused_in_the_mle_phase(options, word, folder):
+    """The same before a language model is trained."""
+    arguments = mle(folder, folder.parent / "gan", *options.split())
+    assert_refused(fork("train", folder.parent, arguments), [word], folder)
+
+
 @pytest.mark.parametrize("case", CASES, ids=map(name_of, CASES))
 def test_refused_before_training(case, folder):
     """Every mistake of the table ends the program with its line before anything is trained."""
@@ -237,6 +280,21 @@ def test_refused_by_the_program(case, folder):
     arguments, words = fill_in(case, folder)
     result = run("fairseq-train", *arguments, cwd=folder.parent, cold=True)
     assert_refused(result, words, folder)
+
+
+@pytest.mark.parametrize("command", ["validate", "generate", "eval-lm"])
+def test_nothing_in_a_checkpoint_is_run(command, folder):
+    """Even where the environment has torch load whatever a file holds."""
+    (folder / "mle.pt").write_bytes(EVIL)
+    options = f"--user-dir {PLUGIN} --task seqgan --cpu --num-workers 0 --path {folder}/mle.pt"
+    subset = "--valid-subset" if command == "validate" else "--gen-subset"
+    result = run(
+        f"fairseq-{command}",
+        *(folder, *options.split(), subset, "test", "--batch-size", 8),
+        cwd=folder.parent,
+        env={"TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1"},
+    )
+    assert_refused(result, ["mle.pt: not a readable checkpoint"], folder)
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_stock_evaluation_is_ours(data, played, tmp_path):
         "--update-freq 2",
         "--reward bleu --bleu-order 2 --bleu-smoothing add-k --bleu-references 1",
         "--reward constant --d-steps 0 --pretrain-d-steps 0 --rounds 20",
-        "--optimizer adam",
+        "--discriminator-lr 0.001 --weight-decay 0.1",
         "--negative-pool-size 30 --d-batch-size 7",
         "--temperature 0.7 --clip-norm 1",
         "--fp16 --fp16-no-flatten-grads",
@@ -220,6 +220,14 @@ def test_validate_command(data, played, tmp_path):
     arguments += ["--valid-subset", "test", "--batch-size", 8, "--num-workers", 0]
     result = fork("validate", tmp_path, arguments).check()
     assert "| nll " in result.output
+
+
+def test_validate_command_of_a_language_model(data, pretrained, tmp_path):
+    """It reports the NLL that the training has logged."""
+    arguments = [data, "--user-dir", PLUGIN, "--task", "seqgan", "--path", pretrained.last, "--cpu"]
+    arguments += ["--valid-subset", "valid", "--batch-size", 32, "--num-workers", 0]
+    result = fork("validate", tmp_path, [*arguments, "--log-format", "simple"]).check()
+    assert result.logged("valid")[-1]["nll"] == pretrained.result.logged("valid")[-1]["nll"]
 
 
 def test_language_model_training_needs_no_options_of_the_game(pretrained):

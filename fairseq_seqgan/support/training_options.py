@@ -1,0 +1,84 @@
+"""Options of fairseq with which it would train nothing, or fail much later."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+from omegaconf import DictConfig
+
+from .errors import InputError
+
+# What a validation logs, beside fairseq's own numbers.
+_OF_SAMPLES = ("nll_oracle", "entropy")
+_OF_D = ("d_auc_train", "d_auc_heldout", "d_gain", "d_slope")
+_OF_FAIRSEQ = ("loss", "wps", "wpb", "bsz", "num_updates")
+
+
+def check(root: DictConfig) -> None:
+    """Check the options of the training with *root*; do nothing if it is another command's.
+
+    Raises:
+        InputError: names the option.
+    """
+    if not root.get("criterion") or (root.get("common_eval") and root.common_eval.get("path")):
+        return
+    _check_numbers(root)
+    if root.criterion._name == "seqgan" and "discriminator_lr" not in root.optimizer:
+        raise InputError(
+            f"--optimizer {root.optimizer._name}: D would have no learning rate of its own in "
+            "adversarial training; say --optimizer seqgan_adam"
+        )
+    if not root.dataset.disable_validation:
+        _check_metric(root)
+
+
+def _check_numbers(root: DictConfig) -> None:
+    """Check that rates and norms are finite and not below 0, and that fairseq will train at all."""
+    optimizer = root.get("optimizer") or {}
+    rates = _as_list(root.optimization.lr)
+    numbers = [("lr", rate) for rate in [*rates, *_as_list(optimizer.get("lr", []))]]
+    numbers.append(("clip_norm", root.optimization.clip_norm))
+    names = ("weight_decay", "discriminator_lr", "discriminator_clip_norm")
+    numbers += [(name, optimizer.get(name, 0.0)) for name in names]
+    decay = optimizer.get("discriminator_weight_decay")
+    numbers.append(("discriminator_weight_decay", 0.0 if decay is None else decay))
+    for name, value in numbers:
+        if not 0 <= value < math.inf:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option} is {value}: it must be 0 or more, and finite")
+    least = root.optimization.stop_min_lr
+    if not max(rates) > least:
+        raise InputError(
+            f"--stop-min-lr {least}: --lr {max(rates)} is not above it, so nothing would be trained"
+        )
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, Collection) else [value]
+
+
+def _check_metric(root: DictConfig) -> None:
+    """Check that a validation will log ``--best-checkpoint-metric``."""
+    metric, task = root.checkpoint.best_checkpoint_metric, root.task
+    adversarial = root.criterion._name == "seqgan"
+    missing = {}
+    if not task.oracle:
+        missing["nll_oracle"] = "only with --oracle"
+        if not adversarial:
+            missing["entropy"] = "only with --oracle, or in adversarial training"
+    if not adversarial:
+        missing |= dict.fromkeys(_OF_D, "only in adversarial training")
+        if str(task.sample_break_mode) != "eos":
+            missing["nll"] = "only with --sample-break-mode eos"
+    elif not (task.pretrain_d_steps or task.d_steps or root.criterion.get("discriminator_from")):
+        missing |= dict.fromkeys(_OF_D, "only where D is trained")
+    known = (*_OF_FAIRSEQ, "nll", *_OF_SAMPLES, *_OF_D)
+    if metric in missing:
+        raise InputError(f"--best-checkpoint-metric {metric}: validation logs it {missing[metric]}")
+    if adversarial and metric not in known:
+        raise InputError(
+            f"--best-checkpoint-metric {metric}: validation does not log it; "
+            f"it logs {', '.join(('nll', *_OF_SAMPLES, *_OF_D))}"
+        )

@@ -1,0 +1,44 @@
+"""In a training process: NaN where a test wants it."""
+
+import torch
+from fairseq.trainer import Trainer
+
+
+def spoil(update: int, net: str, kind: str) -> None:
+    """Set something of *net*, model or criterion, to NaN.
+
+    Args:
+        kind: ``weight``: its last weight before the update with this number, from 0; ``gradient``:
+            the gradient of its first weight in that update; ``last``: its last weight after so many
+            updates.
+    """
+    if kind == "gradient":
+        spoil_gradient(update, net)
+        return
+    method = "train_step" if kind == "weight" else "set_num_updates"
+    original = getattr(Trainer, method)
+
+    def spoiling(self: Trainer, *args: object, **kwargs: object) -> object:
+        number = args[0] if kind == "last" else self.get_num_updates()
+        if number == update:
+            *_, last = getattr(self, f"get_{net}")().parameters()
+            last.data.fill_(torch.nan)
+        return original(self, *args, **kwargs)
+
+    setattr(Trainer, method, spoiling)
+
+
+def spoil_gradient(update: int, net: str) -> None:
+    """Set a gradient of *net* to NaN, after the backward pass of this update, from 0."""
+    from fairseq.tasks.fairseq_task import FairseqTask
+
+    original = FairseqTask.train_step
+
+    def spoiling(self, sample, model, criterion, optimizer, update_num, ignore_grad=False):
+        output = original(self, sample, model, criterion, optimizer, update_num, ignore_grad)
+        if update_num == update:
+            first = next({"model": model, "criterion": criterion}[net].parameters())
+            first.grad.fill_(torch.nan)
+        return output
+
+    FairseqTask.train_step = spoiling
