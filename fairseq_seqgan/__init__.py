@@ -11,5 +11,6 @@ from .version import __version__  # noqa: E402
 
 compat.allow_checkpoints()
 compat.show_all_options()
+compat.join_processes()
 
 __all__ = ["__version__", "criterions", "models", "optim", "rewards", "tasks"]

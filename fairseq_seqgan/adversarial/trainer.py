@@ -268,7 +268,10 @@ class AdversarialTrainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs beyond the nets and the optimizer."""
-        state: dict[str, Any] = {"pool": self.pool.state_dict()}
+        state: dict[str, Any] = {
+            "pool": self.pool.state_dict(),
+            "processes": distributed.size(),
+        }
         copies = {"rollout_policy": self._rollout_copy, "reference": self._reference}
         state |= {name: own for name, c in copies.items() if (own := c.state_dict()) is not None}
         if self.slope is not None:
@@ -279,6 +282,7 @@ class AdversarialTrainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
+        distributed.note_resize(state.get("processes"))
         self.pool.load_state_dict(state["pool"])
         self._rollout_copy.load_state_dict(state.get("rollout_policy"))
         self._reference.load_state_dict(state.get("reference"))

@@ -1,9 +1,13 @@
 """Rank, size and communication of several processes that train together."""
 
+import logging
+
 import torch
 import torch.distributed as dist
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
+
+logger = logging.getLogger(__name__)
 
 
 def rank() -> int:
@@ -23,6 +27,22 @@ def gather(rows: Tensor) -> Tensor:
     parts = [torch.empty_like(rows) for _ in range(size())]
     dist.all_gather(parts, rows.contiguous())
     return torch.cat(parts)
+
+
+def note_resize(before: int | None) -> None:
+    """Say that a training that *before* processes began continues with another number of them.
+
+    None: the checkpoint is older than this note.
+    """
+    if before not in (None, size()):
+        logger.warning(
+            "trained by %d process%s until here, by %d from here on: samples are drawn from other "
+            "random streams, so the result is not that of an unchanged number; --batch-size "
+            "counts for each process, --d-batch-size for all",
+            before,
+            "" if before == 1 else "es",
+            size(),
+        )
 
 
 def unwrap(model: BaseFairseqModel) -> BaseFairseqModel:
