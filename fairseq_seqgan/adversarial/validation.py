@@ -83,7 +83,7 @@ class Validation:
             return {}
         self._due = False
         generator = seeded_rng("validation", self.seed, distributed.rank())
-        share = -(-self.num // distributed.size())
+        share = distributed.share(self.num)
         return measure(policy, discriminator, self.oracle, real(), share, generator)
 
     def log_language_model(self, policy: Policy, tokens: Tensor | None) -> None:
@@ -132,8 +132,9 @@ def measure(
         measured["nll_oracle"] = (float(nll.sum()), num)
     if not positives:
         return measured
+    samples = distributed.gather(drawn.tokens)
     for name, real in positives.items():
-        found = calibrate(discriminator, real, drawn.tokens)
+        found = calibrate(discriminator, real, samples)
         measured[name] = (found.auc, 1)
         if name == HELDOUT and not math.isnan(found.gain.gain):
             measured |= {"d_gain": (found.gain.gain, 1), "d_slope": (found.gain.slope, 1)}

@@ -1,6 +1,7 @@
 """Rank, size and communication of several processes that train together."""
 
 import logging
+from collections.abc import Callable
 
 import torch
 import torch.distributed as dist
@@ -20,6 +21,11 @@ def size() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def share(count: int) -> int:
+    """Return how many of *count* things each process does, rounded up: all do the same number."""
+    return -(-count // size())
+
+
 def gather(rows: Tensor) -> Tensor:
     """Return the *rows* (R, ...) of all processes, in their order: (size × R, ...)."""
     if size() == 1:
@@ -27,6 +33,32 @@ def gather(rows: Tensor) -> Tensor:
     parts = [torch.empty_like(rows) for _ in range(size())]
     dist.all_gather(parts, rows.contiguous())
     return torch.cat(parts)
+
+
+def own_rows(rows: Tensor) -> Tensor:
+    """Return this process's part of *rows* (size × R, ...), as :func:`gather` puts them together."""
+    return rows.chunk(size())[rank()] if size() > 1 else rows
+
+
+def divide(rows: Tensor, function: Callable[[Tensor], Tensor]) -> Tensor:
+    """Return *function* of each of *rows* (n, ...), n > 0, each computed by one process only.
+
+    Every process has the same rows and gets all results, (n, ...).
+    """
+    if size() == 1:
+        return function(rows)
+    count = share(len(rows))
+    own = torch.arange(rank() * count, (rank() + 1) * count, device=rows.device)
+    own = own.clamp(max=len(rows) - 1)  # all parts have the same size
+    return gather(function(rows[own]))[: len(rows)]
+
+
+def everywhere(holds: Tensor) -> bool:
+    """Return whether the boolean *holds* is True in all processes. All must ask together."""
+    if size() > 1:
+        holds = holds.to(torch.int32)
+        dist.all_reduce(holds, dist.ReduceOp.MIN)
+    return bool(holds)
 
 
 def note_resize(before: int | None) -> None:

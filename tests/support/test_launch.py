@@ -46,17 +46,19 @@ def test_without_gpus_fairseq_starts_no_process(options, data, pretrained, tmp_p
 
 def test_hydra_would_train_alone(text, tmp_path):
     """fairseq-hydra-train under torchrun: refused, with the options that are missing."""
-    config = tmp_path / "mle.yaml"
+    config = tmp_path / "training.yaml"
     config.write_text(
         f"common: {{cpu: true, user_dir: {REPO / 'fairseq_seqgan'}}}\n"
-        f"task: {{_name: seqgan, data: {text}, tokens_per_sample: 9}}\n"
+        f"task: {{_name: seqgan, data: {text}, tokens_per_sample: 9,\n"
+        "  add_bos_token: false, max_target_positions: null}\n"
         "criterion: {_name: cross_entropy}\n"
-        "model: {_name: transformer_lm, decoder: {embed_dim: 16, ffn_embed_dim: 16, layers: 1}}\n"
+        "model: {_name: transformer_lm, decoder_embed_dim: 16, decoder_ffn_embed_dim: 16,\n"
+        "  decoder_layers: 1, decoder_attention_heads: 2}\n"
         "dataset: {batch_size: 8}\n"
         "optimization: {max_update: 1}\n"
         f"checkpoint: {{save_dir: {tmp_path / 'out'}}}\n"
     )
-    args = ["--config-dir", tmp_path, "--config-name", "mle", "hydra.run.dir=."]
+    args = ["--config-dir", tmp_path, "--config-name", "training", "hydra.run.dir=."]
     done = run("fairseq-hydra-train", *args, cwd=tmp_path, env={**TORCHRUN, "RANK": "0"})
     assert done.returncode == 2, done.output
     assert "error: torchrun started 2 processes, and each would train alone" in done.stderr
