@@ -35,7 +35,6 @@ ROUND = (
 PARTS = ("g_step", "pool", "d_update", "round")
 
 
-
 @dataclass(frozen=True)
 class Recipe:
     """The sizes of a round; those of a batch are of all processes together."""
@@ -64,7 +63,7 @@ RECIPES = {
     "laptop": Recipe("the presets that run on a laptop", 32, 4, 5000, 64, 5, 1, 1, SMALL_D),
     "paper": Recipe("the paper's sizes, 4 G steps and 2 pools", 64, 16, 10_000, 64, 4, 2, 1),
     "large_d_batch": Recipe(
-        "the paper's sizes with 512 sequences in a minibatch of D", 64, 16, 10_000, 512, 4, 2, 1
+        "the paper's sizes with 256 sequences in a minibatch of D", 64, 16, 10_000, 256, 4, 2, 1
     ),
     "tiny": Recipe("for trying this script", 8, 2, 32, 16, 2, 2, 1, SMALL_D),
 }
@@ -107,9 +106,7 @@ def parts(updates: list[tuple[str, float]]) -> dict[str, float]:
 
     An update that draws a pool is drawing it and an update of D.
     """
-    by_kind = {
-        kind: [seconds for found, seconds in updates if found == kind] for kind in PARTS[:3]
-    }
+    by_kind = {kind: [seconds for found, seconds in updates if found == kind] for kind in PARTS[:3]}
     g_steps = by_kind["g_step"][1:] or by_kind["g_step"]
     g_step, d_update = statistics.median(g_steps), statistics.median(by_kind["d_update"])
     pool = max(0.0, statistics.median(by_kind["pool"]) - d_update)

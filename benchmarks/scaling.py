@@ -61,12 +61,12 @@ def costs(figure: dict[str, Any], network: bool = False) -> dict[str, Cost]:
 def traffic(parameters: dict[str, int], sizes: dict[str, int], length: int = 20) -> dict[str, int]:
     """Return the bytes that a process contributes to the exchange of each part.
 
-    Half of what drawing a pool gathers, because a gather sends (p - 1) / p of it and not twice that.
+    Half of what drawing a pool gathers: a gather sends (p - 1) / p of it and not twice that.
     """
     return {
         "g_step": FLOAT * parameters["model"],
         "pool": TOKEN * sizes["pool"] * length // 2,
-        "d_update": FLOAT * (parameters["criterion"]),
+        "d_update": FLOAT * parameters["criterion"],
     }
 
 
@@ -117,7 +117,8 @@ def efficiency_table(figure: dict[str, Any]) -> str:
             row.append(f"{step.seconds(1) / step.seconds(p, growth=p):.0%}")
         rows.append(row)
     names = ["g100 d1 k10", "g1 d5 k3"]
-    headers = ["p"] + [f"{name}, {wire}" for name in names for wire in ("as measured", "100 Gbit/s")]
+    wires = ("as measured", "100 Gbit/s")
+    headers = ["p", *(f"{name}, {wire}" for name in names for wire in wires)]
     headers += ["G step, B for each", "update of D, minibatch for each"]
     return _markdown(rows, headers)
 

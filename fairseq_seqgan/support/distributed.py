@@ -36,7 +36,7 @@ def gather(rows: Tensor) -> Tensor:
 
 
 def own_rows(rows: Tensor) -> Tensor:
-    """Return this process's part of *rows* (size × R, ...), as :func:`gather` puts them together."""
+    """Return this process's part of *rows* (size × R, ...), which :func:`gather` returned."""
     return rows.chunk(size())[rank()] if size() > 1 else rows
 
 

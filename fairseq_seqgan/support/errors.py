@@ -57,8 +57,8 @@ class DivergenceError(_OneLineError, ArithmeticError):
 def require_finite(values: Tensor, where: str, what: str) -> None:
     """Stop before the weights move if *values* hold NaN or infinity.
 
-    Several processes must call it together: if the values of one are not finite, all stop. Otherwise
-    the others would wait for it.
+    Several processes must call it together: if the values of one are not finite, all stop.
+    Otherwise the others would wait for it.
 
     Raises:
         DivergenceError: names the phase (*where*) and the tensor (*what*).

