@@ -41,13 +41,19 @@ def join(
     """
     on_cpu = options.cpu or not gpus
     count = launched(environment)
+    asked = any(word.split("=")[0] == _SIZE for word in given)
+    if count > 1 and asked and options.distributed_world_size != count:
+        raise InputError(
+            f"{_SIZE} {options.distributed_world_size}: torchrun started {count} processes; "
+            f"leave {_SIZE} out"
+        )
     if count > 1 and options.distributed_init_method in (None, "env://"):
         options.distributed_init_method = "env://"
         options.distributed_world_size = count
         options.distributed_rank = int(environment["RANK"])
         options.distributed_no_spawn = True
         options.device_id = int(environment.get("LOCAL_RANK", 0)) % max(1, gpus)
-    elif options.cpu and not any(word.split("=")[0] == _SIZE for word in given):
+    elif options.cpu and not asked:
         options.distributed_world_size = 1  # fairseq's default is the number of GPUs
     size = options.distributed_world_size
     if size > 1:

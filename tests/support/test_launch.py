@@ -94,6 +94,12 @@ def test_second_gpu_of_a_machine():
     assert (found.device_id, found.distributed_backend) == (1, "nccl")
 
 
+def test_another_number_than_torchrun_started():
+    """The user's two numbers disagree."""
+    with pytest.raises(InputError, match="-size 4: torchrun started 2 processes; leave"):
+        launch.join(options(distributed_world_size=4), ["--distributed-world-size", "4"], TORCHRUN, 1)
+
+
 def test_fairseq_starts_its_own():
     """Without a launcher, fairseq starts one process for each of four GPUs, as ever."""
     found = options(distributed_world_size=4)
