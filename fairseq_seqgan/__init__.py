@@ -6,6 +6,7 @@ import logging
 logging.getLogger("fairseq.tasks.text_to_speech").setLevel(logging.WARNING)
 
 from . import criterions, models, optim, rewards, tasks  # noqa: E402
+from .pretrained import SeqGAN  # noqa: E402
 from .support import compat  # noqa: E402
 from .version import __version__  # noqa: E402
 
@@ -13,4 +14,4 @@ compat.allow_checkpoints()
 compat.show_all_options()
 compat.join_processes()
 
-__all__ = ["__version__", "criterions", "models", "optim", "rewards", "tasks"]
+__all__ = ["SeqGAN", "__version__", "criterions", "models", "optim", "rewards", "tasks"]

@@ -71,6 +71,9 @@ class Commands(ABC):
         if system.start is not None:
             start = self.systems[system.start.system], system.start.checkpoint
             words += ["--finetune-from-model", str(self.checkpoint(*start, seed))]
+        if system.discriminator_from is not None:
+            first = self.systems[system.discriminator_from]
+            words += ["--discriminator-from", str(self.checkpoint(first, LAST, seed))]
         words += options(self.recipe["device"], system.options)
         limit = self.max_update(system)
         return words if limit is None else [*words, "--max-update", str(limit)]

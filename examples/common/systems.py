@@ -15,7 +15,7 @@ CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
 SELECTIONS = {LAST: run_folder.LAST, BEST: run_folder.BEST}
 KINDS = ("baseline", "system", "control")  # an experiment adds its own, which no command draws
 _KEYS = {"label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints"}
-_KEYS |= {"sweep", "guides"}
+_KEYS |= {"sweep", "guides", "discriminator-from"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class System:
     sweep: tuple[str, tuple[float, ...]] | None  # a checkpoint and the temperatures
     # Candidates and temperatures of sampling with D, from the last checkpoint.
     guides: tuple[tuple[int, ...], tuple[float, ...]] | None = None
+    discriminator_from: str | None = None  # it begins with the D of this training
 
     @property
     def adversarial(self) -> bool:
@@ -141,7 +142,8 @@ def _system(
     elif entry["kind"] != own_kind and "random" not in entry:
         raise ValueError("says neither 'train' nor 'random'")
     start = Start(*entry["from"].split("/")) if "from" in entry else None
-    for needed in (start.system if start else None, entry.get("updates-of")):
+    builds_on = (start.system if start else None, entry.get("updates-of"))
+    for needed in (*builds_on, entry.get("discriminator-from")):
         if needed is not None and (needed not in known or known[needed].options is None):
             raise ValueError(f"builds on '{needed}', which is not trained before it")
     adversarial = options is not None and options.get("criterion") == "seqgan"
@@ -175,6 +177,7 @@ def _system(
         checkpoints=checkpoints,
         sweep=sweep,
         guides=guides,
+        discriminator_from=entry.get("discriminator-from"),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from fairseq.data import Dictionary, MonolingualDataset
 from torch import Tensor
@@ -23,6 +23,14 @@ from .positives import real_sequences
 from .trainer import AdversarialTrainer
 
 logger = logging.getLogger(__name__)
+
+
+class DiscriminatorOwner(Protocol):
+    """What is asked of the criterion."""
+
+    discriminator: Discriminator
+    slope: float | None  # of the log-odds of the D that training starts with
+    trained_before: bool  # whether that D comes from a checkpoint
 
 
 class RealData:
@@ -80,8 +88,8 @@ class RealData:
         return self._heldout
 
     def for_validation(self, trainer: AdversarialTrainer) -> dict[str, Tensor]:
-        """Return the real sequences (n, T) for each AUC of D, or {} if no update trains D."""
-        if not trainer.schedule.trains_discriminator:
+        """Return the real sequences (n, T) for each AUC of D, or {} if D is a random net."""
+        if not trainer.has_discriminator:
             return {}
         positives = trainer.pool.positives[: self.options.num_eval_samples]
         found = {"d_auc_train": positives, "d_auc_heldout": self.heldout()}
@@ -89,18 +97,19 @@ class RealData:
 
 
 def build_trainer(
-    data: RealData, discriminator: Discriminator, batch_size: tuple[int | None, int | None]
+    data: RealData, criterion: DiscriminatorOwner, batch_size: tuple[int | None, int | None]
 ) -> AdversarialTrainer:
     """Return the trainer for the training split of *data*.
 
     Args:
+        criterion: owns D, and may have read it from a checkpoint.
         batch_size: fairseq's ``--batch-size`` and ``--max-tokens``. B is the first; if it is not
             given, B is the number of sequences of T tokens that the second has room for.
 
     Raises:
         InputError: an option does not fit the data.
     """
-    options, policies = data.options, data.policies
+    options, policies, discriminator = data.options, data.policies, criterion.discriminator
     longest = int(data.datasets[options.train_subset].sizes.max()) - 1
     if options.max_length and not options.fixed_length and options.max_length < longest:
         raise InputError(
@@ -116,6 +125,11 @@ def build_trainer(
         option = "--pretrain-d-keep best" if keeps_best else "--pretrain-d-patience"
         early_stopping = EarlyStopping(discriminator, _heldout(data, option), options)
     if options.reward_scale == AUTO:
+        if not options.pretrain_d_steps and criterion.slope is None:
+            raise InputError(
+                "--reward-scale auto needs a D before the first round: --pretrain-d-steps, or "
+                "--discriminator-from a checkpoint that a slope is stored in"
+            )
         if not hasattr(reward, "log_odds") or not reward.log_odds:
             raise InputError(
                 f"--reward-scale auto: it is the slope of D's log-odds; --reward {options.reward} "
@@ -135,6 +149,8 @@ def build_trainer(
         early_stopping,
         slope_data,
     )
+    trainer.slope = criterion.slope
+    trainer.has_discriminator |= criterion.trained_before
     logger.info("%s: %d updates in all", trainer.schedule, trainer.schedule.total_updates)
     return trainer
 

@@ -60,8 +60,6 @@ def check_objective(options: ObjectiveConfig) -> None:
             raise InputError(
                 f"--reward-scale is {options.reward_scale}: it must be a number above 0, or auto"
             ) from None
-    elif not options.pretrain_d_steps:
-        raise InputError("--reward-scale auto needs a D before the first round: --pretrain-d-steps")
 
 
 def reward_scale(options: ObjectiveConfig, slope: float | None) -> float:

@@ -113,6 +113,7 @@ class AdversarialTrainer:
         self._rollout_copy, self._reference = ModelCopy(), ModelCopy(options.kl_reference)
         self.heldout = heldout
         self.slope: float | None = None  # of D's log-odds, as fitted last
+        self.has_discriminator = self.schedule.trains_discriminator  # or it comes from a checkpoint
 
     def make_batch(
         self, model: BaseFairseqModel, update: int, part: int, parts: int

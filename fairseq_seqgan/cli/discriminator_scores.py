@@ -46,13 +46,15 @@ def log_odds_of(
     if slope_split != corpus.split:
         sequences = inputs.read_split(corpus.folder, slope_split, corpus.dictionary)
         other = rows(sequences, policy, f"split '{slope_split}'")
-    drawn = sample(policy, num, seeded_rng("gain", seed)).tokens
+    drawn = sample(policy, num, seeded_rng("gain", seed))
     fitted = None
     if other is not None:
         fitted = sample(policy, max(2, num // 4), seeded_rng("gain slope", seed)).tokens
     return LogOdds(
         heldout=score(found, real),
-        samples=score(found, drawn),
+        samples=score(found, drawn.tokens),
+        log_probs=drawn.log_probs.double().sum(dim=1).numpy(),
+        lengths=drawn.mask.sum(dim=1).numpy(),
         slope_heldout=None if other is None else score(found, other),
         slope_samples=None if fitted is None else score(found, fitted),
         tokens=float((real != policy.pad).sum() / len(real)),

@@ -9,17 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from fairseq import checkpoint_utils
 from fairseq.data import Dictionary
 from fairseq.data.data_utils import load_indexed_dataset
-from fairseq.dataclass.utils import convert_namespace_to_omegaconf
-from fairseq.models import FairseqLanguageModel
-from fairseq.tasks.language_modeling import LanguageModelingTask
-from omegaconf import DictConfig
 
 from ..oracle.lstm import OFFSET
 from ..support import hypotheses, input_checks
-from ..support.errors import InputError
+from ..support.errors import InputError, first_line
 
 Sequences = list[tuple[int, ...]]
 
@@ -143,7 +138,7 @@ def read_texts(path: Path) -> list[tuple[int, str]]:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({_first_line(error)})") from error
+        raise InputError(f"{path}: cannot be read ({first_line(error)})") from error
     if lines[-1] == "":
         lines.pop()
     if not lines:
@@ -186,7 +181,7 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
         sequences = [tuple(dataset[i].tolist()) for i in range(len(dataset))]
     except Exception as error:  # whatever numpy, struct and fairseq make of broken bytes
         raise InputError(
-            f"{path}.bin or .idx cannot be read, perhaps truncated ({_first_line(error)})"
+            f"{path}.bin or .idx cannot be read, perhaps truncated ({first_line(error)})"
         ) from error
     if not sequences:
         raise InputError(f"{path}.bin: the split is empty")
@@ -198,36 +193,3 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
         )
     eos = dictionary.eos()
     return [s[:-1] if s and s[-1] == eos else s for s in sequences]
-
-
-def load_language_model(
-    path: Path, folder: Path, dictionary: Dictionary
-) -> tuple[FairseqLanguageModel, DictConfig]:
-    """Return the language model in the checkpoint *path*, and the task's options stored with it.
-
-    fairseq's own task builds it, whatever task trained it: the model needs nothing but the
-    dictionary, and the files that the training began with may be gone.
-
-    Raises:
-        InputError: it is missing, truncated, no language model, or of another dictionary.
-    """
-    input_checks.checkpoint(str(path), dictionary)
-    try:
-        state = checkpoint_utils.load_checkpoint_to_cpu(str(path), {"data": str(folder)})
-        if state.get("cfg") is None:
-            state["cfg"] = convert_namespace_to_omegaconf(state["args"])
-        options = state["cfg"].task
-        task = LanguageModelingTask.setup_task(options)
-        models, _, _ = checkpoint_utils.load_model_ensemble_and_task(
-            [str(path)], task=task, state=state
-        )
-    except Exception as error:  # a model may fail in any way to be built from foreign options
-        raise InputError(
-            f"{path}: no language model that fits {folder / 'dict.txt'} ({_first_line(error)})"
-        ) from error
-    return models[0], options
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:200]

@@ -18,10 +18,8 @@ from ..policy.guided import Guide
 from ..support import compat
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
-from ..support.input_checks import read_checkpoint
+from .discriminator_weights import read_discriminator
 from .seqgan import make_config
-
-_PREFIX = "discriminator."
 
 
 class SavedDiscriminator(NamedTuple):
@@ -48,43 +46,22 @@ def load_discriminator(
     Raises:
         InputError: there is none in it, or it is of another vocabulary or of an unknown kind.
     """
-    state = read_checkpoint(path)
-    weights, options = state.get("criterion"), _criterion_options(state)
-    if not weights or not any(name.startswith(_PREFIX) for name in weights):
-        raise InputError(f"{path}: holds no discriminator; adversarial training stores one")
+    stored = read_discriminator(path)
     known = OmegaConf.structured(make_config())
     # A checkpoint of an older version does not have all options, one of a newer version has more.
-    options = {name: value for name, value in options.items() if name in known}
+    options = {name: value for name, value in stored.options.items() if name in known}
     options = OmegaConf.merge(known, options)
     task = SimpleNamespace(source_dictionary=dictionary)
     net = build_discriminator(str(options.discriminator), options, task)
-    own = {n.removeprefix(_PREFIX): w for n, w in weights.items() if n.startswith(_PREFIX)}
     try:
-        net.load_state_dict(own)
+        net.load_state_dict(stored.weights)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise InputError(
             f"{path}: its discriminator is of another vocabulary or of another size than its "
             f"options say ({reason[:160]})"
         ) from error
-    return SavedDiscriminator(net.to(device).eval(), _slope(state))
-
-
-def _criterion_options(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the criterion that the checkpoint was trained with; {} if unknown."""
-    cfg = state.get("cfg")
-    options = cfg.get("criterion") if isinstance(cfg, dict) or OmegaConf.is_config(cfg) else None
-    if OmegaConf.is_config(options):
-        options = OmegaConf.to_container(options, resolve=True)
-    return options if isinstance(options, dict) else {}
-
-
-def _slope(state: dict[str, Any]) -> float | None:
-    """Return the slope that the task has stored."""
-    extra = state.get("extra_state")
-    task = extra.get("SeqGANTask") if isinstance(extra, dict) else None
-    slope = task.get("slope") if isinstance(task, dict) else None
-    return float(slope) if isinstance(slope, float | int) else None
+    return SavedDiscriminator(net.to(device).eval(), stored.slope)
 
 
 def load_guide(options: Any, dictionary: Dictionary, model: BaseFairseqModel) -> Guide | None:
@@ -102,11 +79,31 @@ def load_guide(options: Any, dictionary: Dictionary, model: BaseFairseqModel) ->
     if options.guide == 1:
         return None
     path = compat.root_config(options).common_eval.path
-    found = load_discriminator(path, dictionary, next(model.parameters()).device)
-    slope = found.slope if options.guide_scale is None else options.guide_scale
+    device = next(model.parameters()).device
+    return guide_from(path, dictionary, device, options.guide, options.guide_scale)
+
+
+def guide_from(
+    path: str,
+    dictionary: Dictionary,
+    device: torch.device | str,
+    candidates: int,
+    scale: float | None,
+) -> Guide:
+    """Return what chooses among *candidates* by the D in the checkpoint *path*.
+
+    Args:
+        dictionary: of the sequences.
+        scale: a, the factor of D's log-odds; None: the slope that is stored with D.
+
+    Raises:
+        InputError: the checkpoint holds no D, or no slope although *scale* is None.
+    """
+    found = load_discriminator(path, dictionary, device)
+    slope = found.slope if scale is None else scale
     if slope is None:
         raise InputError(
             f"{path}: no slope is stored with its discriminator, because no validation measured "
             "it; give --guide-scale"
         )
-    return Guide(found.log_odds, slope, options.guide)
+    return Guide(found.log_odds, slope, candidates)

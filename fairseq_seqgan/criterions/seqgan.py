@@ -9,7 +9,7 @@ Shapes: B sequences in a batch of G, R sequences in a minibatch of D, T tokens.
 import math
 from argparse import ArgumentParser
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Optional
 
 import torch
 from fairseq.criterions import FairseqCriterion, register_criterion
@@ -26,6 +26,7 @@ from ..optim.seqgan_adam import DISCRIMINATOR
 from ..support import compat
 from ..support.errors import InputError, require_finite
 from ..support.options import combine
+from .discriminator_weights import take_over
 
 Log = dict[str, Any]
 
@@ -47,6 +48,13 @@ VALIDATION = (
 class SeqGANCriterionBaseConfig(FairseqDataclass):
     """Options of the criterion, without those of D, which it owns."""
 
+    discriminator_from: Optional[str] = field(  # noqa: UP045  (fairseq cannot read `str | None`)
+        default=None,
+        metadata={
+            "help": "checkpoint of an earlier adversarial training: start with its D, and with the "
+            "slope of its log-odds, in place of a random one"
+        },
+    )
     d_ensemble: int = field(
         default=1,
         metadata={"help": "number of discriminators whose log-odds are averaged; 1: the paper"},
@@ -120,6 +128,10 @@ class SeqGANCriterion(FairseqCriterion):
         self.make_policy, self.label_smoothing = task.policy, cfg.d_label_smoothing
         self.token_dropout, self.dictionary = cfg.d_token_dropout, task.source_dictionary
         self.discriminator = build_discriminator(str(cfg.discriminator), cfg, task)
+        self.slope: float | None = None  # of the log-odds of the D that training starts with
+        self.trained_before = cfg.discriminator_from is not None
+        if self.trained_before:
+            self.slope = take_over(self.discriminator, cfg.discriminator_from, cfg)
         for parameter in self.discriminator.parameters():
             parameter.param_group = DISCRIMINATOR
 

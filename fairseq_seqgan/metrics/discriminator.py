@@ -18,7 +18,7 @@ import numpy as np
 from ..support.errors import InputError
 from .base import Direction, Metric, MetricInputs, Score, register_metric
 from .discrimination import auc
-from .gain import Gain, crossfitted_gain, estimate_gain, fit_slope
+from .gain import Gain, crossfitted_gain, estimate_gain, fit_slope, residual_entropy
 
 _TABLE = "the discriminator"
 
@@ -28,6 +28,8 @@ class LogOdds(NamedTuple):
 
     heldout: np.ndarray  # (H,), of the held-out split
     samples: np.ndarray  # (M,)
+    log_probs: np.ndarray  # (M,): log G of these samples, nats
+    lengths: np.ndarray  # (M,): their tokens
     slope_heldout: np.ndarray | None  # of the split that the slope is fitted on; None: the same
     slope_samples: np.ndarray | None  # of other samples than *samples*
     tokens: float  # mean number of tokens of the H sequences
@@ -107,6 +109,7 @@ class DiscriminatorGain(_DiscriminatorMetric):
     """The gain of D in nats per sequence (metrics/gain.py)."""
 
     title, row_title = "D's gain", "gain of D over G"
+    reported = ("d_gain_stderr", "d_gain_per_token")
     unit, direction = "nats per sequence", Direction.HIGHER
     formula = (
         "mean of a d(x) over the held-out sequences x − log Z, with Z the mean of exp(a d(y)) over "
@@ -149,6 +152,23 @@ class NLLWithDiscriminator(_DiscriminatorMetric):
         return Score(value, over=f"{tokens:,} tokens of {inputs.split}")
 
 
+@register_metric("entropy_with_d")
+class EntropyWithDiscriminator(_DiscriminatorMetric):
+    """The entropy per token of the residual model p(x) ∝ G(x) exp(a d(x))."""
+
+    title, row_title = "entropy with D", "entropy of G with D"
+    unit, direction = "nats per token", Direction.NEITHER
+    formula = (
+        "mean of log Z − log G(y) − a d(y) over samples y of G, divided by their mean number of "
+        "tokens; both means are weighted by exp(a d(y))"
+    )
+
+    def compute(self, inputs: DiscriminatorInputs) -> Score:
+        gain, found = measured_gain(inputs)
+        entropy = residual_entropy(found.log_probs, found.lengths, found.samples, gain.slope)
+        return Score(*entropy, over=f"{len(found.samples):,} fresh samples of the model")
+
+
 @register_metric("d_auc")
 class DiscriminatorAUC(_DiscriminatorMetric):
     """How well D tells held-out sequences from fresh samples of G."""
@@ -170,6 +190,7 @@ class JudgeAUC(Metric):
     """How well an independent discriminator tells held-out sequences from the samples."""
 
     title, row_title = "judge's AUC", "AUC of the judge"
+    reported = ("judge_auc_stderr",)
     unit, direction = "probability", Direction.LOWER
     needs, table, rank = ("judge",), _TABLE, 61
     formula = (

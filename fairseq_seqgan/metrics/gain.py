@@ -145,6 +145,37 @@ def crossfitted_gain(heldout: Scores, samples: Scores) -> Gain:
     return whole._replace(gain=float(np.mean([half.gain for half in found])))
 
 
+def residual_entropy(
+    log_probs: Scores, lengths: Scores, log_odds: Scores, slope: float
+) -> tuple[float, float]:
+    """Estimate the entropy of p in nats per token, from samples of G, and its standard error.
+
+    With weights w = exp(a d) normalised to a sum of 1, and n(y) the tokens of y, it is
+
+        -Σ_y w(y) log p(y) / Σ_y w(y) n(y),    log p(y) = log G(y) + a d(y) - log Z
+
+    The standard error is that of a ratio of two weighted means, by the delta method.
+
+    Args:
+        log_probs: log G(y) (M,) of samples y of G, nats.
+        lengths: n(y) (M,), tokens.
+        log_odds: d(y) (M,).
+        slope: a.
+
+    Raises:
+        InputError: as :func:`estimate_gain`.
+    """
+    own, counts, odds = (_checked(values) for values in (log_probs, lengths, log_odds))
+    log_weights = slope * odds
+    log_z = logsumexp(log_weights) - math.log(len(odds))
+    weights = np.exp(log_weights - logsumexp(log_weights))
+    surprise = log_z - own - log_weights
+    tokens = float(weights @ counts)
+    entropy = float(weights @ surprise) / tokens
+    spread = weights * (surprise - entropy * counts)
+    return entropy, float(np.sqrt(np.square(spread).sum()) / tokens)
+
+
 def _stderr(values: np.ndarray) -> float:
     return float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else math.nan
 

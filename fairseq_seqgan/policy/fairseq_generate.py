@@ -215,8 +215,6 @@ class SequenceSampler:
                 seeded_rng("guide choice", seed, shard, k) for k in range(1, guide.candidates + 1)
             ]
             self.effective = EffectiveCandidates(guide.candidates)
-            # fairseq-interactive does not know which batch is the last one.
-            atexit.register(self.effective.report)
 
     def generate(
         self,
@@ -290,4 +288,8 @@ def build_sampler(
         top_k=generation.sampling_topk,
         top_p=generation.sampling_topp,
     )
-    return SequenceSampler(policy, generation.nbest, seed, distributed.rank(), guide)
+    sampler = SequenceSampler(policy, generation.nbest, seed, distributed.rank(), guide)
+    if guide is not None:
+        # fairseq-interactive does not know which batch is the last one.
+        atexit.register(sampler.effective.report)
+    return sampler

@@ -54,6 +54,12 @@ class DivergenceError(_OneLineError, ArithmeticError):
     status = 3
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of *error*, at most 200 characters; its type if it says nothing."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:200]
+
+
 def require_finite(values: Tensor, where: str, what: str) -> None:
     """Stop before the weights move if *values* hold NaN or infinity.
 

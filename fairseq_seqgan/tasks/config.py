@@ -46,8 +46,11 @@ def make_config() -> type[FairseqDataclass]:
     return combine("SeqGANConfig", SeqGANBaseConfig, rewards.OPTIONS, reward=reward)
 
 
-def check_options(options: SeqGANBaseConfig) -> None:
+def check_options(options: SeqGANBaseConfig, trained_before: bool = False) -> None:
     """Check the options of adversarial training that can be checked without data.
+
+    Args:
+        trained_before: whether D comes from an earlier training.
 
     Raises:
         InputError: names the option.
@@ -63,10 +66,11 @@ def check_options(options: SeqGANBaseConfig) -> None:
     if reward.needs_rollouts and not options.rollouts:
         raise InputError(f"--rollouts 0: --reward {options.reward} needs rollouts, 1 or more")
     schedule = trainer.make_schedule(options, batches=1)
-    if reward.uses_discriminator and not schedule.trains_discriminator:
+    trains_d = schedule.trains_discriminator
+    if reward.uses_discriminator and not (trains_d or trained_before):
         raise InputError(
             f"--reward {options.reward} with --pretrain-d-steps 0 and --d-steps 0: the reward "
-            "would come from a discriminator that nothing trains"
+            "would come from a discriminator that nothing trains; --discriminator-from brings one"
         )
     if str(options.sample_break_mode) != "eos":
         raise InputError("--sample-break-mode: adversarial training needs eos")

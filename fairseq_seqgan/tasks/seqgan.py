@@ -88,7 +88,7 @@ class SeqGANTask(LanguageModelingTask):
         SeqGANCriterion.refresh_options()
         criterion = super().build_criterion(args)
         if isinstance(criterion, SeqGANCriterion):
-            check_options(self.args)
+            check_options(self.args, criterion.trained_before)
             self.criterion = criterion
         self.validation.load_oracle(len(self.dictionary))
         return criterion
@@ -144,8 +144,8 @@ class SeqGANTask(LanguageModelingTask):
         if self.criterion is not None and dataset is self.datasets.get(self.args.train_subset):
             root = compat.root_config(self.args)
             if self.adversarial is None:
-                discriminator, size = self.criterion.discriminator, (max_sentences, max_tokens)
-                self.adversarial = build_trainer(self.real_data, discriminator, size)
+                size = max_sentences, max_tokens
+                self.adversarial = build_trainer(self.real_data, self.criterion, size)
                 if root is not None:
                     schedule = self.adversarial.schedule
                     compat.end_training_at(root, schedule.epochs, schedule.total_updates)

@@ -143,7 +143,11 @@ async function load(file) {
 
 $("start").addEventListener("submit", (event) => {
   event.preventDefault();
-  change({ rater: $("rater").value.trim(), screen: "judge" });
+  // Answers that an earlier view of this page stored may arrive after it was opened: the browser's
+  // processes tell each other a moment later. They are taken up, never overwritten.
+  const kept = properRecord(keeper.load());
+  if (countAnswers(kept) > countAnswers(record)) record = kept;
+  change({ rater: $("rater").value.trim() || record.rater, screen: "judge" });
 });
 $("load").addEventListener("change", (event) => {
   if (event.target.files.length) load(event.target.files[0]);

@@ -202,7 +202,6 @@ def test_the_slope_is_the_scale_where_it_is_asked_for(policies):
         ({"kl_reference": "x.pt"}, "--kl-reference needs --kl-coef"),
         ({"reward_scale": "much"}, "--reward-scale is much"),
         ({"reward_scale": "0"}, "--reward-scale is 0"),
-        ({"reward_scale": "auto", "pretrain_d_steps": 0}, "--reward-scale auto needs a D"),
         ({"rollouts": -1}, "--rollouts is -1"),
         ({"pretrain_d_patience": -1}, "--pretrain-d-patience is -1"),
     ],

@@ -62,6 +62,10 @@ def test_distillation_trains(data, pretrained, tmp_path):
         ("--kl-coef -1", "--kl-coef is -1"),
         ("--kl-coef 1 --kl-reference /nowhere.pt", "/nowhere.pt: no such checkpoint"),
         ("--reward-scale auto", "--reward-scale auto: it is the slope of D's log-odds"),
+        (
+            "--reward logit --reward-scale auto --pretrain-d-steps 0",
+            "--reward-scale auto needs a D before the first round",
+        ),
         ("--baseline leave-one-out --batch-size 1", "needs a --batch-size of 2 or more"),
         (
             "--reward logit --reward-scale auto --valid-subset train",

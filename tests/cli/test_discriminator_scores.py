@@ -29,7 +29,7 @@ def test_the_gain(evaluate, played):
     """Every key, and how they hang together; the same seed gives the same numbers."""
     options = ["--discriminator", played.last, "--discriminator-samples", 400]
     found, result = evaluate(*options)
-    assert {"d_gain", "nll_with_d", "d_auc"} <= set(METRICS)
+    assert {"d_gain", "nll_with_d", "entropy_with_d", "d_auc"} <= set(METRICS)
     assert found["d_gain_per_token"] == pytest.approx(found["d_gain"] / 8)
     assert found["nll_with_d"] == pytest.approx(found["nll"] - found["d_gain_per_token"])
     assert found["d_slope"] >= 0 and 1 <= found["d_effective_samples"] <= 400
@@ -64,3 +64,15 @@ def test_refused(evaluate, played, pretrained, options, words):
     assert result.returncode == 2 and found is None
     line = result.stderr.strip().splitlines()[-1]
     assert line.startswith("error: ") and words in line
+
+
+def test_an_ensemble_of_language_models(evaluate, played, pretrained):
+    """Twice the same model is that model; two models average to a distribution of their own."""
+    alone, _ = evaluate("--model", pretrained.best)
+    twice, _ = evaluate("--model", pretrained.best, "--ensemble", pretrained.best)
+    assert twice["ensemble_nll"] == pytest.approx(alone["nll"], abs=1e-6)
+    assert twice["ensemble_models"] == 2
+    other, _ = evaluate("--model", played.last)
+    both, _ = evaluate("--model", pretrained.best, "--ensemble", played.last)
+    # The logarithm is concave: an average is at least as good as the models on average.
+    assert both["ensemble_nll"] < (alone["nll"] + other["nll"]) / 2

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fairseq_seqgan.metrics.gain import crossfitted_gain, estimate_gain, fit_slope
+from fairseq_seqgan.metrics.gain import (
+    crossfitted_gain,
+    estimate_gain,
+    fit_slope,
+    residual_entropy,
+)
 from fairseq_seqgan.support.errors import InputError
 
 RNG = np.random.default_rng(1)
@@ -127,3 +132,27 @@ def test_refused(heldout, samples, slope, words):
 def test_crossfitting_needs_two():
     with pytest.raises(InputError, match="two held-out sequences"):
         crossfitted_gain([1.0], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("slope", [0.0, 0.5, 1.0])
+def test_entropy_of_the_residual_model_is_exact(slope):
+    """Against the sum over all sequences; here they have 1 to 3 tokens."""
+    lengths = np.arange(SIZE) % 3 + 1
+    residual = MODEL * np.exp(slope * RATIO)
+    residual /= residual.sum()
+    expected = -(residual @ np.log(residual)) / (residual @ lengths)
+    draws = np.random.default_rng(7).choice(SIZE, 50_000, p=MODEL)
+    found, stderr = residual_entropy(np.log(MODEL)[draws], lengths[draws], RATIO[draws], slope)
+    assert found == pytest.approx(expected, abs=4 * stderr)
+    assert 0 < stderr < 0.02
+
+
+def test_standard_error_of_the_entropy():
+    """It is the spread of the estimate over many draws."""
+    found = []
+    for seed in range(300):
+        draws = np.random.default_rng(seed).choice(SIZE, 500, p=MODEL)
+        ones = np.ones(500)
+        found.append(residual_entropy(np.log(MODEL)[draws], ones, RATIO[draws], 1.0))
+    values, stderrs = np.array(found).T
+    assert np.mean(stderrs) == pytest.approx(values.std(), rel=0.15)

@@ -47,9 +47,27 @@ def test_pages_do_not_share_their_records(browser, poem_page, tune_page):
     browser.press("h")
     browser.open(tune_page, keep=True)
     assert browser.screen() == "start"
-    browser.open(poem_page, keep=True)
-    # What one process of the browser stores reaches the next one a moment later.
-    browser.wait(lambda: browser.text("judged") == f"1 of {TOTAL} judged")
+
+    def comes_back():
+        # What one process of the browser stores reaches the next one a moment later.
+        browser.open(tune_page, keep=True)
+        browser.open(poem_page, keep=True)
+        return browser.text("judged") == f"1 of {TOTAL} judged"
+
+    browser.wait(comes_back)
+
+
+def test_answers_that_arrive_late_are_not_overwritten(browser, poem_page):
+    """The page was opened before what an earlier view of it stored had arrived."""
+    browser.open(poem_page)
+    browser.click("begin")
+    browser.press("h")
+    stored = browser.run("return Object.entries(localStorage)[0]")
+    browser.open(poem_page)
+    assert browser.screen() == "start"
+    browser.run("localStorage.setItem(arguments[0], arguments[1])", *stored)
+    browser.click("begin")
+    assert browser.text("judged") == f"1 of {TOTAL} judged"
 
 
 def test_without_storage(poem_page, tune_page, tmp_path):

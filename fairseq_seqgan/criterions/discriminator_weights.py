@@ -1,0 +1,79 @@
+"""What a checkpoint of adversarial training holds of its discriminator."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from ..models.discriminator import Discriminator
+from ..support.errors import InputError
+from ..support.input_checks import read_checkpoint
+
+_PREFIX = "discriminator."
+
+
+class StoredDiscriminator(NamedTuple):
+    """A discriminator as it is stored."""
+
+    weights: dict[str, Tensor]  # its state_dict
+    options: dict[str, Any]  # of the criterion that it was trained with; {} if unknown
+    slope: float | None  # of its log-odds, fitted on held-out data; None: none is stored
+
+
+def read_discriminator(path: str) -> StoredDiscriminator:
+    """Return what the checkpoint *path* holds of a discriminator.
+
+    Raises:
+        InputError: it cannot be read, or holds none.
+    """
+    state = read_checkpoint(path)
+    found = state.get("criterion") or {}
+    weights = {n.removeprefix(_PREFIX): w for n, w in found.items() if n.startswith(_PREFIX)}
+    if not weights:
+        raise InputError(f"{path}: holds no discriminator; adversarial training stores one")
+    return StoredDiscriminator(weights, _criterion_options(state), _slope(state))
+
+
+def take_over(net: Discriminator, path: str, own_options: Any) -> float | None:
+    """Give *net* the weights of the discriminator in the checkpoint *path*; return its slope.
+
+    Args:
+        own_options: of the criterion that *net* belongs to.
+
+    Raises:
+        InputError: there is none in it, or it is of another vocabulary or of another size; names
+            the options that differ.
+    """
+    stored = read_discriminator(path)
+    try:
+        net.load_state_dict(stored.weights)
+    except RuntimeError as error:
+        differ = [
+            f"--{name.replace('_', '-')} {stored.options[name]} there and {value} here"
+            for name, value in dict(own_options).items()
+            if name in stored.options and str(stored.options[name]) != str(value)
+        ]
+        reason = "; ".join(differ) or str(error).splitlines()[-1].strip()[:160]
+        raise InputError(
+            f"--discriminator-from {path}: its discriminator is another one ({reason})"
+        ) from error
+    return stored.slope
+
+
+def _criterion_options(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of the criterion that the checkpoint was trained with; {} if unknown."""
+    cfg = state.get("cfg")
+    options = cfg.get("criterion") if isinstance(cfg, dict) or OmegaConf.is_config(cfg) else None
+    if OmegaConf.is_config(options):
+        options = OmegaConf.to_container(options, resolve=True)
+    return options if isinstance(options, dict) else {}
+
+
+def _slope(state: dict[str, Any]) -> float | None:
+    """Return the slope that the task has stored."""
+    extra = state.get("extra_state")
+    task = extra.get("SeqGANTask") if isinstance(extra, dict) else None
+    slope = task.get("slope") if isinstance(task, dict) else None
+    return float(slope) if isinstance(slope, float | int) else None

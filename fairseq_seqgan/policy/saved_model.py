@@ -1,0 +1,58 @@
+"""The language model in a checkpoint, built by fairseq's own task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fairseq import checkpoint_utils
+from fairseq.data import Dictionary
+from fairseq.dataclass.utils import convert_namespace_to_omegaconf
+from fairseq.models import FairseqLanguageModel
+from fairseq.tasks.language_modeling import LanguageModelingTask
+from omegaconf import DictConfig
+
+from ..support import input_checks
+from ..support.errors import InputError, first_line
+
+
+def load_language_model(
+    path: Path, folder: Path, dictionary: Dictionary
+) -> tuple[FairseqLanguageModel, DictConfig]:
+    """Return the language model in the checkpoint *path*, and the task's options stored with it.
+
+    fairseq's own task builds it, whatever task trained it: the model needs nothing but the
+    dictionary, and the files that the training began with may be gone.
+
+    Raises:
+        InputError: it is missing, truncated, no language model, or of another dictionary.
+    """
+    input_checks.checkpoint(str(path), dictionary)
+    try:
+        state = checkpoint_utils.load_checkpoint_to_cpu(str(path), {"data": str(folder)})
+        if state.get("cfg") is None:
+            state["cfg"] = convert_namespace_to_omegaconf(state["args"])
+        options = state["cfg"].task
+        task = LanguageModelingTask.setup_task(options)
+        models, _, _ = checkpoint_utils.load_model_ensemble_and_task(
+            [str(path)], task=task, state=state
+        )
+    except Exception as error:  # a model may fail in any way to be built from foreign options
+        raise InputError(
+            f"{path}: no language model that fits {folder / 'dict.txt'} ({first_line(error)})"
+        ) from error
+    return models[0], options
+
+
+def trained_on(path: Path) -> str:
+    """Return the data folder that the checkpoint *path* says that it was trained on.
+
+    Raises:
+        InputError: it cannot be read, or names none.
+    """
+    state = input_checks.read_checkpoint(str(path))
+    config = state.get("cfg") or {}
+    task = config.get("task") or {}
+    folder = task.get("data") or getattr(state.get("args"), "data", None)
+    if not isinstance(folder, str):
+        raise InputError(f"{path}: names no data folder; give the one with its dict.txt")
+    return folder.split(":")[0]

@@ -1,0 +1,147 @@
+"""A trained generator from Python, without a command: ``SeqGAN.from_pretrained(CK).sample(10)``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from fairseq.data import Dictionary
+from fairseq.models import FairseqLanguageModel
+
+from .criterions.saved_discriminator import guide_from
+from .policy.fairseq_generate import GenerateConfig, SequenceSampler, check_guide
+from .policy.guided import Guide
+from .policy.policy import Policy
+from .policy.saved_model import load_language_model, trained_on
+from .support import input_checks
+from .support.errors import InputError
+from .support.eval_mode import eval_mode
+
+_AT_A_TIME = 1024  # sequences; what is drawn does not depend on it
+
+
+class SeqGAN:
+    """A generator, and the discriminator that was stored with it.
+
+    Args:
+        model: the generator.
+        dictionary: its words.
+        checkpoint: the file that the discriminator is read from when it is asked for.
+        fixed_length: T, if every sequence has T tokens and no end symbol; else 0.
+        max_length: if not fixed: the most tokens of a sequence.
+        start: the symbol that decoding starts from; None: fairseq's eos.
+    """
+
+    def __init__(
+        self,
+        model: FairseqLanguageModel,
+        dictionary: Dictionary,
+        checkpoint: Path,
+        *,
+        fixed_length: int = 0,
+        max_length: int = 200,
+        start: int | None = None,
+    ) -> None:
+        self.model, self.dictionary, self.checkpoint = model, dictionary, checkpoint
+        self.fixed_length, self.max_length, self.start = fixed_length, max_length, start
+        self._guides: dict[tuple[int, float | None], Guide] = {}
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        checkpoint: str | Path,
+        data: str | Path | None = None,
+        *,
+        device: torch.device | str = "cpu",
+    ) -> SeqGAN:
+        """Return the generator in *checkpoint*, any fairseq language model with a decoder.
+
+        Args:
+            data: the folder with ``dict.txt``; default: the one that it was trained on.
+
+        Raises:
+            InputError: a file is missing or damaged, or they do not fit each other.
+        """
+        path = Path(checkpoint)
+        data = trained_on(path) if data is None else data
+        input_checks.data_folder(str(data))
+        dictionary = Dictionary.load(str(Path(data) / "dict.txt"))
+        model, options = load_language_model(path, Path(data), dictionary)
+        return cls(
+            model.to(device).eval(),
+            dictionary,
+            path,
+            fixed_length=options.get("fixed_length") or 0,
+            # As fairseq-generate has it: --max-len-b is 200, and a transformer has its positions.
+            max_length=options.get("max_length") or min(200, model.max_positions() - 1),
+            start=dictionary.bos() if options.get("add_bos_token") else None,
+        )
+
+    def sample(
+        self,
+        num: int,
+        *,
+        prompt: str = "",
+        temperature: float = 1.0,
+        top_k: int = -1,
+        top_p: float = -1.0,
+        guide: int = 1,
+        guide_scale: float | None = None,
+        seed: int = 1,
+    ) -> list[str]:
+        """Return *num* sequences of words with spaces between them, as ``fairseq-generate`` does.
+
+        Args:
+            prompt: words that every sequence begins with.
+            top_k, top_p: draw among the most likely words only.
+            guide: K, candidates for each sequence, of which the discriminator keeps one.
+            guide_scale: a, the factor of its log-odds; default: the slope in the checkpoint.
+
+        Raises:
+            InputError: an argument is out of range, a word of *prompt* is not in the dictionary, or
+                the checkpoint holds no discriminator.
+        """
+        if num < 1:
+            raise InputError(f"num is {num}: at least 1 sample is needed")
+        policy = Policy(
+            self.model,
+            self.dictionary,
+            fixed_length=self.fixed_length,
+            max_length=self.max_length,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            start=self.start,
+        )
+        chooser = self._guide(guide, guide_scale)
+        sampler = SequenceSampler(policy, 1, seed, guide=chooser)
+        first = torch.tensor([policy.start, *self._encode(prompt)], device=policy.device)
+        found: list[str] = []
+        with eval_mode(self.model), torch.no_grad():
+            for begin in range(0, num, _AT_A_TIME):
+                rows = first.expand(min(_AT_A_TIME, num - begin), -1)
+                drawn = sampler.generate([self.model], {"net_input": {"src_tokens": rows}})
+                found += [self.dictionary.string(best["tokens"]) for (best,) in drawn]
+        if chooser is not None:
+            sampler.effective.report()
+        return found
+
+    def _guide(self, candidates: int, scale: float | None) -> Guide | None:
+        """Return what chooses among the candidates; None: nothing does."""
+        check_guide(GenerateConfig(guide=candidates, guide_scale=scale))
+        if candidates == 1:
+            return None
+        key = candidates, scale
+        if key not in self._guides:
+            device = next(self.model.parameters()).device
+            found = guide_from(str(self.checkpoint), self.dictionary, device, candidates, scale)
+            self._guides[key] = found
+        return self._guides[key]
+
+    def _encode(self, prompt: str) -> list[int]:
+        """Return the ids of the words of *prompt*."""
+        words = prompt.split()
+        unknown = [word for word in words if word not in self.dictionary.indices]
+        if unknown:
+            raise InputError(f"prompt: '{unknown[0]}' is not in the dictionary")
+        return [self.dictionary.indices[word] for word in words]

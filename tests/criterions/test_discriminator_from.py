@@ -1,0 +1,60 @@
+"""--discriminator-from: a training that starts with the D of an earlier one."""
+
+import pytest
+import torch
+from helpers.commands import differences, fork, gan, load
+
+pytestmark = pytest.mark.slow
+
+# One round of two G steps, in which D is not trained.
+SHORT = "--rounds 1 --d-steps 0 --pretrain-d-steps 0".split()
+
+
+def test_starts_with_that_discriminator(data, pretrained, played, tmp_path):
+    """D stays as it was stored, and its slope scales the reward and is stored again."""
+    options = [*SHORT, "--reward", "logit", "--reward-scale", "auto", "--discriminator-from"]
+    arguments = gan(data, tmp_path / "gan", pretrained.best, *options, played.last)
+    result = fork("train", tmp_path, arguments).check()
+    before, after = load(played.last), load(tmp_path / "gan" / "checkpoint_last.pt")
+    assert differences(before["criterion"], after["criterion"]) == []
+    slopes = [state["extra_state"]["SeqGANTask"]["slope"] for state in (before, after)]
+    assert slopes[0] == slopes[1]
+    assert [line for line in result.logged("valid") if "d_auc_heldout" in line]
+
+
+def test_its_slope_is_the_rewards_scale(data, pretrained, played, tmp_path):
+    """With another slope in the file, G goes another way; with D untrained, a third one."""
+    state = load(played.last)
+    state["extra_state"]["SeqGANTask"]["slope"] += 1.0
+    torch.save(state, tmp_path / "steeper.pt")
+    ends = []
+    for name, path in (("own", played.last), ("steeper", tmp_path / "steeper.pt")):
+        options = [*SHORT, "--reward", "logit", "--reward-scale", "auto", "--discriminator-from"]
+        arguments = gan(data, tmp_path / name, pretrained.best, *options, path)
+        fork("train", tmp_path, arguments).check()
+        ends.append(load(tmp_path / name / "checkpoint_last.pt")["model"])
+    assert differences(*ends)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--d-kernel-counts 8,8,9", "--d-kernel-counts 8,8,8 there and 8,8,9 here"),
+        ("--d-ensemble 2", "--d-ensemble 1 there and 2 here"),
+        ("--discriminator rcnn", "--discriminator cnn_highway there and rcnn here"),
+    ],
+)
+def test_another_kind_of_discriminator(data, pretrained, played, tmp_path, options, words):
+    more = [*SHORT, *options.split(), "--discriminator-from", played.last]
+    result = fork("train", tmp_path, gan(data, tmp_path / "gan", pretrained.best, *more))
+    assert result.returncode == 2
+    assert words in result.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in result.output
+
+
+def test_a_file_without_one(data, pretrained, tmp_path):
+    for path, words in ((pretrained.best, "holds no discriminator"), ("/no.pt", "no such")):
+        more = [*SHORT, "--discriminator-from", path]
+        result = fork("train", tmp_path, gan(data, tmp_path / "gan", pretrained.best, *more))
+        assert result.returncode == 2
+        assert words in result.stderr.strip().splitlines()[-1]
