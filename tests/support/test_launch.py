@@ -97,7 +97,9 @@ def test_second_gpu_of_a_machine():
 def test_another_number_than_torchrun_started():
     """The user's two numbers disagree."""
     with pytest.raises(InputError, match="-size 4: torchrun started 2 processes; leave"):
-        launch.join(options(distributed_world_size=4), ["--distributed-world-size", "4"], TORCHRUN, 1)
+        launch.join(
+            options(distributed_world_size=4), ["--distributed-world-size", "4"], TORCHRUN, 1
+        )
 
 
 def test_fairseq_starts_its_own():
