@@ -14,7 +14,15 @@ FIGURE = {
     "name": "ranks",
     "recipe": "paper",
     "what": "a recipe",
-    "sizes": {"batch": 64, "pool": 10_000, "d_batch": 64},
+    "sizes": {
+        "batch": 64,
+        "rollouts": 16,
+        "pool": 10_000,
+        "d_batch": 64,
+        "g_steps": 4,
+        "d_steps": 2,
+        "k": 1,
+    },
     "parameters": {"model": 333_708, "criterion": 7_045_658},
     "seconds": {
         scaling.WHOLE: {"g_step": 5.0, "pool": 4.0, "d_update": 0.10, "round": 90.0},
@@ -64,3 +72,10 @@ def test_the_page_has_both_tables():
     assert rows == ["1", "2", "4", "8", "16", "32", "64"]
     first = next(line for line in page.splitlines() if line.startswith("| 1 "))
     assert first.count("100%") == 6
+
+
+def test_a_recipe_of_other_sizes_has_its_own_strategy():
+    """The paper's strategies belong to the paper's sizes."""
+    small = {**FIGURE, "sizes": {**FIGURE["sizes"], "rollouts": 4}}
+    assert "g4 d2 k1, as measured" in scaling.page([small])
+    assert "g4 d2 k1" not in scaling.page([FIGURE])
