@@ -1,4 +1,4 @@
-"""The tables of ``docs/performance.md``, made from ``benchmarks/results/*.json``.
+"""The tables of ``docs/performance.md`` and ``scaling.md``, from ``benchmarks/results/*.json``.
 
     python benchmarks/markdown.py
 
@@ -14,10 +14,11 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+import scaling
 from tabulate import tabulate
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "performance.md"
+PAGES = [ROOT / "docs" / f"{name}.md" for name in ("performance", "scaling")]
 RESULTS = ROOT / "benchmarks" / "results"
 CURVES = {
     "length": ("length", "T"),
@@ -99,32 +100,34 @@ def hardware(figures: list[dict]) -> list[str]:
     ]
 
 
-def replace(text: str, name: str, content: str) -> str:
-    """Return *text* with *content* between the markers of *name*.
+def content(figures: list[dict]) -> str:
+    """Return what a page says about the results *figures*."""
+    names = {f["name"] for f in figures}
+    if "ranks" in names:
+        return scaling.page(figures)
+    return growth_tables(figures) if "growth" in names else speed_table(figures)
 
-    Raises:
-        ValueError: the markers are not there once.
-    """
+
+def replace(text: str, name: str, content: str) -> tuple[str, int]:
+    """Return *text* with *content* between the markers of *name*, and how often they are there."""
     pattern = rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)"
-    found, times = re.subn(pattern, lambda m: f"{m[1]}\n{content}\n\n{m[2]}", text, flags=re.DOTALL)
-    if times != 1:
-        raise ValueError(f"{PAGE}: the markers of '{name}' are there {times} times, not once")
-    return found
+    return re.subn(pattern, lambda m: f"{m[1]}\n{content}\n\n{m[2]}", text, flags=re.DOTALL)
 
 
 def main() -> int:
-    """Rewrite the page's tables from the result files that are there."""
-    text = PAGE.read_text(encoding="utf-8")
+    """Rewrite the pages' tables from the result files that are there."""
+    texts = {page: page.read_text(encoding="utf-8") for page in PAGES}
     for path in sorted(RESULTS.glob("*.json")):
-        figures = json.loads(path.read_text(encoding="utf-8"))
-        grows = any(f["name"] == "growth" for f in figures)
-        content = growth_tables(figures) if grows else speed_table(figures)
-        try:
-            text = replace(text, path.stem, content)
-        except ValueError as error:
-            print(f"note: {error}")
-    PAGE.write_text(text, encoding="utf-8")
-    print(f"tables of {PAGE.relative_to(ROOT)} written")
+        found = content(json.loads(path.read_text(encoding="utf-8")))
+        times = 0
+        for page, text in texts.items():
+            texts[page], here = replace(text, path.stem, found)
+            times += here
+        if times != 1:
+            print(f"note: the markers of '{path.stem}' are there {times} times, not once")
+    for page, text in texts.items():
+        page.write_text(text, encoding="utf-8")
+        print(f"tables of {page.relative_to(ROOT)} written")
     return 0
 
 

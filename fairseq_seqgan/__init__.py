@@ -16,5 +16,6 @@ compat.write_checkpoints_whole()
 compat.refuse_damaged_checkpoints()
 compat.report_bad_gradients()
 compat.run_nothing_in_checkpoints()
+compat.join_processes()
 
 __all__ = ["SeqGAN", "__version__", "criterions", "models", "optim", "rewards", "tasks"]

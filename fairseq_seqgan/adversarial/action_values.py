@@ -12,6 +12,7 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from torch import Tensor
 
 from ..policy.rollouts import Rollouts
+from ..support import distributed
 
 BASELINES = ("none", "mean", "leave-one-out")
 
@@ -93,9 +94,16 @@ def advantage(values: Tensor, mask: Tensor, baseline: str) -> Tensor:
     ``leave-one-out`` subtracts the mean of Q(t) over the other B - 1 sequences, so the expected
     gradient stays the same without a factor. A sequence that ended before t counts with the value
     of its last token. A constant reward then has no gradient at all.
+
+    The means are over the sequences of all processes.
     """
     if baseline == "none":
         return values * mask
+    values, mask = distributed.gather(values), distributed.gather(mask)
+    return distributed.own_rows(_minus_mean(values, mask, baseline))
+
+
+def _minus_mean(values: Tensor, mask: Tensor, baseline: str) -> Tensor:
     if baseline == "leave-one-out":
         steps = torch.arange(mask.size(1), device=mask.device)
         last = mask.sum(dim=1, keepdim=True) - 1
@@ -111,6 +119,8 @@ def sequence_weights(rewards: Tensor) -> Tensor:
     """Return weights w_b = B exp(R_b) / Σ_c exp(R_c) of B sequences with *rewards* (B,).
 
     With R = a d(Y), sequences drawn from G_ref and weighted so stand for
-    p(Y) ∝ G_ref(Y) exp(a d(Y)); the weighted likelihood is the forward KL divergence to p.
+    p(Y) ∝ G_ref(Y) exp(a d(Y)); the weighted likelihood is the forward KL divergence to p. The B
+    sequences are those of all processes; each gets the weights of its own.
     """
-    return rewards.softmax(dim=0) * len(rewards)
+    rewards = distributed.gather(rewards)
+    return distributed.own_rows(rewards.softmax(dim=0) * len(rewards))

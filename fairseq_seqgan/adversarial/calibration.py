@@ -37,7 +37,8 @@ def calibrate(discriminator: Discriminator, heldout: Tensor, samples: Tensor) ->
     """Measure D on *heldout* (H, T) and *samples* (M, T) of G, in eval mode.
 
     D's slope is fitted on one half of the sequences and its gain measured on the other half, in
-    both directions, because no third set of sequences is there.
+    both directions, because no third set of sequences is there. Every rank has all sequences,
+    scores its share of them, and returns the same numbers.
     """
     scores = [_scores(discriminator, rows, log_odds=False) for rows in (heldout, samples)]
     _require_finite(discriminator, scores)
@@ -53,14 +54,16 @@ def calibrate_on_samples(
 ) -> Calibration:
     """Measure D on *heldout* (H, T) and as many samples of *policy*, seeded by *key*.
 
-    Every rank draws the same samples. Should processors round differently, rank 0 decides.
+    Every rank draws its share of the samples. Should processors round differently, rank 0 decides.
     """
-    drawn = sample(policy, len(heldout), seeded_rng(*key)).tokens
-    found = calibrate(discriminator, heldout, drawn)
+    own = (distributed.rank(),) if distributed.size() > 1 else ()
+    drawn = sample(policy, distributed.share(len(heldout)), seeded_rng(*key, *own)).tokens
+    samples = distributed.gather(drawn)[: len(heldout)]
+    found = calibrate(discriminator, heldout, samples)
     device = next(discriminator.parameters()).device
     numbers = torch.tensor([[found.auc, *found.gain]], dtype=torch.float64, device=device)
     first, *gain = distributed.gather(numbers)[0].tolist()
-    return Calibration(first, Gain(*gain[:-2], heldout=len(heldout), samples=len(drawn)))
+    return Calibration(first, Gain(*gain[:-2], heldout=len(heldout), samples=len(samples)))
 
 
 def _require_finite(discriminator: Discriminator, scores: list[np.ndarray]) -> None:
@@ -72,5 +75,9 @@ def _require_finite(discriminator: Discriminator, scores: list[np.ndarray]) -> N
 
 def _scores(discriminator: Discriminator, rows: Tensor, log_odds: bool) -> np.ndarray:
     device = next(discriminator.parameters()).device
+
+    def score(own: Tensor) -> Tensor:
+        return discriminator.score(own, log_odds=log_odds)
+
     with eval_mode(discriminator):
-        return discriminator.score(rows.long().to(device), log_odds=log_odds).cpu().numpy()
+        return distributed.divide(rows.long().to(device), score).cpu().numpy()

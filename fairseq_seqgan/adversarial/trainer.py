@@ -24,7 +24,7 @@ from ..support import distributed
 from ..support.errors import InputError, require_finite
 from ..support.eval_mode import eval_mode
 from ..support.input_checks import positive
-from ..support.rng import seeded_rng
+from ..support.rng import seed_dropout, seeded_rng
 from .action_values import (
     AdvantageConfig,
     action_values,
@@ -135,6 +135,7 @@ class AdversarialTrainer:
                 self._draw_pool(model, step)
             share = distributed.rank() * parts + part
             batch = self.pool.minibatch(step, share, distributed.size() * parts)._asdict()
+        seed_dropout(self.options.seed, update, part)
         device = next(model.parameters()).device
         batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
         return {"step": step, **batch}
@@ -219,7 +220,7 @@ class AdversarialTrainer:
     def _draw_pool(self, model: BaseFairseqModel, step: Step) -> None:
         """Draw the pool of negatives of a d-step from G; every rank draws its share."""
         generator = seeded_rng("pool", self.options.seed, step.pool, distributed.rank())
-        share = -(-self.pool.size // distributed.size())
+        share = distributed.share(self.pool.size)
         drawn = sample(self.make_policy(model), share, generator)
         require_finite(drawn.log_probs, "draw of negatives", "the policy's log-probability")
         self.pool.refill(step.pool, distributed.gather(drawn.tokens)[: self.pool.size])
@@ -279,7 +280,10 @@ class AdversarialTrainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs beyond the nets and the optimizer."""
-        state: dict[str, Any] = {"pool": self.pool.state_dict()}
+        state: dict[str, Any] = {
+            "pool": self.pool.state_dict(),
+            "processes": distributed.size(),
+        }
         copies = {"rollout_policy": self._rollout_copy, "reference": self._reference}
         state |= {name: own for name, c in copies.items() if (own := c.state_dict()) is not None}
         if self.slope is not None:
@@ -290,6 +294,7 @@ class AdversarialTrainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
+        distributed.note_resize(state.get("processes"))
         self.pool.load_state_dict(state["pool"])
         self._rollout_copy.load_state_dict(state.get("rollout_policy"))
         self._reference.load_state_dict(state.get("reference"))

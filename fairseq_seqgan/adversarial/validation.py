@@ -109,7 +109,7 @@ class Validation:
     def _draws(self) -> tuple[int, torch.Generator]:
         """Return how many samples this rank draws, and its own stream of random numbers."""
         generator = seeded_rng("validation", self.seed, distributed.rank())
-        return -(-self.num // distributed.size()), generator
+        return distributed.share(self.num), generator
 
 
 def measure(

@@ -9,6 +9,7 @@ import sys
 import typing
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from fairseq import checkpoint_utils, options
 from fairseq.dataclass import FairseqDataclass
 from fairseq.distributed.utils import _TensorPlaceholder, all_gather_list
-from fairseq.models import FairseqDecoder
+from fairseq.models import FairseqDecoder, distributed_fairseq_model
 from fairseq.models.lstm import LSTMDecoder
 from fairseq.models.transformer import TransformerDecoderBase
 from fairseq.registry import REGISTRIES
@@ -29,7 +30,7 @@ from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 from torch import Tensor, nn
 
-from . import checkpoint_files
+from . import checkpoint_files, distributed, folder_lock, launch
 from .errors import InputError, first_line
 
 logger = logging.getLogger(__name__)
@@ -169,14 +170,39 @@ def store_plain_model_options(root: DictConfig) -> None:
             root.model = OmegaConf.create({"_name": model.arch, **vars(model)})
 
 
+def let_pytorch_ddp_run_on_cpu() -> None:
+    """Let ``--ddp-backend pytorch_ddp``, the default, wrap a model that is not on a GPU.
+
+    fairseq always passes the number of a GPU, which torch refuses for a model on a CPU.
+    """
+    wrapper = distributed_fairseq_model.DistributedDataParallel
+    if isinstance(wrapper, type):  # not wrapped yet
+
+        @functools.wraps(wrapper)
+        def on_cpu(**options: Any) -> nn.Module:
+            return wrapper(**{**options, "device_ids": None, "output_device": None})
+
+        distributed_fairseq_model.DistributedDataParallel = on_cpu
+
+
 def prepare_training(root: DictConfig, processes: int) -> None:
-    """Prepare fairseq for a training with *root*, before anything is built; else do nothing."""
+    """Prepare fairseq for a training with *root*, before anything is built; else do nothing.
+
+    Raises:
+        InputError: another training writes into its folder, or processes that torchrun started
+            would train alone.
+    """
     evaluates = root.get("common_eval") and root.common_eval.get("path")
     if evaluates or not root.get("criterion"):
         return
+    on_cpu = root.common.cpu or not torch.cuda.is_available()
+    launch.check_together(os.environ, processes, on_cpu)
+    if distributed.rank() == 0 and not root.checkpoint.no_save:
+        folder_lock.hold(Path(root.checkpoint.save_dir))
     store_plain_model_options(root)
-    if root.common.cpu:
+    if on_cpu and processes > 1:
         gather_on_cpu(processes, root.common.all_gather_list_size)
+        let_pytorch_ddp_run_on_cpu()
 
 
 def replace_options(registry: str, name: str, cls: type, dataclass: type[FairseqDataclass]) -> None:
@@ -253,6 +279,26 @@ def report_bad_gradients() -> None:
         return norm
 
     Trainer.clip_grad_norm = clip_or_report
+
+
+def join_processes() -> None:
+    """Let the processes that torchrun started train together (``support/launch.py``).
+
+    fairseq decides that from the parsed command line, before it asks a task for anything.
+    """
+    parse = options.parse_args_and_arch
+
+    @functools.wraps(parse)
+    def parse_and_join(
+        parser: argparse.ArgumentParser, input_args: list[str] | None = None, **kwargs: Any
+    ) -> Any:
+        parsed = parse(parser, input_args, **kwargs)
+        if hasattr(parsed, "update_freq"):  # of fairseq-train alone
+            given = sys.argv[1:] if input_args is None else input_args
+            launch.join(parsed, given, os.environ, torch.cuda.device_count())
+        return parsed
+
+    options.parse_args_and_arch = parse_and_join
 
 
 def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> None:

@@ -10,6 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from . import distributed
+
 
 class _OneLineError(SystemExit):
     """An error that ends the program with one line, unless somebody catches it.
@@ -61,9 +63,14 @@ def first_line(error: Exception) -> str:
 def require_finite(values: Tensor, where: str, what: str) -> None:
     """Stop if *values* hold NaN or infinity.
 
+    Several processes must call it together: if the values of one are not finite, all stop.
+    Otherwise the others would wait for it.
+
     Raises:
         DivergenceError: names the phase (*where*) and the tensor (*what*). The task's hooks add the
             update and the last good checkpoint (``adversarial/divergence.py``).
     """
-    if not bool(torch.isfinite(values).all()):
-        raise DivergenceError(f"{what} of a {where} is NaN or infinite")
+    finite = torch.isfinite(values).all()
+    if not distributed.everywhere(finite):
+        process = " on another process" if finite else ""
+        raise DivergenceError(f"{what} of a {where} is NaN or infinite{process}")

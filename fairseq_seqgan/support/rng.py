@@ -6,6 +6,8 @@ import hashlib
 
 import torch
 
+from . import distributed
+
 
 def seeded_rng(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """Return a random generator seeded by all of *key*, so that no two purposes share a stream.
@@ -15,3 +17,12 @@ def seeded_rng(*key: int | str, device: torch.device | str = "cpu") -> torch.Gen
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=7).digest()
     return torch.Generator(device=device).manual_seed(int.from_bytes(digest, "big"))
+
+
+def seed_dropout(*key: int | str) -> None:
+    """Seed the global generator of torch, which draws dropout, by *key* and this process's rank.
+
+    fairseq seeds it at every update, but alike on every rank. Rank 0 keeps fairseq's seed.
+    """
+    if distributed.rank():
+        torch.manual_seed(seeded_rng("dropout", *key, distributed.rank()).initial_seed())

@@ -4,15 +4,7 @@ from collections import Counter
 
 import pytest
 import torch
-from helpers.commands import (
-    G_STEPS,
-    LENGTH,
-    POOL_UPDATES,
-    TOTAL_UPDATES,
-    differences,
-    gan,
-    training_state,
-)
+from helpers.commands import LENGTH, POOL_UPDATES, differences, gan, training_state
 from helpers.ranks import train_ranks
 from helpers.trainings import made_once
 
@@ -22,6 +14,9 @@ pytestmark = pytest.mark.slow
 
 DDP = ["legacy_ddp", "pytorch_ddp"]
 BATCH = 8  # of G, in each process
+ROUNDS, G_STEPS = 5, 10  # 50 updates of G, 84 of D
+OPTIONS = ["--batch-size", BATCH, "--rounds", ROUNDS, "--g-steps", G_STEPS]
+TOTAL_UPDATES = POOL_UPDATES + ROUNDS * (G_STEPS + POOL_UPDATES)
 
 
 @pytest.fixture(scope="session", params=DDP)
@@ -29,7 +24,7 @@ def pair(request, data, pretrained, tmp_path_factory):
     """A training by two processes, with what each of them saw: (folder, recordings)."""
 
     def make(folder):
-        args = gan(data, folder, pretrained.best, "--batch-size", BATCH)
+        args = gan(data, folder, pretrained.best, *OPTIONS)
         record = f"from helpers import ranks; ranks.record({str(folder)!r})"
         for rank in train_ranks(folder, args, request.param, record):
             rank.check()
@@ -46,7 +41,7 @@ def test_trains_to_the_end(pair):
 
 
 def test_both_hold_the_same_weights(pair):
-    """After the last update the two processes have equal nets, and saved them."""
+    """After 50 updates of G and 84 of D the two have equal nets, bit for bit, and saved them."""
     _, folder, (first, second) = pair
     assert differences(first["weights"], second["weights"]) == []
     saved = training_state(folder / "checkpoint_last.pt")
@@ -62,6 +57,7 @@ def test_each_draws_its_own_samples(pair):
         drawn = first["dealt"][update], second["dealt"][update]
         assert all(tokens.shape == (BATCH, LENGTH) for tokens in drawn)
         assert not torch.equal(*drawn)
+    assert all(a != b for a, b in zip(first["seeds"], second["seeds"], strict=True))  # of dropout
     negatives = training_state(folder / "checkpoint_last.pt")["task"]["pool"]["negatives"]
     same = (negatives[:100] == negatives[100:]).all(dim=1)
     assert len(negatives) == 200
@@ -84,7 +80,7 @@ def test_a_minibatch_of_d_is_shared_out(pair, data):
 def test_resume_is_exact(pair, data, pretrained, tmp_path):
     """Stopped in a d-step and trained on by two processes, it is as if it never stopped."""
     ddp, folder, _ = pair
-    args = gan(data, tmp_path, pretrained.best, "--batch-size", BATCH)
+    args = gan(data, tmp_path, pretrained.best, *OPTIONS)
     for more in (["--max-update", POOL_UPDATES + G_STEPS + 4], []):
         for rank in train_ranks(tmp_path, [*args, *more], ddp):
             rank.check()

@@ -1,0 +1,62 @@
+"""``fairseq-train`` that writes down how long each update took.
+
+    python benchmarks/timed_train.py OUT.json <arguments of fairseq-train>
+
+OUT.json gets the numbers of parameters of G and D, and for every update its kind and its seconds,
+from the end of the one before. Kinds: ``g_step``; ``pool``, an update of D that draws its pool of
+negatives first; ``d_update``, any other update of D. Of several processes only the first writes.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+import time
+from pathlib import Path
+
+from fairseq.trainer import Trainer
+from fairseq_cli.train import cli_main
+from timing import wait
+
+from fairseq_seqgan.adversarial.schedule import Phase, Schedule
+from fairseq_seqgan.support import distributed
+
+
+def kind(schedule: Schedule, update: int) -> str:
+    """Return the kind of *update*."""
+    step = schedule(update)
+    if step.phase is Phase.GENERATOR:
+        return "g_step"
+    return "d_update" if step.pass_index or step.minibatch_index else "pool"
+
+
+def main() -> None:
+    """Train, and write the times."""
+    out = Path(sys.argv.pop(1))
+    train_step, times, last = Trainer.train_step, [], None
+
+    @functools.wraps(train_step)
+    def timed(trainer: Trainer, *args: object, **kwargs: object) -> object:
+        nonlocal last
+        wait()
+        begin = time.perf_counter() if last is None else last
+        update = trainer.get_num_updates()
+        output = train_step(trainer, *args, **kwargs)
+        wait()
+        last = time.perf_counter()
+        times.append([kind(trainer.task.adversarial.schedule, update), last - begin])
+        counts = {
+            net: sum(p.numel() for p in getattr(trainer, net).parameters())
+            for net in ("model", "criterion")
+        }
+        if update + 1 == trainer.cfg.optimization.max_update and not distributed.rank():
+            out.write_text(json.dumps({"parameters": counts, "updates": times}))
+        return output
+
+    Trainer.train_step = timed
+    cli_main()
+
+
+if __name__ == "__main__":
+    main()
