@@ -13,6 +13,8 @@ from .version import __version__  # noqa: E402
 compat.allow_checkpoints()
 compat.show_all_options()
 compat.report_bad_gradients()
+compat.write_checkpoints_whole()
+compat.refuse_damaged_checkpoints()
 compat.run_nothing_in_checkpoints()
 
 __all__ = ["SeqGAN", "__version__", "criterions", "models", "optim", "rewards", "tasks"]

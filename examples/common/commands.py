@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from .console import ExperimentError
 from .recipe import PLUGIN, Recipe, options, program
 from .shared import run_folder
-from .systems import CHECKPOINTS, LAST, System, Variant, updates_of_g
+from .systems import BEST, CHECKPOINTS, LAST, System, Variant, updates_of_g
 
 
 class Commands(ABC):
@@ -119,6 +119,10 @@ class Commands(ABC):
             words += ["--model", str(model), "--temperature", f"{variant.temperature:g}"]
             if variant.guide > 1:
                 words += ["--discriminator", str(model)]
+            if variant.system.ensemble and variant.guide == 1 and variant.temperature == 1.0:
+                others = [self.systems[name] for name in variant.system.ensemble]
+                members = [str(self.checkpoint(other, BEST, seed)) for other in others]
+                words += ["--ensemble", *members]
             if self.judge is not None:
                 words += ["--judge", str(self.checkpoint(self.judge, LAST, seed))]
         return [*words, *options(self.recipe.get("evaluation", {}))]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
 from pathlib import Path
 
 from .about import identity, provenance
 from .commands import Commands
 from .files import extract, read_json, write, write_json
 from .shared import run_folder
-from .systems import BEST, CHECKPOINTS, LAST, System, Variant
+from .systems import BEST, LAST, System, Variant
 from .workspace import Step, Workspace
 
 
@@ -42,9 +41,7 @@ class Steps:
         def prepare() -> bool:
             for variant in variants:
                 self._write_about(variant, seed, finished=False)
-            repair(self.commands.training(system, seed))
-            limit = self.commands.max_update(system)
-            return limit is None or updates_of(checkpoint) < limit
+            return True
 
         checkpoint = self.commands.checkpoint(system, LAST, seed)
         pretrain = system.options["pretrain-d-steps"] if system.adversarial else None
@@ -142,33 +139,3 @@ class Steps:
         about["wall_seconds"] = round(sum(seconds.get(step, 0.0) for step in own), 1)
         about["attempts"] = max(attempts.get(step, 1) for step in own)
         write_json(folder / run_folder.RUN, about | {"finished": finished})
-
-
-def repair(folder: Path) -> None:
-    """Replace a last checkpoint that was cut off while fairseq copied it.
-
-    fairseq writes the best checkpoint and copies it to the last; the copy is not atomic.
-    """
-    last, best = (folder / CHECKPOINTS[which] for which in (LAST, BEST))
-    if last.exists() and not zipfile.is_zipfile(last):
-        if best.exists() and zipfile.is_zipfile(best):
-            temporary = last.with_name(last.name + ".new")
-            shutil.copyfile(best, temporary)
-            temporary.replace(last)
-        else:
-            last.unlink()
-
-
-def updates_of(checkpoint: Path) -> int:
-    """Return after how many updates *checkpoint* was written; 0 if there is none.
-
-    A fairseq-train that has reached ``--max-update`` and is started again does one update more.
-    """
-    if not checkpoint.exists():
-        return 0
-    import torch
-
-    import fairseq_seqgan  # noqa: F401  (lets torch.load read fairseq's checkpoints)
-
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    return int(state["optimizer_history"][-1]["num_updates"])

@@ -15,7 +15,7 @@ CHECKPOINTS = {LAST: "checkpoint_last.pt", BEST: "checkpoint_best.pt"}
 SELECTIONS = {LAST: run_folder.LAST, BEST: run_folder.BEST}
 KINDS = ("baseline", "system", "control")  # an experiment adds its own, which no command draws
 _KEYS = {"label", "kind", "random", "train", "from", "updates-of", "control", "checkpoints"}
-_KEYS |= {"sweep", "guides", "discriminator-from"}
+_KEYS |= {"sweep", "guides", "discriminator-from", "ensemble"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class System:
     # Candidates and temperatures of sampling with D, from the last checkpoint.
     guides: tuple[tuple[int, ...], tuple[float, ...]] | None = None
     discriminator_from: str | None = None  # it begins with the D of this training
+    ensemble: tuple[str, ...] = ()  # systems: the best checkpoints of all are also one ensemble
 
     @property
     def adversarial(self) -> bool:
@@ -143,7 +144,8 @@ def _system(
         raise ValueError("says neither 'train' nor 'random'")
     start = Start(*entry["from"].split("/")) if "from" in entry else None
     builds_on = (start.system if start else None, entry.get("updates-of"))
-    for needed in (*builds_on, entry.get("discriminator-from")):
+    ensemble = tuple(entry.get("ensemble", ()))
+    for needed in (*builds_on, entry.get("discriminator-from"), *ensemble):
         if needed is not None and (needed not in known or known[needed].options is None):
             raise ValueError(f"builds on '{needed}', which is not trained before it")
     adversarial = options is not None and options.get("criterion") == "seqgan"
@@ -178,6 +180,7 @@ def _system(
         sweep=sweep,
         guides=guides,
         discriminator_from=entry.get("discriminator-from"),
+        ensemble=ensemble,
     )
 
 

@@ -16,6 +16,7 @@ from common.recipe import Recipe
 from common.steps import Steps
 from common.systems import System
 
+from . import teaching
 from .commands import REAL, Commands
 from .people import People, sources
 from .table import Table, read_rows
@@ -78,8 +79,11 @@ class RealExperiment(Experiment):
     def results(self, steps: Steps, seeds: list[int]) -> str:
         """Write ``table.md`` and what people see; return the table."""
         commands, report = steps.commands, steps.work.dest / "report"
-        table = Table(self.task, commands.systems, read_rows(steps.runs))
+        rows = read_rows(steps.runs)
+        table = Table(self.task, commands.systems, rows)
         write(report / "table.md", table.markdown(commands.recipe["experiment"].get("differs", [])))
+        if teaching.taught(commands.systems) and (text := teaching.markdown(rows)):
+            write(report / "teaching.md", text)
         People(steps).make()
         return table.results()
 

@@ -16,11 +16,13 @@ from torch import Tensor
 from ..models.discriminator import Discriminator
 from ..policy.factory import PolicyFactory
 from ..rewards.base import RewardInputs, build_reward
-from ..support import input_checks
+from ..support import compat, input_checks
 from ..support.errors import InputError
 from .early_stopping import EarlyStopping
 from .objective import AUTO
 from .positives import real_sequences
+from .progress import Progress
+from .start import Start
 from .trainer import AdversarialTrainer
 
 logger = logging.getLogger(__name__)
@@ -158,6 +160,17 @@ def build_trainer(
     trainer.has_discriminator |= criterion.trained_before
     logger.info("%s: %d updates in all", trainer.schedule, trainer.schedule.total_updates)
     return trainer
+
+
+def build_progress(data: RealData, trainer: AdversarialTrainer, start: Start) -> Progress:
+    """Return where *trainer* is in its schedule, and make fairseq stop at its end."""
+    root = compat.root_config(data.options)
+    parts = 1
+    if root is not None:
+        parts = root.optimization.update_freq[0]
+        schedule = trainer.schedule
+        compat.end_training_at(root, schedule.epochs, schedule.total_updates, start.updates)
+    return Progress(trainer, start, len(data.dictionary), parts)
 
 
 def _heldout(data: RealData, option: str) -> Tensor:

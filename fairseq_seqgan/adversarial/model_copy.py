@@ -10,8 +10,8 @@ from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from ..support import distributed
+from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
-from ..support.input_checks import read_checkpoint
 
 
 class ModelCopy:

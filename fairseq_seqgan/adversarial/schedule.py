@@ -3,7 +3,8 @@
 G is the generator, D the discriminator. A g-step is one update of G. A d-step draws a pool of fresh
 negatives from G and trains D on it in k passes, each of many updates.
 
-There is no counter to save or restore: to resume at update u is to ask for ``schedule(u)``.
+The number of updates is the only clock (``clock.py``): to resume at update u is to ask for
+``schedule(u)``, and fairseq's epoch at update u is ``schedule.epoch_at(u)``.
 
 One fairseq epoch is one pool of negatives during D's pre-training, and one round (g-steps, then
 d-steps) afterwards. So ``--validate-interval`` and ``--save-interval`` count rounds.
@@ -131,6 +132,25 @@ class Schedule:
     def epoch_updates(self, epoch: int) -> int:
         """Updates in fairseq's epoch number *epoch*, which starts at 1."""
         return self.pool_updates if epoch <= self.pretrain_d_steps else self.round_updates
+
+    def epoch_at(self, update: int) -> tuple[int, int]:
+        """Return fairseq's epoch that *update* belongs to, and its place there, from 0.
+
+        An update beyond the last one belongs to the epochs that more ``--rounds`` would have.
+        """
+        if update < self.pretrain_updates:
+            epoch, place = divmod(update, self.pool_updates)
+            return epoch + 1, place
+        rounds, place = divmod(update - self.pretrain_updates, self.round_updates)
+        return self.pretrain_d_steps + rounds + 1, place
+
+    def pools_before(self, update: int) -> int:
+        """Return how many pools of negatives have been drawn before *update* begins."""
+        epoch, place = self.epoch_at(update)
+        if epoch <= self.pretrain_d_steps:
+            return epoch - 1 + (place > 0)
+        done = self.pretrain_d_steps + (epoch - self.pretrain_d_steps - 1) * self.d_steps
+        return done + -(-max(0, place - self.g_steps) // self.pool_updates)
 
     def ends_pool(self, step: Step) -> bool:
         """Whether *step* is D's last update on a pool of negatives."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Hashable, Iterator
 from functools import cached_property
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -48,7 +49,8 @@ class EvaluateInputs:
             length = self.corpus.oracle_length()
             self.corpus.require_length(length)
         if options.model:
-            self.policy = model_scores.make_policy(options, self.corpus, length)
+            self.policy = model_scores.make_policy(options.model, options, self.corpus, length)
+        self._length = length
         self._kept: dict[Hashable, Any] = {}
 
     @cached_property
@@ -85,6 +87,11 @@ class EvaluateInputs:
             "heldout_log_probs",
             lambda: model_scores.heldout_log_probs(self._needed_policy(), self.corpus),
         )
+
+    def log_probs_of(self, checkpoint: Path) -> list[tuple[Tensor, Tensor]]:
+        """Return of another model what :meth:`heldout_log_probs` returns of ``--model``."""
+        policy = model_scores.make_policy(checkpoint, self.options, self.corpus, self._length)
+        return model_scores.heldout_log_probs(policy, self.corpus)
 
     def heldout_predictions(self) -> Iterator[tuple[list[int], Tensor]]:
         """Yield batches of held-out sequences, by index, and the policy's distributions."""

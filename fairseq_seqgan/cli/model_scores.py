@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -26,10 +27,10 @@ _LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
 
 
 def make_policy(
-    args: argparse.Namespace, corpus: inputs.Corpus, oracle_length: int | None
+    path: Path, args: argparse.Namespace, corpus: inputs.Corpus, oracle_length: int | None
 ) -> Policy:
-    """Return the checkpoint's model as the distribution that is sampled."""
-    model, options = load_language_model(args.model, args.data, corpus.dictionary)
+    """Return the model in the checkpoint *path* as the distribution that is sampled."""
+    model, options = load_language_model(path, args.data, corpus.dictionary)
     fixed = args.fixed_length
     if fixed is None:
         fixed = options.get("fixed_length") or 0
@@ -47,7 +48,7 @@ def make_policy(
     needed = fixed or max(sizes) + 1
     if needed > limit:
         raise InputError(
-            f"{args.model}: the model takes {limit} tokens, split '{corpus.split}' needs {needed}"
+            f"{path}: the model takes {limit} tokens, split '{corpus.split}' needs {needed}"
         )
     longest = options.get("max_length") or max(len(sequence) for sequence in corpus.training)
     return Policy(

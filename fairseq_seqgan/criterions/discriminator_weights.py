@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from ..models.discriminator import Discriminator
+from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
-from ..support.input_checks import read_checkpoint
 
 _PREFIX = "discriminator."
 

@@ -110,6 +110,7 @@ class Metric(ABC):
     table: ClassVar[str] = "other metrics"  # in which table of ``evaluate`` it stands
     rank: ClassVar[int] = 100  # its place among the others; equal ranks: as they were registered
     column: ClassVar[bool] = True  # whether the report has a column for it
+    reported: ClassVar[tuple[str, ...]] = ()  # its further keys that report.json holds as well
     decimals: ClassVar[int] = 3  # in the report
     row_decimals: ClassVar[int] = 4  # in the table of ``evaluate``
     scale: ClassVar[int] = 1  # the report and the table show scale * value; 100: percent

@@ -109,6 +109,7 @@ class DiscriminatorGain(_DiscriminatorMetric):
     """The gain of D in nats per sequence (metrics/gain.py)."""
 
     title, row_title = "D's gain", "gain of D over G"
+    reported = ("d_gain_stderr", "d_gain_per_token")
     unit, direction = "nats per sequence", Direction.HIGHER
     formula = (
         "mean of a d(x) over the held-out sequences x − log Z, with Z the mean of exp(a d(y)) over "
@@ -189,6 +190,7 @@ class JudgeAUC(Metric):
     """How well an independent discriminator tells held-out sequences from the samples."""
 
     title, row_title = "judge's AUC", "AUC of the judge"
+    reported = ("judge_auc_stderr",)
     unit, direction = "probability", Direction.LOWER
     needs, table, rank = ("judge",), _TABLE, 61
     formula = (

@@ -8,8 +8,11 @@ import torch
 from fairseq import utils
 from fairseq.optim import FairseqOptimizer, register_optimizer
 from fairseq.optim.adam import FairseqAdamConfig
+from fairseq.optim.amp_optimizer import AMPOptimizer
 from omegaconf import OmegaConf
 from torch.nn import Parameter
+
+from ..support.errors import InputError
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
 
@@ -82,6 +85,27 @@ class SeqGANAdam(FairseqOptimizer):
         """Return {}: a resumed training keeps each group's settings, and sets the rates anew."""
         return {}
 
+    def load_state_dict(
+        self, state_dict: dict[str, Any], optimizer_overrides: dict[str, Any] | None = None
+    ) -> None:
+        """Take over the moments of both nets.
+
+        Raises:
+            InputError: they are those of other parameters, or incomplete. torch would find out at
+                the first update, or never.
+        """
+        try:
+            super().load_state_dict(state_dict, optimizer_overrides)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"the checkpoint's optimizer state does not fit ({error})") from error
+        for parameter, moments in self.optimizer.state.items():
+            shapes = [m.shape for k, m in moments.items() if k != "step" and torch.is_tensor(m)]
+            if "step" not in moments or shapes != 2 * [parameter.shape]:
+                raise InputError(
+                    "the checkpoint's optimizer state does not fit: the moments of a parameter "
+                    f"of shape {tuple(parameter.shape)} are missing or have another shape"
+                )
+
     def set_lr(self, lr: float) -> None:
         """Set G's learning rate to *lr*, and scale D's own rate by the same factor."""
         generator, discriminator = self.param_groups
@@ -105,6 +129,18 @@ class SeqGANAdam(FairseqOptimizer):
             if any(p.grad is not None for p in group["params"])
         ]
         return torch.stack(norms).norm() if norms else torch.tensor(0.0)
+
+
+def makes_update(optimizer: FairseqOptimizer, step: Callable[[], None]) -> bool:
+    """Call *step* of *optimizer*; return whether it has changed weights.
+
+    With ``--amp`` a step does nothing if the scaled gradients have overflowed. torch's scaler does
+    not say so, but after such a step, and only then, its scale is smaller.
+    """
+    scaler = optimizer.scaler if isinstance(optimizer, AMPOptimizer) else None
+    before = scaler.get_scale() if scaler is not None else 0.0
+    step()
+    return scaler is None or scaler.get_scale() >= before
 
 
 def drop_gradients(optimizer: FairseqOptimizer, active: str | None) -> None:

@@ -12,6 +12,7 @@ from fairseq.tasks.language_modeling import LanguageModelingTask
 from omegaconf import DictConfig
 
 from ..support import input_checks
+from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
 
 
@@ -49,7 +50,7 @@ def trained_on(path: Path) -> str:
     Raises:
         InputError: it cannot be read, or names none.
     """
-    state = input_checks.read_checkpoint(str(path))
+    state = read_checkpoint(path)
     config = state.get("cfg") or {}
     task = config.get("task") or {}
     folder = task.get("data") or getattr(state.get("args"), "data", None)

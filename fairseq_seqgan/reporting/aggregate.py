@@ -5,6 +5,7 @@ Shapes: S seeds, M samples of each.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -43,6 +44,7 @@ class Row:
     system: System
     runs: list[Run]  # by seed
     metrics: dict[str, Summary]  # by column, those that every run has
+    details: dict[str, Summary]  # what else of these metrics the JSON holds, by key
     over_samples: Welch | None = None  # against the reference: over all S x M scores
     over_seeds: Welch | None = None  # against the reference: over the S means
 
@@ -106,14 +108,22 @@ def find(rows: list[Row], name: str) -> Row | None:
 
 def _make_row(system: System, runs: list[Run]) -> Row:
     runs = sorted(runs, key=lambda run: run.about["seed"])
-    summaries = {}
     stated = {name for run in runs for name in run.metrics}
-    for name in columns.order(stated | {"nll", "entropy"}):  # the oracle states them otherwise
+    shown = columns.order(stated | {"nll", "entropy"})  # the oracle states them otherwise
+    summaries = _summaries(runs, shown)
+    further = [key for name in summaries for key in columns.column(name).reported]
+    return Row(system, runs, summaries, _summaries(runs, further))
+
+
+def _summaries(runs: list[Run], names: Iterable[str]) -> dict[str, Summary]:
+    """Return those numbers among *names* that every run has."""
+    found = {}
+    for name in names:
         values = [_number(run, name) for run in runs]
         if None not in values:
             sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-            summaries[name] = Summary(float(np.mean(values)), sd, tuple(values))
-    return Row(system, runs, summaries)
+            found[name] = Summary(float(np.mean(values)), sd, tuple(values))
+    return found
 
 
 def _number(run: Run, name: str) -> float | None:

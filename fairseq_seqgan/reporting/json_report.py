@@ -45,7 +45,7 @@ def _row(row: Row) -> dict[str, Any]:
             "sd": _round(value.sd),
             "values": [_round(v) for v in value.values],
         }
-        for name, value in row.metrics.items()
+        for name, value in (row.metrics | row.details).items()
     }
     return {
         "system": row.system.name,

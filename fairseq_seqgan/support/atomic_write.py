@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import InputError
 
@@ -62,6 +63,28 @@ def write(contents: Mapping[Path, bytes | str], option: str = "") -> None:
             temporary.unlink(missing_ok=True)
 
 
+def write_large(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+    """Write the file that *fill* fills: beside *path*, flushed to the disk, then renamed.
+
+    It is written as ``PATH.tmp``, where the next attempt replaces what a killed one has left.
+
+    Raises:
+        OSError: the file cannot be written; *path* is as it was, and nothing stands beside it.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            fill(file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    with suppress(OSError):  # some file systems cannot
+        _flush(path.parent)  # a power failure may undo a rename that is not on the disk
+
+
 @contextmanager
 def new_folder(dest: Path) -> Iterator[Path]:
     """Yield an empty folder beside *dest* that replaces *dest* if the block ends without error.
@@ -85,8 +108,12 @@ def new_folder(dest: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    with path.open("rb") as file:
-        os.fsync(file.fileno())
+    """Wait until the file or the folder *path* is on the disk."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _replace_folder(temporary: Path, dest: Path) -> None:

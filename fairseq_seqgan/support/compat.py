@@ -3,6 +3,7 @@
 import argparse
 import collections
 import functools
+import logging
 import os
 import sys
 import typing
@@ -28,7 +29,10 @@ from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 from torch import Tensor, nn
 
+from . import checkpoint_files
 from .errors import InputError, first_line
+
+logger = logging.getLogger(__name__)
 
 
 def allow_checkpoints() -> None:
@@ -54,6 +58,48 @@ def allow_checkpoints() -> None:
             _TensorPlaceholder,
         ]
     )
+
+
+def write_checkpoints_whole() -> None:
+    """Have fairseq write every checkpoint beside its place, flush it to the disk, and rename it.
+
+    Of the checkpoints of one save, fairseq writes the first beside its place, without flushing it.
+    It copies that file over the others, ``checkpoint_last.pt`` among them: a process that is killed
+    meanwhile leaves half a file, and so does a full disk. If a write fails, fairseq tries again in
+    the file that is half written.
+    """
+    stock_files, stock_save = checkpoint_utils.PathManager, checkpoint_utils.torch_persistent_save
+
+    class WholeFiles(stock_files):
+        @staticmethod
+        def copy(src_path: str, dst_path: str, overwrite: bool = False) -> bool:
+            if not stock_files.supports_rename(dst_path):  # it is not on a file system
+                return stock_files.copy(src_path, dst_path, overwrite=overwrite)
+            checkpoint_files.copy(src_path, dst_path)
+            return True
+
+    @functools.wraps(stock_save)
+    def save(obj: Any, filename: str, async_write: bool = False) -> None:
+        if async_write or not stock_files.supports_rename(filename):
+            stock_save(obj, filename, async_write)
+        else:
+            checkpoint_files.save(obj, filename)
+
+    checkpoint_utils.PathManager = WholeFiles
+    checkpoint_utils.torch_persistent_save = save
+
+
+def refuse_damaged_checkpoints() -> None:
+    """Have every command of fairseq compare a checkpoint's checksums, which torch does not."""
+    load = checkpoint_utils.load_checkpoint_to_cpu
+
+    @functools.wraps(load)
+    def load_whole(path: str, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        if not checkpoint_utils.PathManager.path_requires_pathmanager(path):
+            checkpoint_files.require_whole(path)
+        return load(path, *args, **kwargs)
+
+    checkpoint_utils.load_checkpoint_to_cpu = load_whole
 
 
 def run_nothing_in_checkpoints() -> None:
@@ -227,16 +273,76 @@ def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> N
             )
 
 
-def end_training_at(root: DictConfig, epochs: int, updates: int) -> None:
+def end_training_at(root: DictConfig, epochs: int, updates: int, done: int) -> None:
     """Make fairseq stop after *epochs* and *updates*, unless the user asked for less.
 
-    Both limits are needed. With ``max_update`` alone, a finished training that is started again
-    would do one more update. With ``max_epoch`` alone, one whose data loader was reset would
-    continue.
+    fairseq looks at ``max_update`` after an update. A training that has *done* all of them would
+    do one more when it is started again, so it gets no epoch; to fairseq, 0 is no limit, -1 is.
     """
     limits = root.optimization
-    limits.max_epoch = min(limits.max_epoch or epochs, epochs)
-    limits.max_update = min(limits.max_update or updates, updates)
+    for name, all_of_them in (("max_epoch", epochs), ("max_update", updates)):
+        asked = limits[name]
+        if asked and asked < all_of_them:
+            option = "--" + name.replace("_", "-")
+            logger.info("%s %s ends the training early, of %d", option, asked, all_of_them)
+        limits[name] = min(asked or all_of_them, all_of_them)
+    if done >= limits.max_update:
+        logger.info("%d updates are done, of %d", done, limits.max_update)
+        limits.max_epoch = -1
+
+
+def end_if_finished(root: DictConfig, state: dict[str, Any]) -> None:
+    """Leave fairseq nothing to train if *state*, a checkpoint's, is already at ``--max-update``.
+
+    fairseq looks at the limit after an update, so a finished training that is started again would
+    do one more.
+    """
+    limit = root.optimization.max_update
+    resumes = "last_optimizer_state" in state and not root.checkpoint.reset_optimizer
+    if limit and resumes and state["optimizer_history"][-1]["num_updates"] >= limit:
+        _end_now(root)
+
+
+def _end_now(root: DictConfig) -> None:
+    root.optimization.max_epoch = -1  # 0 would be no limit
+
+
+def batches_of_first_epoch(options: dict[str, Any], root: DictConfig | None) -> dict[str, Any]:
+    """Return *options* of ``get_batch_iterator`` that build the batches of a first epoch.
+
+    fairseq puts the sequences into batches once, with a seed that depends on the epoch in which the
+    process began, and shuffles these batches in every epoch. A resumed training would get others.
+    """
+    rebuilt = options.get("update_epoch_batch_itr") or options.get("disable_iterator_cache")
+    if rebuilt or options.get("epoch", 1) == 1:
+        return options
+    options = {**options, "epoch": 1}
+    if root is not None and root.dataset.update_ordered_indices_seed:
+        options["seed"] = root.common.seed + 1
+    return options
+
+
+def patience_state() -> dict[str, Any]:
+    """Return ``{"patience": ...}``, how long validation has not improved; {} if nobody counts.
+
+    fairseq counts for ``--patience`` in attributes of a function, and does not store them.
+    """
+    counts = _patience_counts()
+    return {"patience": dict(counts)} if counts else {}
+
+
+def restore_patience(root: DictConfig | None, state: dict[str, Any]) -> None:
+    """Take over what :func:`patience_state` returned; end if the training had been stopped then."""
+    counts = state.get("patience", {})
+    _patience_counts().update(counts)
+    if root is not None and 0 < root.checkpoint.patience <= counts.get("num_runs", 0):
+        _end_now(root)
+
+
+def _patience_counts() -> dict[str, Any]:
+    # Importing it would set up logging, so only a command that trains has it.
+    train = sys.modules.get("fairseq_cli.train")
+    return {} if train is None else vars(train.should_stop_early)
 
 
 def last_linear(decoder: FairseqDecoder) -> tuple[Tensor, Tensor | None] | None:

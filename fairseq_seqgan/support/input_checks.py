@@ -3,7 +3,6 @@
 import math
 import struct
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,10 @@ from fairseq.data import Dictionary
 from fairseq.data.indexed_dataset import _code_to_dtype
 from omegaconf import DictConfig
 
-from . import training_options
+from . import compat, training_options
+from .checkpoint_files import read_checkpoint
 from .errors import InputError
+from .restart import find_restart, replace_damaged_last
 
 
 def data_folder(path: str | None) -> None:
@@ -74,28 +75,11 @@ def _check_size(path: Path, expected: int) -> None:
         raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
 
 
-def read_checkpoint(path: str) -> dict[str, Any]:
-    """Return the contents of the checkpoint *path*; nothing in it is run.
+def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
+    """Return the checkpoint *path*, which was trained with a dictionary of the same size.
 
     Raises:
-        InputError: it is missing, truncated, or not a checkpoint.
-    """
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such checkpoint")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    # What damaged bytes can make torch.load raise; a bad zip is an OSError or a RuntimeError.
-    except (RuntimeError, LookupError, EOFError, OSError, UnpicklingError, ValueError) as e:
-        reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:120]
-        raise InputError(f"{path}: not a readable checkpoint, perhaps truncated ({reason})") from e
-    return state
-
-
-def checkpoint(path: str, dictionary: Dictionary) -> None:
-    """Check that *path* can be loaded and was trained with a dictionary of the same size.
-
-    Raises:
-        InputError: it is missing, truncated, not a fairseq checkpoint, or of another vocabulary.
+        InputError: it is missing, damaged, not a fairseq checkpoint, or of another vocabulary.
     """
     state = read_checkpoint(path)
     try:
@@ -108,13 +92,17 @@ def checkpoint(path: str, dictionary: Dictionary) -> None:
                 f"{path}: trained with a dictionary of {len(weight)} symbols, "
                 f"the data has {len(dictionary)}"
             )
+    return state
 
 
-def command(root: DictConfig, dictionary: Dictionary) -> None:
+def command(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
     """Check the checkpoint that a command reads, and the options of a training outside the task.
 
     Args:
         root: the whole configuration of the command.
+
+    Returns:
+        The contents of the checkpoint that a training begins with; None: there is none.
 
     Raises:
         InputError: a checkpoint cannot be used, or an option does not fit adversarial training.
@@ -125,25 +113,29 @@ def command(root: DictConfig, dictionary: Dictionary) -> None:
         for path in paths.split(":"):
             checkpoint(path, dictionary)
     elif root.get("criterion"):
-        training_setup(root, dictionary)
+        return training_setup(root, dictionary)
+    return None
 
 
-def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
-    """Check the options of a training that do not belong to the task.
+def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
+    """Check the options of a training that do not belong to the task; return its checkpoint.
 
     Raises:
         InputError: the checkpoint to start from cannot be used, or an option does not fit
             adversarial training.
     """
-    restore = Path(root.checkpoint.save_dir, "checkpoint_last.pt")
-    if root.checkpoint.restore_file != "checkpoint_last.pt":
-        restore = Path(root.checkpoint.restore_file)
-    if restore.is_file():
-        checkpoint(str(restore), dictionary)
-    elif root.checkpoint.finetune_from_model:
-        checkpoint(root.checkpoint.finetune_from_model, dictionary)
+    if root.checkpoint.write_checkpoints_asynchronously:
+        raise InputError(
+            "--write-checkpoints-asynchronously: not with this task; fairseq would then write "
+            "checkpoints in place, and no checkpoint_last.pt to resume from"
+        )
+    replace_damaged_last(root.checkpoint)
+    restart = find_restart(root.checkpoint)
+    state = None if restart.path is None else checkpoint(str(restart.path), dictionary)
+    if root.criterion._name != "seqgan" and restart.optimizer:
+        compat.end_if_finished(root, state)
     if root.criterion._name != "seqgan":
-        return
+        return state
     if not (root.dataset.batch_size or root.dataset.max_tokens):
         raise InputError("--batch-size: at least 1 sequence is needed in a G step")
     if str(root.task.pretrain_d_keep) == "best" and (root.common.fp16 or root.common.bf16):
@@ -158,6 +150,7 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> None:
             "--fp16 and bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
             "could not be told apart"
         )
+    return state
 
 
 def sequence_lengths(

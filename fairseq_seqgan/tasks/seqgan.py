@@ -21,14 +21,15 @@ from fairseq.tasks import register_task
 from fairseq.tasks.language_modeling import LanguageModelingTask
 from torch import Tensor
 
-from ..adversarial.build_trainer import RealData, build_trainer
+from ..adversarial.build_trainer import RealData, build_progress, build_trainer
 from ..adversarial.divergence import Watch, before_saving, in_update, in_validation
+from ..adversarial.progress import Progress
+from ..adversarial.start import Start, check_discriminator, find_start
 from ..adversarial.trainer import AdversarialTrainer
-from ..adversarial.update_iterator import update_iterator
 from ..adversarial.validation import Validation, log_measured
 from ..criterions.saved_discriminator import load_guide
 from ..criterions.seqgan import Log, SeqGANCriterion
-from ..optim.seqgan_adam import drop_gradients
+from ..optim.seqgan_adam import drop_gradients, makes_update
 from ..policy.factory import PolicyFactory
 from ..policy.fairseq_generate import (
     Prompts,
@@ -64,6 +65,8 @@ class SeqGANTask(LanguageModelingTask):
         self.watch = Watch(compat.root_config(args))
         self.criterion: SeqGANCriterion | None = None  # set in adversarial training only
         self.adversarial: AdversarialTrainer | None = None  # likewise, once the data is loaded
+        self.progress: Progress | None = None  # of the same
+        self.start = Start()  # what the training begins with
         self.real_data = RealData(args, self.datasets, dictionary, self.policy)
         self.epoch = 1  # fairseq's, of the training
 
@@ -82,7 +85,8 @@ class SeqGANTask(LanguageModelingTask):
         task = super().setup_task(args, **kwargs)
         root = compat.root_config(args)
         if root is not None:
-            input_checks.command(root, task.dictionary)
+            if not kwargs.get("from_checkpoint"):  # then it is no command's, but a checkpoint's own
+                task.start = find_start(root, input_checks.command(root, task.dictionary))
             compat.prepare_training(root, distributed.size())
         return task
 
@@ -92,6 +96,7 @@ class SeqGANTask(LanguageModelingTask):
         criterion = super().build_criterion(args)
         if isinstance(criterion, SeqGANCriterion):
             check_options(self.args, criterion.trained_before)
+            check_discriminator(criterion, self.start, args)
             self.criterion = criterion
         self.validation.load_oracle(len(self.dictionary))
         return criterion
@@ -148,18 +153,14 @@ class SeqGANTask(LanguageModelingTask):
             shard = kwargs.get("num_shards", 1), kwargs.get("shard_id", 0)
             return prompt_iterator(dataset, max_sentences, *shard)
         if self.criterion is not None and dataset is self.datasets.get(self.args.train_subset):
-            root = compat.root_config(self.args)
             if self.adversarial is None:
                 size = max_sentences, max_tokens
                 self.adversarial = build_trainer(self.real_data, self.criterion, size)
-                if root is not None:
-                    schedule = self.adversarial.schedule
-                    compat.end_training_at(root, schedule.epochs, schedule.total_updates)
-            parts = root.optimization.update_freq[0] if root is not None else 1
-            epoch = kwargs.get("epoch", 1)
-            return update_iterator(self.adversarial.schedule.epoch_updates(epoch), parts, epoch)
+                self.progress = build_progress(self.real_data, self.adversarial, self.start)
+            return self.progress.rest_of_epoch()
         # fairseq's default of 8 would drop the last sentences of the data.
         kwargs["required_batch_size_multiple"] = 1
+        kwargs = compat.batches_of_first_epoch(kwargs, compat.root_config(self.args))
         return super().get_batch_iterator(dataset, max_tokens, max_sentences, **kwargs)
 
     # ---- training -------------------------------------------------------------------------
@@ -180,9 +181,8 @@ class SeqGANTask(LanguageModelingTask):
         ignore_grad: bool = False,
     ) -> tuple[Tensor, int, dict[str, Any]]:
         """Train on what the schedule says for *update_num*; else on fairseq's batch."""
-        if self.adversarial is not None:
-            parts = sample["part"], sample["parts"]
-            sample = self.adversarial.make_batch(model, update_num, *parts)
+        if self.progress is not None:
+            sample = self.progress.make_batch(model, update_num, sample["part"])
         else:
             sample = {**sample, "update": update_num}
         return super().train_step(sample, model, criterion, optimizer, update_num, ignore_grad)
@@ -197,20 +197,21 @@ class SeqGANTask(LanguageModelingTask):
             return
         step = self.adversarial.schedule(update_num)
         drop_gradients(optimizer, active=self.adversarial.trained_net(step))
-        super().optimizer_step(optimizer, model, update_num)
-        self.adversarial.after_update(step, model, optimizer)
+        if makes_update(optimizer, partial(super().optimizer_step, optimizer, model, update_num)):
+            self.progress.after_update(update_num, model, optimizer)
 
     @before_saving
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
-        if self.adversarial is None:
-            return {}
-        return {type(self).__name__: self.adversarial.state_dict()}
+        state = compat.patience_state()
+        state |= self.progress.state_dict() if self.progress else {}
+        return {type(self).__name__: state} if state else {}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""
-        if self.adversarial is not None:
-            self.adversarial.load_state_dict(state)
+        compat.restore_patience(compat.root_config(self.args), state)
+        if self.progress is not None:
+            self.progress.load_state_dict(state)
 
     # ---- validation -----------------------------------------------------------------------
 

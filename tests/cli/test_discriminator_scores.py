@@ -64,3 +64,15 @@ def test_refused(evaluate, played, pretrained, options, words):
     assert result.returncode == 2 and found is None
     line = result.stderr.strip().splitlines()[-1]
     assert line.startswith("error: ") and words in line
+
+
+def test_an_ensemble_of_language_models(evaluate, played, pretrained):
+    """Twice the same model is that model; two models average to a distribution of their own."""
+    alone, _ = evaluate("--model", pretrained.best)
+    twice, _ = evaluate("--model", pretrained.best, "--ensemble", pretrained.best)
+    assert twice["ensemble_nll"] == pytest.approx(alone["nll"], abs=1e-6)
+    assert twice["ensemble_models"] == 2
+    other, _ = evaluate("--model", played.last)
+    both, _ = evaluate("--model", pretrained.best, "--ensemble", played.last)
+    # The logarithm is concave: an average is at least as good as the models on average.
+    assert both["ensemble_nll"] < (alone["nll"] + other["nll"]) / 2

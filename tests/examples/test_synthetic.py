@@ -3,9 +3,9 @@
 import fcntl
 import json
 import os
+import shutil
 import subprocess
 import sys
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from fairseq import options
 from helpers import run_sh
 from helpers.commands import PLUGIN, REPO
 from helpers.examples import PRESETS as ALL_PRESETS
-from helpers.examples import load, make_commands, pairs, repair, variants
+from helpers.examples import load, make_commands, pairs, variants
 from helpers.run_sh import finish, kill_at, write
 
 SYNTHETIC = REPO / "examples" / "synthetic"
@@ -163,9 +163,7 @@ def test_what_it_leaves(straight):
 
 @pytest.mark.slow
 def test_a_finished_training_is_not_trained_further(straight, tmp_path):
-    """Killed between the last update and the note that it is done: fairseq would do one more."""
-    import shutil
-
+    """Killed between the last update and the note that it is done: it does not do one more."""
     recipe, expected, _ = straight
     dest = tmp_path / "out"
     shutil.copytree(expected, dest)
@@ -175,6 +173,28 @@ def test_a_finished_training_is_not_trained_further(straight, tmp_path):
     before = (dest / "trainings/mle_continued-seed1/checkpoint_last.pt").read_bytes()
     finish(start(recipe, "--dest", dest))
     assert (dest / "trainings/mle_continued-seed1/checkpoint_last.pt").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_damaged_last_checkpoint_is_not_deleted(straight, tmp_path):
+    """With no other beside it, the experiment ends with a line about it; nothing begins afresh."""
+    recipe, expected, _ = straight
+    dest = tmp_path / "out"
+    shutil.copytree(expected, dest)
+    state = json.loads((dest / "experiment.json").read_text())
+    del state["seconds"]["train-mle_continued-seed1"]
+    (dest / "experiment.json").write_text(json.dumps(state))
+    last = dest / "trainings/mle_continued-seed1/checkpoint_last.pt"
+    last.write_bytes(last.read_bytes()[:1000])
+    (last.parent / "checkpoint_best.pt").unlink(missing_ok=True)
+    before = {path.name: path.read_bytes() for path in last.parent.iterdir()}
+    ended = start(recipe, "--dest", dest)
+    printed, errors = ended.communicate()
+    assert ended.returncode == 1, printed
+    assert "checkpoint_last.pt: not a readable checkpoint" in errors
+    log = (dest / "logs/train-mle_continued-seed1.log").read_text()
+    assert "no other whole checkpoint" in log.splitlines()[-1]
+    assert {path.name: path.read_bytes() for path in last.parent.iterdir()} == before
 
 
 @pytest.mark.slow
@@ -419,21 +439,3 @@ def test_refuses_a_second_run_in_the_same_folder(tmp_path):
         assert "another run is at work in it" in refused(path, "--dest", tmp_path / "out")
     finally:
         os.close(folder)
-
-
-def test_a_checkpoint_that_was_cut_off_is_replaced_by_its_source(tmp_path):
-    best, last = tmp_path / "checkpoint_best.pt", tmp_path / "checkpoint_last.pt"
-    with zipfile.ZipFile(best, "w") as file:
-        file.writestr("data", "weights" * 100)
-    last.write_bytes(best.read_bytes()[:-30])
-    repair(tmp_path)
-    assert last.read_bytes() == best.read_bytes()
-    with zipfile.ZipFile(last, "w") as file:
-        file.writestr("data", "later weights" * 100)
-    whole = last.read_bytes()
-    repair(tmp_path)
-    assert last.read_bytes() == whole
-    best.unlink()
-    last.write_bytes(whole[:-30])
-    repair(tmp_path)
-    assert not last.exists()

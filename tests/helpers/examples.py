@@ -12,10 +12,9 @@ sys.path.append(str(EXAMPLES))
 
 from common import presets, publish  # noqa: E402
 from common.console import ExperimentError  # noqa: E402
-from common.steps import repair  # noqa: E402
 from common.systems import variants  # noqa: E402
 
-__all__ = ["ExperimentError", "presets", "publish", "repair", "variants"]
+__all__ = ["ExperimentError", "presets", "publish", "variants"]
 
 EXPERIMENTS = sorted(path.parent.name for path in EXAMPLES.glob("*/experiment.py"))
 EXPERIMENTS = [name for name in EXPERIMENTS if (EXAMPLES / name / "run.sh").exists()]
@@ -27,15 +26,16 @@ PRESETS = sorted(
 )
 
 
-def experiment(name: str):
-    """Return the experiment of the folder *name*."""
-    return import_module(f"{name}.experiment").EXPERIMENT
+def experiment(name: str, preset: str | Path):
+    """Return the experiment of the folder *name* that runs *preset*; the demo has two parts."""
+    found = import_module(f"{name}.experiment").EXPERIMENT
+    return found.part_of(str(preset)) if hasattr(found, "part_of") else found
 
 
 def load(name: str, preset: str | Path) -> tuple[dict, list]:
     """Return the merged recipe of a preset, or of a YAML file, and its systems."""
     path = preset if isinstance(preset, Path) else EXAMPLES / name / f"{preset}.yaml"
-    return experiment(name).load(path)
+    return experiment(name, path).load(path)
 
 
 def pairs(line: str) -> dict[str, str]:
@@ -48,4 +48,5 @@ def make_commands(name: str, preset: str):
     """Return the merged recipe of a preset and its command lines for the folder /dest."""
     recipe, systems = load(name, preset)
     by_name = {system.name: system for system in systems}
-    return recipe, experiment(name).commands(Namespace(source=None), recipe, by_name, Path("/dest"))
+    made = experiment(name, preset).commands(Namespace(source=None), recipe, by_name, Path("/dest"))
+    return recipe, made

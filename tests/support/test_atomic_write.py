@@ -35,6 +35,26 @@ def test_files_are_flushed_before_the_first_is_renamed(tmp_path, calls):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
 
 
+def test_a_large_file_is_flushed_before_it_is_renamed(tmp_path, calls):
+    """And its folder after; what a killed attempt has left beside it is replaced."""
+    (tmp_path / "a").write_text("old")
+    (tmp_path / "a.tmp").write_text("half of someth")
+    atomic_write.write_large(tmp_path / "a", lambda file: file.write(b"new"))
+    assert calls == ["flush", "replace", "flush"]
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "new")]
+
+
+def test_a_large_file_that_fails_leaves_the_old_one(tmp_path):
+    def fail(file):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        atomic_write.write_large(tmp_path / "a", fail)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("a", "old")]
+
+
 @pytest.mark.parametrize(("option", "named"), [("", ""), ("--json", "--json ")])
 def test_a_file_that_cannot_be_written_leaves_the_others_alone(tmp_path, option, named):
     (tmp_path / "a").write_text("old")

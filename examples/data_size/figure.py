@@ -1,0 +1,108 @@
+"""One figure and one table of all pairs that are published: how much data D needs.
+
+    examples/data_size/figure.py [FOLDER]     # default: results beside this file
+
+reads FOLDER/*/report.json and writes FOLDER/gain.png and FOLDER/gain.md. G is missing its held-out
+NLL minus the oracle's own entropy; D's gain is shown as a share of that.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from matplotlib.figure import Figure
+from tabulate import tabulate
+
+HEADERS = ("words", "sequences", "seeds", "G is missing", "D's gain", "share (%)", "D's AUC")
+
+
+class Point(NamedTuple):
+    """The result of one preset; nats per sequence."""
+
+    words: int  # V of the oracle
+    sequences: int  # the training data
+    seeds: int
+    missing: float  # held-out NLL of G minus the entropy of the oracle
+    gain: float
+    error: float  # standard error of the gain
+    auc: float  # of D on held-out data
+
+    @property
+    def share(self) -> float:
+        """The gain in percent of what G is missing."""
+        return 100 * self.gain / self.missing
+
+
+def read(folder: Path) -> list[Point]:
+    """Return the point of every published preset in *folder*, by words and sequences."""
+    found = []
+    for path in folder.glob("*/report.json"):
+        rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+        recipe = yaml.safe_load((path.parent / "recipe.yaml").read_text(encoding="utf-8"))
+        data = recipe["data"]
+        oracle = next(row for row in rows if row["system"] == "oracle")
+        guided = next(row for row in rows if "d_gain" in row)
+        gains = guided["d_gain"]["values"]
+        errors = guided["d_gain_stderr"]["values"]
+        missing = (guided["nll"]["mean"] - oracle["nll"]["mean"]) * data["length"]
+        seeds = len(gains)
+        # Of one seed the error over sequences; of several the larger one of that and the spread.
+        error = max(sum(errors) / seeds, guided["d_gain"].get("sd") or 0.0) / seeds**0.5
+        mean = sum(gains) / seeds
+        point = data["vocab-size"], data["num-train"], seeds, missing, mean, error
+        found.append(Point(*point, guided["d_auc"]["mean"]))
+    return sorted(found)
+
+
+def table(points: list[Point]) -> str:
+    """Return the points in Markdown; where 0 is inside the 95 % interval, there is no share."""
+    lines = []
+    for p in points:
+        known = p.gain > 1.96 * p.error
+        share = f"{p.share:.2f}" if known else "0 is inside the interval"
+        numbers = f"{p.missing:.2f}", f"{p.gain:.3f} ± {1.96 * p.error:.3f}", share, f"{p.auc:.3f}"
+        lines.append([p.words, f"{p.sequences:,}", p.seeds, *numbers])
+    return tabulate(lines, HEADERS, tablefmt="pipe", disable_numparse=True)
+
+
+def draw(points: list[Point]) -> Figure:
+    """Return the share over the number of sequences, one line for each number of words."""
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    axes = figure.subplots()
+    by_words: dict[int, list[Point]] = defaultdict(list)
+    for point in points:
+        by_words[point.words].append(point)
+    for words, own in by_words.items():
+        bars = [100 * 1.96 * p.error / p.missing for p in own]
+        sizes, shares = [p.sequences for p in own], [p.share for p in own]
+        axes.errorbar(sizes, shares, bars, marker="o", capsize=3, label=f"V = {words:,}")
+    axes.axhline(0, color="gray", linewidth=0.8)
+    axes.set(xscale="log", xlabel="training sequences", ylabel="D's gain, % of what G is missing")
+    axes.legend(title="words of the oracle")
+    return figure
+
+
+def main(folder: Path) -> int:
+    """Write the figure and the table of *folder*; return the exit status."""
+    points = read(folder)
+    if not points:
+        print(f"error: {folder}: holds no published results", file=sys.stderr)
+        return 2
+    draw(points).savefig(folder / "gain.png", dpi=150)
+    text = (
+        "# How much data D needs\n\nNats per sequence of 20 words, ± 1.96 standard errors; made by "
+        f"`examples/data_size/figure.py`.\n\n{table(points)}\n"
+    )
+    (folder / "gain.md").write_text(text, encoding="utf-8")
+    print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    default = Path(__file__).resolve().parent / "results"
+    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else default))

@@ -1,0 +1,54 @@
+"""``teaching.md``: how much of what D is worth a generator has taken over, over the seeds."""
+
+from __future__ import annotations
+
+from statistics import mean, stdev
+
+from common.systems import System
+from tabulate import tabulate
+
+from .table import NONE, Row
+
+HEADERS = ("", "held-out NLL", "better than MLE (nats per sequence)", "share of D's gain (%)")
+
+
+def taught(systems: dict[str, System]) -> bool:
+    """Return whether a training begins with the D of another one, so that there is a share."""
+    return any(system.discriminator_from is not None for system in systems.values())
+
+
+def markdown(rows: list[Row]) -> str | None:
+    """Return the table; None before MLE and the system with D are measured on as many seeds."""
+    start = next((row for row in rows if row.about["system"] == "mle"), None)
+    guided = next((row for row in rows if row.values("d_gain")), None)
+    if start is None or guided is None or len(start.metrics) != len(guided.metrics):
+        return None
+    gains, per_token = guided.values("d_gain"), guided.values("d_gain_per_token")
+    tokens = [gain / part for gain, part in zip(gains, per_token, strict=True)]
+    lines = []
+    for row in rows:
+        if row is guided:
+            lines.append(
+                [row.about["label"], _shown(row.values("nll_with_d"), 4), _shown(gains, 3)]
+            )
+            lines[-1].append("100")
+        elif row.values("nll") and len(row.metrics) == len(gains):
+            pairs = zip(start.values("nll"), row.values("nll"), tokens, strict=True)
+            better = [(before - after) * length for before, after, length in pairs]
+            share = [100 * b / gain for b, gain in zip(better, gains, strict=True)]
+            lines.append([row.about["label"], _shown(row.values("nll"), 4)])
+            lines[-1] += [NONE, NONE] if row is start else [_shown(better, 3), _shown(share, 1)]
+    seeds = len(gains)
+    return (
+        "# What G takes over of what D knows\n\n"
+        + tabulate(lines, HEADERS, tablefmt="pipe", disable_numparse=True)
+        + f"\n\nThe test split; {seeds} seed{'s' if seeds > 1 else ''}"
+        + (", mean ± standard deviation" if seeds > 1 else "")
+        + ". NLL in nats per token; of MLE with D it is a bound. The checkpoints of the students "
+        "are those with the lowest NLL on the valid split.\n"
+    )
+
+
+def _shown(values: list[float], decimals: int) -> str:
+    text = f"{mean(values):.{decimals}f}"
+    return text if len(values) == 1 else f"{text} ± {stdev(values):.{decimals}f}"

@@ -1,0 +1,225 @@
+"""What an adversarial training begins with: nothing, the nets of a checkpoint, or all of it.
+
+fairseq takes the parts of a checkpoint over one by one, and is content if one is missing. Here the
+whole checkpoint is looked at before anything is built: a training either is resumed with all of its
+state, or begins anew at update 0, or is refused.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from fairseq.criterions import FairseqCriterion
+from omegaconf import DictConfig, OmegaConf
+
+from ..support.errors import InputError
+from ..support.restart import DEFAULT, find_restart
+
+logger = logging.getLogger(__name__)
+
+CRITERION, TASK = "SeqGANCriterion", "SeqGANTask"  # as fairseq stores them
+# Options on which the form of the state of fairseq's optimizer and scheduler depends.
+_EQUAL = {
+    "optimizer": ("_name",),
+    "lr_scheduler": ("_name",),
+    "common": ("fp16", "bf16", "amp", "memory_efficient_fp16", "memory_efficient_bf16"),
+}
+# Groups of options, and single ones, of which the log names those that a resumed training changes.
+_GROUPS = ("task", "criterion", "optimizer", "lr_scheduler")
+_SINGLE = {
+    "dataset": ("batch_size", "max_tokens"),
+    "optimization": ("lr", "clip_norm", "update_freq"),
+}
+_NEVER_NAMED = {"_name", "data"}  # the data are compared, not their folder
+
+Shapes = dict[str, torch.Size]
+
+
+class Start(NamedTuple):
+    """What a training begins with."""
+
+    path: str = ""  # of the checkpoint; "": there is none
+    updates: int = 0  # made in the training that is resumed
+    resumes: bool = False  # False: a new training, perhaps with the nets of *path*
+    discriminator: Shapes | None = None  # of the criterion's weights in it; None: it has none
+    options: dict[str, Any] = {}  # noqa: RUF012  (of the criterion that the checkpoint had)
+
+
+def find_start(root: DictConfig, state: dict[str, Any] | None) -> Start:
+    """Return what the training of the configuration *root* begins with.
+
+    Args:
+        state: the contents of the checkpoint that fairseq will load; None: there is none.
+
+    Raises:
+        InputError: its parts do not belong together, or the options take over only some of them.
+    """
+    if state is None or root.criterion._name != "seqgan":
+        return Start()
+    restart = find_restart(root.checkpoint)
+    path = str(restart.path)
+    last = _last_update(path, state)
+    start = Start(
+        path, discriminator=_shapes(state.get("criterion")), options=_options(state, "criterion")
+    )
+    if not (restart.optimizer or restart.iterator):
+        return start
+    if last.get("criterion_name") != CRITERION:
+        if not restart.optimizer:
+            return start
+        kind = f"{path}: a checkpoint of another criterion ({last.get('criterion_name')}), "
+        if root.checkpoint.restore_file == DEFAULT:
+            raise InputError(f"{kind}which adversarial training needs a --save-dir apart from")
+        raise InputError(f"{kind}which --finetune-from-model can begin with, not --restore-file")
+    if not (restart.optimizer and restart.iterator):
+        one, other = "--reset-optimizer", "--reset-dataloader"
+        if restart.optimizer:
+            one, other = other, one
+        raise InputError(
+            f"{one} without {other}: {path} would be resumed without a part of its state; leave "
+            f"{one} away to resume it, add {other} to begin a new training with its nets"
+        )
+    updates = last.get("num_updates")
+    if not isinstance(updates, int) or updates < 0:
+        raise InputError(f"{path}: its number of updates is {updates!r}")
+    _check_whole(path, state, updates)
+    _check_equal(path, root, state)
+    _log_changed(root, state)
+    return start._replace(updates=updates, resumes=True)
+
+
+def check_discriminator(criterion: FairseqCriterion, start: Start, options: Any) -> None:
+    """Check that the D of *start* has the shape of that of *criterion*, built from *options*.
+
+    Raises:
+        InputError: it has another one; names the options that differ.
+    """
+    own = _shapes(criterion.state_dict())
+    if start.discriminator in (None, own):
+        return
+    changed = _differences(start.options, options)
+    names = sorted(own.items() ^ start.discriminator.items())
+    raise InputError(
+        f"{start.path}: its discriminator is not the one that the options describe: "
+        + (", ".join(changed) or f"{names[0][0]} is missing or has another shape")
+    )
+
+
+def _last_update(path: str, state: dict[str, Any]) -> dict[str, Any]:
+    """Return what fairseq has stored of the last update.
+
+    Raises:
+        InputError: a part is missing that fairseq reads from every checkpoint.
+    """
+    history = state.get("optimizer_history")
+    for part, found in (
+        ("optimizer_history", isinstance(history, list) and history),
+        ("extra_state", isinstance(state.get("extra_state"), Mapping)),
+        ("criterion", "criterion" in state),
+    ):
+        if not found:
+            raise InputError(f"{path}: no training can begin with it, it holds no '{part}'")
+    return history[-1] if isinstance(history[-1], dict) else {}
+
+
+def _check_whole(path: str, state: dict[str, Any], updates: int) -> None:
+    """Check that a checkpoint after *updates* holds all that resuming takes.
+
+    Raises:
+        InputError: names the part that is missing or damaged.
+    """
+    for name, part in (("discriminator", state.get("criterion")), ("task state", _task(state))):
+        if not isinstance(part, Mapping) or not part:
+            raise InputError(f"{path}: holds no {name}, so its training cannot be resumed")
+    optimizer = state.get("last_optimizer_state")
+    if optimizer is None:
+        raise InputError(
+            f"{path}: holds no state of the optimizer (--no-save-optimizer-state), so its training "
+            "cannot be resumed; --restore-file with --reset-optimizer and --reset-dataloader "
+            "begins a new one with its nets"
+        )
+    task, entries = _task(state), optimizer.get("state") if isinstance(optimizer, dict) else None
+    least = task.get("optimizer_entries", min(1, updates))
+    if not isinstance(entries, dict) or len(entries) < least:
+        found = len(entries) if isinstance(entries, dict) else "none"
+        raise InputError(
+            f"{path}: the state of the optimizer is incomplete: of {least} or more parameters it "
+            f"holds {found}"
+        )
+    generator = _shapes(state["model"])
+    for name in ("rollout_policy", "reference"):
+        if task.get(name) is not None and _shapes(task[name]) != generator:
+            raise InputError(f"{path}: its {name.replace('_', ' ')} is not a copy of its generator")
+
+
+def _task(state: dict[str, Any]) -> Any:
+    extra = state.get("extra_state")
+    return extra.get(TASK) if isinstance(extra, dict) else None
+
+
+def _shapes(weights: Any) -> Shapes | None:
+    """Return the shape of every tensor of *weights*; None: there are no weights."""
+    if not isinstance(weights, Mapping) or not weights:
+        return None
+    return {name: w.shape for name, w in weights.items() if torch.is_tensor(w)}
+
+
+def _options(state: dict[str, Any], group: str) -> dict[str, Any]:
+    """Return the options of *group* that the checkpoint was trained with; {}: unknown."""
+    cfg = state.get("cfg")
+    return _plain(cfg.get(group)) if isinstance(cfg, Mapping | DictConfig) else {}
+
+
+def _plain(options: Any) -> dict[str, Any]:
+    """Return a group of options as fairseq stores them; {} if it is none."""
+    if OmegaConf.is_config(options):
+        options = OmegaConf.to_container(options, resolve=True, enum_to_str=True)
+    return options if isinstance(options, dict) else {}
+
+
+def _option(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _differences(saved: dict[str, Any], options: Any) -> list[str]:
+    """Return the *options* that are not what they were, with both values."""
+    now = _plain(options)
+    return [
+        f"{_option(name)} is {now[name]}, in the checkpoint {saved[name]}"
+        for name in sorted(now.keys() & saved.keys() - _NEVER_NAMED)
+        if now[name] != saved[name]
+    ]
+
+
+def _check_equal(path: str, root: DictConfig, state: dict[str, Any]) -> None:
+    """Check the options on which the form of fairseq's own state depends.
+
+    Raises:
+        InputError: names the option and both values.
+    """
+    for group, names in _EQUAL.items():
+        if group == "lr_scheduler" and root.checkpoint.reset_lr_scheduler:
+            continue
+        saved, now = _options(state, group), _plain(root[group])
+        for name in now.keys() & saved.keys() & set(names):
+            if now[name] != saved[name]:
+                option = _option(group if name == "_name" else name)
+                raise InputError(
+                    f"{path}: {option} is {now[name]}, in the checkpoint {saved[name]}; a training "
+                    "is resumed with the same"
+                )
+
+
+def _log_changed(root: DictConfig, state: dict[str, Any]) -> None:
+    """Log the options that a resumed training changes."""
+    changed = [
+        line for group in _GROUPS for line in _differences(_options(state, group), root[group])
+    ]
+    for group, names in _SINGLE.items():
+        saved = {n: v for n, v in _options(state, group).items() if n in names}
+        changed += _differences(saved, root[group])
+    if changed:
+        logger.warning("resuming with other options: %s", "; ".join(sorted(set(changed))))

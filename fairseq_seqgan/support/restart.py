@@ -1,0 +1,60 @@
+"""Which checkpoint fairseq begins a training with, and what it takes over from it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from omegaconf import DictConfig
+
+from .checkpoint_files import LAST, whole_last
+from .errors import InputError
+
+DEFAULT = LAST  # of --restore-file
+
+
+class Restart(NamedTuple):
+    """What ``fairseq.checkpoint_utils.load_checkpoint`` is about to do.
+
+    fairseq stores the number of updates with the optimizer's state, and the epoch with the data
+    iterator's. Each can be left behind without the other.
+    """
+
+    path: Path | None = None  # the checkpoint; None: there is none, the nets begin as they are
+    optimizer: bool = False  # its optimizer and its number of updates are taken over
+    iterator: bool = False  # its epoch and the task's own state are taken over
+
+
+def find_restart(options: DictConfig) -> Restart:
+    """Return what fairseq will do with its *options* of group ``checkpoint``.
+
+    Raises:
+        InputError: ``--restore-file`` does not exist; fairseq would begin with random nets.
+    """
+    path = Path(options.restore_file)
+    if options.restore_file == DEFAULT:
+        path = Path(options.save_dir, DEFAULT)
+        if not path.is_file() and options.get("continue_once"):
+            path = Path(options.continue_once)
+        elif not path.is_file() and options.finetune_from_model:
+            return Restart(Path(options.finetune_from_model))
+    elif not path.is_file():
+        raise InputError(f"--restore-file {path}: no such checkpoint")
+    if not path.is_file():
+        return Restart()
+    return Restart(path, not options.reset_optimizer, not options.reset_dataloader)
+
+
+def replace_damaged_last(options: DictConfig) -> None:
+    """Let fairseq resume from the newest whole checkpoint if the last one is damaged.
+
+    It is as if ``--restore-file`` named that one, which *options*, of group ``checkpoint``, say
+    afterwards.
+
+    Raises:
+        InputError: the last one is damaged, and no other is whole.
+    """
+    last = Path(options.save_dir, LAST)
+    if options.restore_file == DEFAULT and last.is_file():
+        whole = whole_last(last.parent)
+        if whole != last:
+            options.restore_file = str(whole)
+            options.finetune_from_model = None  # fairseq takes one of the two
