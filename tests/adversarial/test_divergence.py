@@ -177,9 +177,10 @@ def test_a_policy_that_has_collapsed(data, pretrained, tmp_path):
     options = ["--lr", 100, "--rounds", 2, "--d-steps", 0, "--pretrain-d-steps", 1]
     result = fork("train", tmp_path, gan(data, tmp_path, pretrained.best, *options)).check()
     assert result.output.count("the policy has collapsed") == 1
-    assert re.search(r"collapsed: before update 1[678] its entropy is", result.output)
-    last = ["--lr", 100, "--rounds", 1, "--d-steps", 0, "--g-steps", 1, "--pretrain-d-steps", 1]
+    before = int(re.search(r"collapsed: before update (\d+) its entropy is", result.output)[1])
+    # Ended one update earlier, the last validation says it.
     folder = tmp_path / "last"
+    last = [*options, "--max-update", before - 1]
     result = fork("train", folder, gan(data, folder, pretrained.best, *last)).check()
     assert result.output.count("the policy has collapsed: its entropy is") == 1
 
