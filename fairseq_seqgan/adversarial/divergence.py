@@ -23,9 +23,9 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from ..support import distributed
+from ..support.checkpoint_files import LAST, read_checkpoint
 from ..support.errors import DivergenceError, InputError, require_finite
 from ..support.eval_mode import eval_mode
-from ..support.input_checks import read_checkpoint
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 
@@ -111,7 +111,7 @@ class Watch:
 def last_good(folder: Path) -> Path | None:
     """Return the newest checkpoint in *folder* that can be read and holds finite weights only."""
     newest = sorted(folder.glob("checkpoint*.pt"), key=lambda path: path.stat().st_mtime)
-    last = [path for path in newest if path.name == "checkpoint_last.pt"]  # of those equally new
+    last = [path for path in newest if path.name == LAST]  # of those equally new
     for path in [*last, *reversed(newest)]:
         try:
             state = read_checkpoint(str(path))

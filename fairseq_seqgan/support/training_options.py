@@ -25,9 +25,10 @@ def check(root: DictConfig) -> None:
     if not root.get("criterion") or (root.get("common_eval") and root.common_eval.get("path")):
         return
     _check_numbers(root)
-    if root.criterion._name == "seqgan" and "discriminator_lr" not in root.optimizer:
+    optimizer = root.get("optimizer") or {}
+    if root.criterion._name == "seqgan" and "discriminator_lr" not in optimizer:
         raise InputError(
-            f"--optimizer {root.optimizer._name}: D would have no learning rate of its own in "
+            f"--optimizer {optimizer.get('_name')}: D would have no learning rate of its own in "
             "adversarial training; say --optimizer seqgan_adam"
         )
     if not root.dataset.disable_validation:

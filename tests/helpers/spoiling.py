@@ -9,11 +9,11 @@ def spoil(update: int, net: str, kind: str) -> None:
 
     Args:
         kind: ``weight``: its last weight before the update with this number, from 0; ``gradient``:
-            the gradient of its first weight in that update; ``last``: its last weight after so many
-            updates.
+            the gradient of its first weight in that update; ``step``: its last weight in that
+            update's step of the optimizer; ``last``: its last weight after so many updates.
     """
-    if kind == "gradient":
-        spoil_gradient(update, net)
+    if kind in ("gradient", "step"):
+        {"gradient": spoil_gradient, "step": spoil_step}[kind](update, net)
         return
     method = "train_step" if kind == "weight" else "set_num_updates"
     original = getattr(Trainer, method)
@@ -42,3 +42,18 @@ def spoil_gradient(update: int, net: str) -> None:
         return output
 
     FairseqTask.train_step = spoiling
+
+
+def spoil_step(update: int, net: str) -> None:
+    """Set the last weight of *net* to NaN when the optimizer has made its step of this update."""
+    from fairseq.tasks.fairseq_task import FairseqTask
+
+    original = FairseqTask.optimizer_step
+
+    def spoiling(self, optimizer, model, update_num):
+        original(self, optimizer, model, update_num)
+        if update_num == update:
+            *_, last = {"model": model, "criterion": self.criterion}[net].parameters()
+            last.data.fill_(torch.nan)
+
+    FairseqTask.optimizer_step = spoiling

@@ -114,7 +114,7 @@ OPTIONS = [
     (None, "--discriminator-lr=-1", ["--discriminator-lr is -1"]),
     (None, "--discriminator-weight-decay=-1", ["--discriminator-weight-decay is -1"]),
     (None, "--lr=-1", ["--lr is -1.0: it must be 0 or more"]),
-    (None, "--lr 0.1,nan", ["--lr is nan"]),
+    (None, "--lr 0.1,1e999", ["--lr is inf"]),
     (None, "--clip-norm nan", ["--clip-norm is nan"]),
     (None, "--clip-norm=-1", ["--clip-norm is -1"]),
     (None, "--weight-decay inf", ["--weight-decay is inf"]),
