@@ -6,6 +6,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from .shared import escaping
+
 
 class ExperimentError(Exception):
     """The experiment cannot continue; the message is one line for the user."""
@@ -29,7 +31,9 @@ def guarded(main: Callable[[], None]) -> int:
     try:
         main()
     except ExperimentError as error:
-        print(f"error: {error}", file=sys.stderr)
+        # It may quote a file or a log, which may hold escape sequences.
+        lines = map(escaping.visible, str(error).split("\n"))
+        print("error: " + "\n".join(lines), file=sys.stderr)
         return error.status
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)

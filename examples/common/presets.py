@@ -22,11 +22,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from .console import ExperimentError
+from .shared import reading
 
 EXAMPLES = Path(__file__).resolve().parents[1]
 # Where the file that is run may add a name; * is one key.
 OPEN = (("options",), ("systems",), ("systems", "*"), ("people", "sources"))
 
+MOST = reading.MIB  # of a recipe
 Tree = dict[str, Any]
 
 
@@ -51,13 +53,23 @@ def load(path: Path, folder: Path) -> Tree:
 
 def _read(path: Path) -> Tree:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = reading.read_bytes(path, MOST).decode("utf-8")
+        _refuse_aliases(path, text)
+        found = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ExperimentError(f"{path}: cannot be read as a recipe ({reason})") from error
     if not isinstance(found, dict):
         raise ExperimentError(f"{path}: not a recipe, which has sections such as 'options'")
     return found
+
+
+def _refuse_aliases(path: Path, text: str) -> None:
+    """Check that *text* names no part of itself: a few lines could stand for gigabytes."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            raise ExperimentError(f"{path}, line {line}: '*{event.anchor}': no aliases in a recipe")
 
 
 def _merge_bases(path: Path, own: Tree, folder: Path, seen: tuple[Path, ...]) -> Tree:

@@ -19,8 +19,11 @@ from omegaconf import DictConfig
 
 from ..oracle.lstm import OFFSET
 from ..support import hypotheses, input_checks
+from ..support.binarized_data import check_split
 from ..support.errors import InputError
+from ..support.reading import MIB, read_bytes
 
+MOST = 1024 * MIB  # of a file of samples
 Sequences = list[tuple[int, ...]]
 
 
@@ -141,9 +144,11 @@ def read_texts(path: Path) -> list[tuple[int, str]]:
         InputError: the file is missing, empty or not UTF-8, or an ``H-`` line is incomplete.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        text = read_bytes(path, MOST).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({_first_line(error)})") from error
+    # As a file that was opened as text: any end of line counts.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if lines[-1] == "":
         lines.pop()
     if not lines:
@@ -178,7 +183,7 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
     Raises:
         InputError: the split is missing, truncated, empty or made with another dictionary.
     """
-    input_checks.split_files(str(folder), split)
+    check_split(folder, split, dictionary, combine=split == "train")
     path = str(folder / split)
     try:
         # As in training, train1, train2, ... belong to train.
@@ -190,12 +195,6 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
         ) from error
     if not sequences:
         raise InputError(f"{path}.bin: the split is empty")
-    largest = max((max(sequence, default=0) for sequence in sequences), default=0)
-    if largest >= len(dictionary):
-        raise InputError(
-            f"{path}.bin: holds the id {largest}, {folder / 'dict.txt'} has only "
-            f"{len(dictionary)} symbols"
-        )
     eos = dictionary.eos()
     return [s[:-1] if s and s[-1] == eos else s for s in sequences]
 

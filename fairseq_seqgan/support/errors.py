@@ -10,6 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from .escaping import visible
+
 
 class _OneLineError(SystemExit):
     """An error that ends the program with one line, unless somebody catches it.
@@ -22,6 +24,7 @@ class _OneLineError(SystemExit):
     status: ClassVar[int]
 
     def __init__(self, message: str) -> None:
+        message = visible(message)  # it may quote a file, which may hold escape sequences
         super().__init__(message)
         self._line, self._printed = f"error: {message}", False
 

@@ -39,6 +39,7 @@ from ..policy.fairseq_generate import (
 )
 from ..rewards.base import on_registration
 from ..support import compat, distributed, input_checks
+from ..support.binarized_data import check_split, shard
 from ..support.errors import InputError
 from .config import SeqGANBaseConfig, check_options, make_config
 
@@ -101,20 +102,17 @@ class SeqGANTask(LanguageModelingTask):
         """Load *split* and check its lengths, or make the items for fairseq-generate."""
         if "task_cfg" in kwargs and self._load_prompts(split, kwargs["task_cfg"]):
             return
-        input_checks.split_files(self.args.data, split)
+        whole = str(self.args.sample_break_mode) == "eos"
+        check_split(shard(self.args.data, epoch), split, self.dictionary, combine, whole)
         try:
             super().load_dataset(split, epoch=epoch, combine=combine, **kwargs)
-            dataset = self.datasets[split]
-            if len(dataset):
-                dataset[len(dataset) - 1]
         except Exception as e:
             raise InputError(
                 f"{self.args.data}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
             ) from e
-        if str(self.args.sample_break_mode) == "eos":
-            input_checks.sequence_lengths(
-                dataset.sizes, split, self.args.tokens_per_sample, self.args.fixed_length
-            )
+        if whole:
+            limits = self.args.tokens_per_sample, self.args.fixed_length
+            input_checks.sequence_lengths(self.datasets[split].sizes, split, *limits)
 
     def _load_prompts(self, split: str, saved: Any) -> bool:
         """Make the items for fairseq-generate; return False if they are those of *split*."""
