@@ -236,13 +236,13 @@ def _check_metrics(path: Path, metrics: dict[str, Any]) -> None:
             if not isinstance(value, str | None):
                 raise InputError(f"{path}: {name} is {_short(value)}, not a text")
         elif (find(name) or name in ("nll", "entropy")) and not (value is None or number):
-            raise InputError(f"{path}: {name} is {_short(value)}, not a number")
+            raise InputError(f"{path}: {name} is no number but {_short(value)}")
         if number and abs(value) > sys.float_info.max:
             raise InputError(f"{path}: {name} is {_short(value)}, which is too large")
 
 
 def _short(value: Any) -> str:
-    return str(value)[:60]
+    return repr(value)[:60]
 
 
 def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
@@ -254,7 +254,7 @@ def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
     try:
         arrays = read_npz(read_bytes(path, _MOST), _MOST)
         name = wanted if oracle else _largest(list(arrays))
-        scores = None if name not in arrays else np.asarray(arrays[name], dtype=np.float64)
+        scores = None if name is None else np.asarray(arrays[name], dtype=np.float64)
     except Exception as error:  # damaged bytes can fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not readable ({reason})") from error
