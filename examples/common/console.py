@@ -14,6 +14,10 @@ class ExperimentError(Exception):
 
     status = 2  # a user's mistake
 
+    def __init__(self, message: str) -> None:
+        # It may quote a file or a log, which may hold escape sequences.
+        super().__init__("\n".join(map(escaping.visible, message.split("\n"))))
+
 
 class StepError(ExperimentError):
     """A command of the experiment failed; the message ends with the last lines of its log."""
@@ -31,9 +35,7 @@ def guarded(main: Callable[[], None]) -> int:
     try:
         main()
     except ExperimentError as error:
-        # It may quote a file or a log, which may hold escape sequences.
-        lines = map(escaping.visible, str(error).split("\n"))
-        print("error: " + "\n".join(lines), file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return error.status
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)

@@ -201,6 +201,7 @@ def _read(folder: Path, num_samples: int | None) -> Run:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(read_bytes(path, _MOST).decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a character stops here
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable JSON ({error})") from error
     if not isinstance(value, dict):

@@ -125,6 +125,7 @@ def _read(path: Path, kind: str, what: str) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         found = json.loads(content.decode("utf-8-sig"))
+        json.dumps(found, ensure_ascii=False).encode("utf-8")  # half a character stops here
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: broken, or not {what} (not UTF-8)") from error
     except json.JSONDecodeError as error:

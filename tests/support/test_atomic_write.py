@@ -81,9 +81,13 @@ def test_a_folder_that_must_not_be_removed_is_moved_back(tmp_path):
         if any(folder.iterdir()):
             raise InputError("not empty")
 
-    with pytest.raises(InputError, match="not empty"), atomic_write.new_folder(dest, check) as made:
-        (made / "new").write_text("new")
-        (dest / "thesis").write_text("all my work")
+    def replace():
+        with atomic_write.new_folder(dest, check) as made:
+            (made / "new").write_text("new")
+            (dest / "thesis").write_text("all my work")
+
+    with pytest.raises(InputError, match="not empty"):
+        replace()
     assert [path.name for path in tmp_path.rglob("*")] == ["d", "thesis"]
 
 
