@@ -15,14 +15,16 @@ class ExperimentError(Exception):
     status = 2  # a user's mistake
 
     def __init__(self, message: str) -> None:
-        # It may quote a file or a log, which may hold escape sequences.
-        super().__init__("\n".join(map(escaping.visible, message.split("\n"))))
+        super().__init__(escaping.visible(message))  # it may quote a file, with escape sequences
 
 
 class StepError(ExperimentError):
     """A command of the experiment failed; the message ends with the last lines of its log."""
 
     status = 1
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, "\n".join(map(escaping.visible, message.split("\n"))))
 
 
 def guarded(main: Callable[[], None]) -> int:

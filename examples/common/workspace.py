@@ -75,7 +75,7 @@ class Workspace:
         self.dest, self.logs, self.environment = dest, dest / "logs", environment
         self.path = dest / STATE
         self.state = {**identity, "seconds": {}, "attempts": {}}
-        advice = f"remove it (rm -r {dest}) or choose another folder with --dest"
+        advice = "choose another folder with --dest, or move this one away"
         if self.path.is_file():
             found = _read_state(self.path, tuple(identity), advice)
             for name, value in identity.items():

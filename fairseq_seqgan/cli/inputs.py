@@ -145,7 +145,9 @@ def read_texts(path: Path) -> list[tuple[int, str]]:
     """
     try:
         text = read_bytes(path, MOST).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read ({_first_line(error)})") from error
     # As a file that was opened as text: any end of line counts.
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")

@@ -9,6 +9,7 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.models import BaseFairseqModel
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from ..models.discriminator import Discriminator
@@ -49,16 +50,20 @@ def load_discriminator(
         InputError: there is none in it, or it is of another vocabulary or of an unknown kind.
     """
     state = read_checkpoint(path)
-    weights, options = state.get("criterion"), _criterion_options(state)
-    if not weights or not any(name.startswith(_PREFIX) for name in weights):
+    weights = state.get("criterion") if isinstance(state, dict) else None
+    if not isinstance(weights, dict) or not any(str(n).startswith(_PREFIX) for n in weights):
         raise InputError(f"{path}: holds no discriminator; adversarial training stores one")
     known = OmegaConf.structured(make_config())
     # A checkpoint of an older version does not have all options, one of a newer version has more.
-    options = {name: value for name, value in options.items() if name in known}
-    options = OmegaConf.merge(known, options)
+    stored = {n: value for n, value in _criterion_options(state).items() if n in known}
     task = SimpleNamespace(source_dictionary=dictionary)
-    net = build_discriminator(str(options.discriminator), options, task)
-    own = {n.removeprefix(_PREFIX): w for n, w in weights.items() if n.startswith(_PREFIX)}
+    try:
+        options = OmegaConf.merge(known, stored)
+        net = build_discriminator(str(options.discriminator), options, task)
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: an option of its discriminator is damaged ({reason})") from error
+    own = {n.removeprefix(_PREFIX): w for n, w in weights.items() if str(n).startswith(_PREFIX)}
     try:
         net.load_state_dict(own)
     except RuntimeError as error:

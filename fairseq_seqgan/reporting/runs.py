@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +22,7 @@ from .run_folder import FORMAT, KINDS, LOG, METRICS, RUN, SCORES, SELECTIONS
 from .training_log import Record, validations
 
 _MOST = 512 * MIB  # of a file, and of the scores once they are unpacked
+_LARGEST = 1e100  # of any number: sums and squares of more would not be finite
 _TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token or of BLEU
 NLL_ORACLE = "nll_oracle"
 
@@ -216,7 +216,7 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         value = about.get(name)
         if name in about and (not isinstance(value, kind) or isinstance(value, bool)):
             raise InputError(f"{path}: {name} is {_short(value)}, which is of the wrong type")
-        if isinstance(value, int | float) and not abs(value) <= sys.float_info.max:
+        if isinstance(value, int | float) and not abs(value) <= _LARGEST:
             raise InputError(f"{path}: {name} is {_short(value)}, which is no finite number")
     if about["format"] != FORMAT:
         raise InputError(f"{path}: format {about['format']}; this version reads {FORMAT}")
@@ -238,7 +238,7 @@ def _check_metrics(path: Path, metrics: dict[str, Any]) -> None:
                 raise InputError(f"{path}: {name} is {_short(value)}, not a text")
         elif (find(name) or name in ("nll", "entropy")) and not (value is None or number):
             raise InputError(f"{path}: {name} is no number but {_short(value)}")
-        if number and abs(value) > sys.float_info.max:
+        if number and abs(value) > _LARGEST:
             raise InputError(f"{path}: {name} is {_short(value)}, which is too large")
 
 
@@ -261,7 +261,7 @@ def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
         raise InputError(f"{path}: not readable ({reason})") from error
     if scores is None:
         raise InputError(f"{path}: holds no {wanted}, and {path.with_name(RUN)} names no oracle")
-    if scores.ndim != 1 or len(scores) == 0 or not np.isfinite(scores).all():
+    if scores.ndim != 1 or len(scores) == 0 or not (abs(scores) <= _LARGEST).all():
         raise InputError(f"{path}: {name} is not a list of finite numbers")
     return name, scores
 

@@ -120,6 +120,9 @@ def test_recipes_as_trees(tmp_path):
 def good_runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "runs"
     make_runs(folder)
+    for name in ("random_unigram", "scheduled_sampling", "mle-t0.8", "mle_continued", "oracle"):
+        for path in folder.glob(f"{name}-seed*"):
+            shutil.rmtree(path)
     return folder
 
 
