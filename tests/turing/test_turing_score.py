@@ -30,6 +30,7 @@ def page(tmp_path_factory) -> Path:
 
 def score(page: Path, files: list[Path], out: Path) -> dict:
     arguments = ["turing-test", "score", *files, "--key", page.with_suffix(".key.json")]
+    arguments.append("--overwrite")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert main([*map(str, arguments), "--json", str(out)]) == 0
