@@ -190,6 +190,8 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
     try:
         # As in training, train1, train2, ... belong to train.
         dataset = load_indexed_dataset(path, dictionary, combine=split == "train")
+        if dataset.supports_prefetch:  # the older format reads nothing else
+            dataset.prefetch(range(len(dataset)))
         sequences = [tuple(dataset[i].tolist()) for i in range(len(dataset))]
     except Exception as error:  # whatever numpy, struct and fairseq make of broken bytes
         raise InputError(

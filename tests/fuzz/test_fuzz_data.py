@@ -172,6 +172,7 @@ def test_indexes(plain, tmp_path, split):
     shutil.copytree(folder, tmp_path / "data")
     path, found = tmp_path / "data" / f"{split}.idx", Outcomes(f"{split}.idx", tmp_path)
     good, kind = path.read_bytes(), "indexes"
+    assert [list(row) for row in read_split(tmp_path / "data", split)] == rows
     for i in range(TRIES[kind]):
         path.write_bytes(mutate_bytes(good, rng_of(kind, split, i)))
         read = found.attempt(i, path, lambda: read_split(tmp_path / "data", split), (InputError,))
