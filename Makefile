@@ -7,12 +7,14 @@ TORCH ?= torch==2.13.0
 SEED ?= 1
 export SEED
 
-VENV := .venv
+override VENV := .venv
 BIN := $(VENV)/bin
 # Holds the folder it was made in: an environment does not survive a move.
 STAMP := $(VENV)/.installed
 # There while the environment is being built: found at the start, it means "half built".
 UNFINISHED := $(VENV)/.unfinished
+# Only an environment that was built here, whole or half.
+REMOVE_VENV := if [ -e $(VENV)/pyvenv.cfg ] || [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -43,8 +45,14 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/markdown.py
 
+# A folder is removed only if it holds what says that a program made it: a folder of yours that
+# has such a name stays.
 clean:
-	rm -rf $(VENV) build dist demo *.egg-info .pytest_cache .ruff_cache .benchmarks
+	@$(REMOVE_VENV)
+	@if [ -e demo/experiment.json ]; then rm -rf demo; fi
+	@for folder in .pytest_cache .ruff_cache; do \
+		if [ -e $$folder/CACHEDIR.TAG ]; then rm -rf $$folder; fi; done
+	rm -rf fairseq_seqgan.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: $(STAMP)
@@ -54,7 +62,7 @@ venv: $(STAMP)
 $(STAMP): setup.py requirements-build.txt
 	@$(MAKE) --no-print-directory check-system
 	@if [ -e $(UNFINISHED) ] || ! $(BIN)/python -c "" 2>/dev/null || \
-		{ [ -e $@ ] && [ "$$(cat $@)" != "$(CURDIR)" ]; }; then rm -rf $(VENV); fi
+		{ [ -e $@ ] && [ "$$(cat $@)" != "$(CURDIR)" ]; }; then $(REMOVE_VENV); fi
 	@mkdir -p $(VENV) && touch $(UNFINISHED)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install $(TORCH)

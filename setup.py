@@ -78,6 +78,7 @@ setup(
         "dev": [
             *DATA,
             "import-linter>=2.0",
+            "markdown-it-py>=3",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",

@@ -11,7 +11,6 @@ Tokens are the decimal words 0 .. V-1. The fairseq id of a word is token + 4: to
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 from collections.abc import Sequence
@@ -27,7 +26,7 @@ from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.support.rng import seeded_rng
 from preprocess.common import arguments
 from preprocess.common.binarize import binarize
-from preprocess.common.folder import SPLITS, new_folder
+from preprocess.common.folder import SPLITS, new_folder, write_stats
 
 ORACLE_FILE = "oracle.npz"
 _PAPER_SIZES = {"vocab_size": 5000, "embed_dim": 32, "hidden_size": 32}
@@ -139,8 +138,8 @@ def make_data(args: argparse.Namespace, oracle: Oracle, folder: Path) -> dict[st
     sizes = {name: getattr(oracle, name) for name in (*_PAPER_SIZES, "start_token")}
     origin = "random" if args.params is None else "imported"
     summary = {"oracle": origin, **sizes, "length": args.length, "seed": args.seed, "splits": stats}
-    (folder / "stats.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="ascii")
     binarize(folder, folder / "dict.txt", folder)
+    write_stats(folder, summary)
     return stats
 
 

@@ -96,7 +96,7 @@ class Commands(ABC):
             words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "random"]
             words += ["--data", str(self.data), "--kind", system.random, "--seed", str(seed)]
             words += ["--num-samples", str(self.num_samples), "--output", str(output)]
-            return words, output
+            return [*words, "--overwrite"], output
         words = [*program("fairseq-generate", "fairseq_cli.generate"), str(self.data)]
         words += ["--user-dir", str(PLUGIN), "--task", "seqgan", "--seed", str(seed)]
         words += ["--path", str(self.checkpoint(system, variant.checkpoint, seed)), "--sampling"]
@@ -113,7 +113,7 @@ class Commands(ABC):
         words += [*self.hypotheses(variant, samples), "--data", str(self.data)]
         words += [*self.task_options(), "--seed", str(seed)]
         words += ["--json", str(folder / run_folder.METRICS)]
-        words += ["--per-sample", str(folder / run_folder.SCORES)]
+        words += ["--per-sample", str(folder / run_folder.SCORES), "--overwrite"]
         if variant.system.options is not None:
             model = self.checkpoint(variant.system, variant.checkpoint, seed)
             words += ["--model", str(model), "--temperature", f"{variant.temperature:g}"]
@@ -134,4 +134,5 @@ class Commands(ABC):
     def report(self, runs: Path, output: Path) -> list[str]:
         """Make the report of all run folders in *runs*."""
         words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "report", str(runs)]
-        return [*words, "--output", str(output), *options(self.recipe.get("report", {}))]
+        words += ["--output", str(output), "--overwrite"]
+        return [*words, *options(self.recipe.get("report", {}))]

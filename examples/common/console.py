@@ -6,17 +6,25 @@ import signal
 import sys
 from collections.abc import Callable
 
+from .shared import escaping
+
 
 class ExperimentError(Exception):
     """The experiment cannot continue; the message is one line for the user."""
 
     status = 2  # a user's mistake
 
+    def __init__(self, message: str) -> None:
+        super().__init__(escaping.visible(message))  # it may quote a file, with escape sequences
+
 
 class StepError(ExperimentError):
     """A command of the experiment failed; the message ends with the last lines of its log."""
 
     status = 1
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, "\n".join(map(escaping.visible, message.split("\n"))))
 
 
 def guarded(main: Callable[[], None]) -> int:

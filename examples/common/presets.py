@@ -22,11 +22,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from .console import ExperimentError
+from .shared import reading
 
 EXAMPLES = Path(__file__).resolve().parents[1]
 # Where the file that is run may add a name; * is one key.
 OPEN = (("options",), ("systems",), ("systems", "*"), ("people", "sources"))
 
+MOST = reading.MIB  # of a recipe
 Tree = dict[str, Any]
 
 
@@ -51,13 +53,23 @@ def load(path: Path, folder: Path) -> Tree:
 
 def _read(path: Path) -> Tree:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = reading.read_bytes(path, MOST).decode("utf-8")
+        _refuse_aliases(path, text)
+        found = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ExperimentError(f"{path}: cannot be read as a recipe ({reason})") from error
     if not isinstance(found, dict):
         raise ExperimentError(f"{path}: not a recipe, which has sections such as 'options'")
     return found
+
+
+def _refuse_aliases(path: Path, text: str) -> None:
+    """Check that *text* names no part of itself: a few lines could stand for gigabytes."""
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            line = event.start_mark.line + 1
+            raise ExperimentError(f"{path}, line {line}: '*{event.anchor}': no aliases in a recipe")
 
 
 def _merge_bases(path: Path, own: Tree, folder: Path, seen: tuple[Path, ...]) -> Tree:
@@ -101,10 +113,17 @@ def _merge(path: Path, trees: list[Tree]) -> Tree:
 
 
 def _refuse_unknown(path: Path, own: Tree, base: Tree, above: tuple[str, ...] = ()) -> None:
-    """Check that *own* has no key that *base* does not have, where none may be added."""
+    """Check that *own* has no key that *base* does not have, where none may be added.
+
+    What the base has as a section, a list or one value stays so.
+    """
     for key, value in own.items():
         known = [*base, *(() if above else ("base", "rows"))]
         if key in base:
+            kinds = [_kind(each) for each in (value, base[key])]
+            if value is not None and base[key] is not None and kinds[0] != kinds[1]:
+                place = "".join(f"{name}: " for name in (*above, key))
+                raise ExperimentError(f"{path}: {place}{kinds[0]}, and in its base {kinds[1]}")
             if isinstance(value, dict) and isinstance(base[key], dict):
                 _refuse_unknown(path, value, base[key], (*above, str(key)))
         elif key not in known and not _is_open(above):
@@ -113,6 +132,10 @@ def _refuse_unknown(path: Path, own: Tree, base: Tree, above: tuple[str, ...] = 
             place = "".join(f"{name}: " for name in above)
             line = _line(path, (*above, str(key)))
             raise ExperimentError(f"{path}, line {line}: {place}'{key}' is not in its base{advice}")
+
+
+def _kind(value: object) -> str:
+    return {dict: "a section", list: "a list"}.get(type(value), "one value")
 
 
 def _is_open(place: tuple[str, ...]) -> bool:
@@ -141,8 +164,10 @@ def _choose_systems(path: Path, own: Tree, base: Tree, merged: Tree) -> None:
     if not isinstance(systems, dict) or not isinstance(merged.get("options"), dict):
         return  # refused by whoever checks the sections
     names = list(systems) if rows is None else rows
+    if not isinstance(names, list):
+        raise ExperimentError(f"{path}: rows: not a list of systems")
     for name in names:
-        if systems.get(name) is None:
+        if not isinstance(name, str) or systems.get(name) is None:
             raise ExperimentError(f"{path}: rows: there is no system '{name}'")
     for name in own.get("systems") or {}:
         if name not in names:
@@ -150,8 +175,11 @@ def _choose_systems(path: Path, own: Tree, base: Tree, merged: Tree) -> None:
             raise ExperimentError(f"{path}, line {line}: systems: '{name}' is not one of its rows")
     merged["systems"] = {name: systems[name] for name in names}
     used = set()
-    for system in merged["systems"].values():
-        used |= set(system.get("train") or () if isinstance(system, dict) else ())
+    for name, system in merged["systems"].items():
+        groups = (system.get("train") or []) if isinstance(system, dict) else []
+        if not isinstance(groups, list) or not all(isinstance(group, str) for group in groups):
+            raise ExperimentError(f"{path}: systems: {name}: train: not a list of groups")
+        used.update(groups)
     for name in own.get("options") or {}:
         if name not in used and name not in base["options"]:
             line = _line(path, ("options", name))

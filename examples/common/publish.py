@@ -1,14 +1,13 @@
 """Results for the repository: the report and what each run was made with, without checkpoints.
 
 A publication is written beside its place and then renamed. It replaces nothing but a publication:
-``published.json`` lists its files with their SHA-256. One made before that file existed is
-recognised by its file names. A folder with any other or changed file is refused.
+``published.json`` lists its files with their SHA-256. A folder without that file, or with any other
+or changed file, is refused.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -19,13 +18,7 @@ from .files import read_json, write_json
 from .shared import run_folder
 
 MARKER, PUBLISHER = "published.json", "examples/run.sh --publish"
-_NEEDED = {"report.md", "report.json", "recipe.yaml"}
 _ADVICE = "move it away, or name a new folder"
-# Of a publication without the marker.
-_KNOWN = re.compile(
-    r"report\.(md|json)|recipe\.yaml|table\.md|samples\.md|(learning_curves|frontier)\.png"
-    r"|runs/[^/]+/run\.json|samples/[^/]+\.txt|tunes/[^/]+/tune-\d{4,}\.(mid|png)"
-)
 
 
 def check_target(folder: Path, dest: Path) -> None:
@@ -98,17 +91,18 @@ def _check_publication(folder: Path, refusal: str) -> None:
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     names = _names(folder)
-    digests = _read_marker(folder / MARKER) if MARKER in names else None
+    if MARKER not in names:
+        raise ExperimentError(
+            f"{refusal} {names[0]}, which is not of a publication ({MARKER} is missing); {_ADVICE}"
+        )
+    digests = _read_marker(folder / MARKER)
     for name in names:
-        if digests is None and not _KNOWN.fullmatch(name):
-            raise ExperimentError(f"{refusal} {name}, which is not of a publication; {_ADVICE}")
-        if digests is not None and name not in (*digests, MARKER):
+        if name == MARKER:
+            continue
+        if name not in digests:
             raise ExperimentError(f"{refusal} {name}, which was not published; {_ADVICE}")
-        if digests and name in digests and _digest(folder / name) != digests[name]:
+        if _digest(folder / name) != digests[name]:
             raise ExperimentError(f"{refusal} {name}, which was changed afterwards; {_ADVICE}")
-    missing = sorted(_NEEDED - set(names))
-    if missing:
-        raise ExperimentError(f"{refusal} a folder without {missing[0]}; {_ADVICE}")
 
 
 def _names(folder: Path) -> list[str]:

@@ -22,5 +22,7 @@ def _load(place: str) -> ModuleType:
     return module
 
 
+escaping = _load("support/escaping.py")  # text for a terminal or a Markdown page
+reading = _load("support/reading.py")  # files, but no pipes
 hypotheses = _load("support/hypotheses.py")  # what fairseq-generate printed
 run_folder = _load("reporting/run_folder.py")  # names of files, and the words of run.json

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 from .console import ExperimentError, StepError
 from .files import write_json
 from .recipe import ROOT
+from .shared import escaping
 
 STATE = "experiment.json"
 TAIL, WIDTH = 12, 160  # lines of a failed command's log that are shown, and their length
@@ -74,7 +75,7 @@ class Workspace:
         self.dest, self.logs, self.environment = dest, dest / "logs", environment
         self.path = dest / STATE
         self.state = {**identity, "seconds": {}, "attempts": {}}
-        advice = f"remove it (rm -r {dest}) or choose another folder with --dest"
+        advice = "choose another folder with --dest, or move this one away"
         if self.path.is_file():
             found = _read_state(self.path, tuple(identity), advice)
             for name, value in identity.items():
@@ -105,7 +106,7 @@ class Workspace:
 
     def _say(self, step: Step, text: str) -> None:
         name = f"{step.name}: " if self.named_lines else ""
-        print(f"   {name}{text}", flush=True)
+        print(f"   {name}{escaping.visible(text)}", flush=True)
 
     def log(self, name: str) -> Path:
         """Return the log file of the step *name*."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 import shutil
 import sys
-from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
 from common.files import write
 from common.recipe import ROOT, Recipe
+from common.shared import escaping
 from common.steps import Steps
 from common.systems import System, Variant, variants
 from common.workspace import Step
@@ -35,9 +35,13 @@ def sources(recipe: Recipe, systems: list[System]) -> dict[str, Variant]:
         for row in variants(systems)
         if row.temperature == 1.0 and row.system.options is not None
     }
+    files = {_slug(REAL): REAL}
     for name, row in wanted.items():
         if row not in rows:
             raise ValueError(f"{name}: there is no row '{row}', only {', '.join(rows)}")
+        other = files.setdefault(_slug(name), name)
+        if other is not name:
+            raise ValueError(f"{name}: its files would have the names of those of '{other}'")
     return {name: rows[row] for name, row in wanted.items()}
 
 
@@ -99,10 +103,11 @@ class People:
             for path in [self._chosen(name)]
         ]
         rows = list(zip_longest(*columns, fillvalue=""))
-        table = tabulate(rows, names, tablefmt="pipe", disable_numparse=True)
+        titles = [escaping.markdown(name) for name in names]
+        table = tabulate(rows, titles, tablefmt="pipe", disable_numparse=True)
         real = f"{REAL} from the test split, the others " if REAL in names else ""
         return (
-            f"# {task.noun.capitalize()}: {', '.join(names)}\n\n"
+            f"# {task.noun.capitalize()}: {', '.join(titles)}\n\n"
             f"Lines chosen at random, with data-seed {self.commands.data_seed}: {real}from the "
             f"samples of seed {SEED}. None was picked by hand.\n\n"
             f"{table}\n"
@@ -111,9 +116,9 @@ class People:
     def _cell(self, name: str, number: int, line: str) -> str:
         if self.commands.task.kind == "music":
             place = f"tunes/{_slug(name)}/tune-{number:04d}"
-            return f"![{name} {number}]({place}.png) [MIDI]({place}.mid)"
-        show = _shown(self.commands.task.kind)
-        return show(line.split(), f"{self._chosen(name)}, line {number}").replace("|", "\\|")
+            return f"![{escaping.markdown(name)} {number}]({place}.png) [MIDI]({place}.mid)"
+        lines = _shown(self.commands.task.kind, line, f"{self._chosen(name)}, line {number}")
+        return "<br>".join(map(escaping.markdown, lines))
 
 
 def choose(path: Path, number: int, seed: int) -> str:
@@ -127,15 +132,15 @@ def _lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").rstrip("\n").split("\n")
 
 
-def _shown(kind: str) -> Callable[[Sequence[str], str], str]:
-    """Return the function that makes a cell of a table of a sample's tokens and its place."""
+def _shown(kind: str, line: str, where: str) -> list[str]:
+    """Return the lines on which the sample *line*, from the place *where*, is shown."""
     sys.path.insert(0, str(ROOT))  # so that no install is needed
     # Imported late: the package imports fairseq, and a wrong option should be told at once.
     from fairseq_seqgan.show.text import poem_lines, sentence
 
     if kind == "poem":
-        return lambda tokens, where: "<br>".join(poem_lines(tokens, where))
-    return lambda tokens, where: sentence(tokens)
+        return poem_lines(line.split(), where)
+    return [sentence(line.split())]
 
 
 def _slug(name: str) -> str:

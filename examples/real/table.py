@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from common.files import read_json
-from common.shared import run_folder
+from common.shared import escaping, run_folder
 from common.systems import SELECTIONS, System
 from tabulate import tabulate
 
@@ -17,6 +17,7 @@ from .commands import REAL
 from .task import Metric, Task
 
 NONE = "–"
+markdown, markdown_code = escaping.markdown, escaping.markdown_code
 # Shown behind the paper's metrics, where the runs have them: key in metrics.json, title, factor.
 OTHERS = (
     ("backward_bleu{order}_corpus", "backward BLEU-{order}, corpus", 1),
@@ -106,7 +107,7 @@ class Table:
             "token. What the metrics mean: docs/metrics.md.",
             *nearest,
             "## What differs",
-            "\n".join(f"- {text}" for text in (*self.task.differs, *differs)),
+            "\n".join(f"- {text}" for text in (*self.task.differs, *map(markdown, differs))),
             *self._signatures(),
         ]
         return "\n\n".join(parts) + "\n"
@@ -126,7 +127,8 @@ class Table:
         name = self.paper_name(row)
         best = row.about["selection"] == SELECTIONS["best"]
         modelled = row.values("nll") is not None
-        line = [row.about["label"], ("best held-out" if best else "last") if modelled else NONE]
+        line = [markdown(row.about["label"])]
+        line += [("best held-out" if best else "last") if modelled else NONE]
         for metric in self.task.metrics:
             paper = metric.paper.get(name) if name else None
             line += [NONE if paper is None else f"**{paper:g}**"]
@@ -145,11 +147,11 @@ class Table:
                 if (values := row.values(key)) is not None
             }
             if len(found) > 1:
-                paper = metric.paper[name]
+                paper, label = metric.paper[name], markdown(row.about["label"])
                 best = min(found, key=lambda title: abs(found[title] - paper))
                 numbers = ", ".join(f"{title}: {value:.3f}" for title, value in found.items())
                 return (
-                    f"Nearest to the paper's {metric.title} of {paper:g} for {row.about['label']} "
+                    f"Nearest to the paper's {metric.title} of {paper:g} for {label} "
                     f"is **{best}** ({numbers}). That is no proof that it is what the paper means."
                 )
         return None
@@ -162,5 +164,5 @@ class Table:
             for key, value in metrics.items()
             if key.endswith("signature")
         }
-        lines = "\n".join(f"- `{signature}`" for signature in sorted(found))
+        lines = "\n".join(f"- {markdown_code(signature)}" for signature in sorted(found))
         return ["## How BLEU was computed", lines] if found else []

@@ -106,6 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="also write JSON to FILE; without FILE, print it in place of the table",
     )
+    outputs.add_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -123,19 +124,17 @@ def run(args: argparse.Namespace) -> None:
         raise InputError("--per-sample needs --oracle or --bleu: one of them scores each sample")
     if args.fixed_length is not None and args.fixed_length < 0:
         raise InputError(f"--fixed-length is {args.fixed_length}: below 0")
-    to_file = args.json not in (None, "-")
-    if to_file:
-        outputs.require_folder("--json", args.json)
-    if args.per_sample:
-        outputs.require_folder("--per-sample", args.per_sample)
+    json_file = None if args.json in (None, "-") else Path(args.json)
+    outputs.check("--json", json_file, args.overwrite)
+    outputs.check("--per-sample", args.per_sample, args.overwrite)
     found = evaluate(args, metrics)
     text = json.dumps(found.as_json(), indent=2, allow_nan=False)
     if args.per_sample:
         content = io.BytesIO()
         np.savez(content, **found.per_sample)
-        outputs.write_file("--per-sample", args.per_sample, content.getvalue())
-    if to_file:
-        outputs.write_file("--json", args.json, f"{text}\n".encode())
+        outputs.write_file("--per-sample", args.per_sample, content.getvalue(), args.overwrite)
+    if json_file:
+        outputs.write_file("--json", json_file, f"{text}\n".encode(), args.overwrite)
     print(text if args.json == "-" else found.as_text())
 
 

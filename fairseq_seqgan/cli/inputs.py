@@ -14,8 +14,11 @@ from fairseq.data.data_utils import load_indexed_dataset
 
 from ..oracle.lstm import OFFSET
 from ..support import hypotheses, input_checks
+from ..support.binarized_data import check_split
 from ..support.errors import InputError, first_line
+from ..support.reading import MIB, read_bytes
 
+MOST = 1024 * MIB  # of a file of samples
 Sequences = list[tuple[int, ...]]
 
 
@@ -136,9 +139,13 @@ def read_texts(path: Path) -> list[tuple[int, str]]:
         InputError: the file is missing, empty or not UTF-8, or an ``H-`` line is incomplete.
     """
     try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path, MOST).decode("utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
         raise InputError(f"{path}: cannot be read ({first_line(error)})") from error
+    # As a file that was opened as text: any end of line counts.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     if lines[-1] == "":
         lines.pop()
     if not lines:
@@ -173,11 +180,13 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
     Raises:
         InputError: the split is missing, truncated, empty or made with another dictionary.
     """
-    input_checks.split_files(str(folder), split)
+    check_split(folder, split, dictionary, combine=split == "train")
     path = str(folder / split)
     try:
         # As in training, train1, train2, ... belong to train.
         dataset = load_indexed_dataset(path, dictionary, combine=split == "train")
+        if dataset.supports_prefetch:  # the older format reads nothing else
+            dataset.prefetch(range(len(dataset)))
         sequences = [tuple(dataset[i].tolist()) for i in range(len(dataset))]
     except Exception as error:  # whatever numpy, struct and fairseq make of broken bytes
         raise InputError(
@@ -185,11 +194,5 @@ def read_split(folder: Path, split: str, dictionary: Dictionary) -> Sequences:
         ) from error
     if not sequences:
         raise InputError(f"{path}.bin: the split is empty")
-    largest = max((max(sequence, default=0) for sequence in sequences), default=0)
-    if largest >= len(dictionary):
-        raise InputError(
-            f"{path}.bin: holds the id {largest}, {folder / 'dict.txt'} has only "
-            f"{len(dictionary)} symbols"
-        )
     eos = dictionary.eos()
     return [s[:-1] if s and s[-1] == eos else s for s in sequences]

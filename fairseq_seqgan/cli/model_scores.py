@@ -20,6 +20,7 @@ from torch import Tensor
 from ..policy.policy import Policy
 from ..policy.saved_model import load_language_model
 from ..support.errors import InputError
+from ..support.escaping import visible
 from ..support.eval_mode import eval_mode
 from . import inputs
 
@@ -113,4 +114,4 @@ def heldout_predictions(
 
 def note(message: str) -> None:
     """Tell the user what was assumed; on stderr, so that printed JSON stays JSON."""
-    print(f"note: {message}", file=sys.stderr)
+    print(f"note: {visible(message)}", file=sys.stderr)

@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="one sample a line"
     )
+    outputs.add_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
         InputError: the data or an option cannot be used; no file is written then.
     """
     input_checks.positive(num_samples=args.num_samples)
-    outputs.require_folder("--output", args.output)
+    outputs.check("--output", args.output, args.overwrite)
     dictionary = inputs.read_dictionary(args.data)
     training = inputs.read_split(args.data, "train", dictionary)
     weights = word_weights(args.kind, training, dictionary)
@@ -61,7 +62,7 @@ def run(args: argparse.Namespace) -> None:
     generator = seeded_rng("random", args.kind, args.seed)
     samples = draw(weights, lengths, args.num_samples, generator)
     lines = (" ".join(dictionary[i] for i in sample.tolist()) + "\n" for sample in samples)
-    outputs.write_file("--output", args.output, "".join(lines).encode())
+    outputs.write_file("--output", args.output, "".join(lines).encode(), args.overwrite)
     words = int((weights > 0).sum())
     print(f"{args.num_samples:,} samples, {args.kind} over {words:,} words: {args.output}")
 

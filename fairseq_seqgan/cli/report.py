@@ -13,9 +13,11 @@ from pathlib import Path
 
 from ..support import input_checks
 from ..support.errors import InputError
+from ..support.escaping import visible
 from . import outputs, user_module
 
 prepare = user_module.import_from
+FILES = ("report.md", "report.json", "results.csv", "learning_curves.png", "frontier.png")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="FOLDER",
-        help="for report.md, report.json, results.csv, learning_curves.png and frontier.png",
+        help=f"for {', '.join(FILES)}",
     )
     parser.add_argument(
         "--num-samples",
@@ -51,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the learning curves after pre-training: updates of G, or rounds; "
         "default %(default)s",
     )
+    outputs.add_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:
@@ -75,6 +78,8 @@ def run(args: argparse.Namespace) -> None:
         tables,
     )
 
+    for name in FILES if args.output.is_dir() else ():
+        outputs.check("--output", args.output / name, args.overwrite)
     if args.num_samples is not None:
         input_checks.positive(num_samples=args.num_samples)
     collection = runs.collect(args.runs, args.num_samples)
@@ -84,27 +89,27 @@ def run(args: argparse.Namespace) -> None:
     controlled = matched_nll.compare_with_controls(rows) if collection.oracle else []
     found = json_report.as_json(collection, rows, reference, compared, controlled)
     report = json.dumps(found, indent=2, allow_nan=False)
-    written = markdown_report.markdown(
+    written = markdown_report.report(
         collection, rows, reference, args.against, compared, controlled
     )
     lines = learning_curves.make_curves(rows, args.curve_axis)
     entropy = aggregate.oracle_entropy(rows)
-    files = {
-        "report.md": written.encode(),
-        "report.json": f"{report}\n".encode(),
-        "results.csv": results_csv.results_csv(rows).encode(),
-        "learning_curves.png": curves.draw(lines, entropy),
-        "frontier.png": frontier.draw(rows, entropy),
-    }
+    files = (
+        written.encode(),
+        f"{report}\n".encode(),
+        results_csv.results_csv(rows).encode(),
+        curves.draw(lines, entropy),
+        frontier.draw(rows, entropy),
+    )
     try:
         args.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--output {args.output}: {error.strerror}") from error
-    for name, content in files.items():
-        outputs.write_file("--output", args.output / name, content)
+    for name, content in zip(FILES, files, strict=True):
+        outputs.write_file("--output", args.output / name, content, args.overwrite)
     print(tables.results(rows))
     for name, why in collection.incomplete:
-        print(f"incomplete, and in no number: {name} ({why})")
+        print(visible(f"incomplete, and in no number: {name} ({why})"))
     for name in collection.missing_logs:
-        print(f"missing log, no learning curve of it: {name}")
-    print(f"written to {args.output}: {', '.join(files)}")
+        print(visible(f"missing log, no learning curve of it: {name}"))
+    print(f"written to {args.output}: {', '.join(FILES)}")

@@ -9,6 +9,7 @@ from ..show.notes import STEP_SECONDS, piano_keys
 from ..show.text import poem_lines
 from ..support import atomic_write, input_checks
 from ..support.errors import InputError
+from . import outputs
 from .inputs import read_texts
 
 
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="length of a tune's step; default %(default)s",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace tunes that are in DIR")
+    outputs.add_argument(parser)
 
 
 def run(args: argparse.Namespace) -> None:

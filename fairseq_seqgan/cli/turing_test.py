@@ -10,8 +10,10 @@ from pathlib import Path
 
 from ..support import atomic_write, input_checks
 from ..support.errors import InputError
+from ..support.escaping import visible
 from ..turing.items import KINDS, REAL, Item, distinguishable, draw, parse
 from ..turing.page import build
+from . import outputs
 from .inputs import read_texts
 
 TITLE = "Human or machine?"
@@ -45,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument(
         "--out", type=Path, required=True, metavar="PAGE.html", help="PAGE.key.json is the key"
     )
-    make.add_argument("--overwrite", action="store_true", help="replace a page and its key")
+    outputs.add_argument(make)
 
     score = actions.add_parser("score", help="score the answers that people saved")
     score.add_argument("answers", type=Path, nargs="+", metavar="ANSWERS", help="one for a person")
@@ -53,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--key", type=Path, required=True, metavar="FILE", help="that build wrote beside the page"
     )
     score.add_argument("--json", type=Path, metavar="FILE", help="also write the numbers to FILE")
+    outputs.add_argument(score)
 
 
 def _system(text: str) -> tuple[str, Path]:
@@ -129,16 +132,15 @@ def run_score(args: argparse.Namespace) -> None:
     from ..turing.answers import read_answers, read_key
     from ..turing.result import measure
 
-    if args.json is not None:
-        atomic_write.refuse_to_replace([args.json], overwrite=True)
+    outputs.check("--json", args.json, args.overwrite)
     key = read_key(args.key)
     result = measure(read_answers(args.answers, key), key)
     print(result.as_text())
     if args.json is not None:
         text = json.dumps(result.as_json(), indent=2, allow_nan=False, ensure_ascii=False)
-        atomic_write.write({args.json: text + "\n"})
+        outputs.write_file("--json", args.json, f"{text}\n".encode(), args.overwrite)
 
 
 def note(message: str) -> None:
     """Tell the user what was left out, on stderr."""
-    print(f"note: {message}", file=sys.stderr)
+    print(f"note: {visible(message)}", file=sys.stderr)

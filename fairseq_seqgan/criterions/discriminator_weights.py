@@ -29,8 +29,9 @@ def read_discriminator(path: str) -> StoredDiscriminator:
         InputError: it cannot be read, or holds none.
     """
     state = read_checkpoint(path)
-    found = state.get("criterion") or {}
-    weights = {n.removeprefix(_PREFIX): w for n, w in found.items() if n.startswith(_PREFIX)}
+    found = state.get("criterion") if isinstance(state, dict) else None
+    named = found.items() if isinstance(found, dict) else ()
+    weights = {n.removeprefix(_PREFIX): w for n, w in named if str(n).startswith(_PREFIX)}
     if not weights:
         raise InputError(f"{path}: holds no discriminator; adversarial training stores one")
     return StoredDiscriminator(weights, _criterion_options(state), _slope(state))

@@ -9,6 +9,7 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.models import BaseFairseqModel
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
 from ..models.discriminator import Discriminator
@@ -50,9 +51,13 @@ def load_discriminator(
     known = OmegaConf.structured(make_config())
     # A checkpoint of an older version does not have all options, one of a newer version has more.
     options = {name: value for name, value in stored.options.items() if name in known}
-    options = OmegaConf.merge(known, options)
     task = SimpleNamespace(source_dictionary=dictionary)
-    net = build_discriminator(str(options.discriminator), options, task)
+    try:
+        options = OmegaConf.merge(known, options)
+        net = build_discriminator(str(options.discriminator), options, task)
+    except OmegaConfBaseException as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{path}: an option of its discriminator is damaged ({reason})") from error
     try:
         net.load_state_dict(stored.weights)
     except RuntimeError as error:

@@ -18,7 +18,10 @@ import numpy as np
 
 from ..support import atomic_write
 from ..support.errors import InputError
+from ..support.npz import read_npz
+from ..support.reading import MIB, read_bytes
 
+MOST = 512 * MIB  # of a file, and of its arrays once they are unpacked; the paper's have 1.3 MiB
 START_TOKEN = 0  # the authors' choice; also an ordinary token
 
 # The order of the authors' file. Gates: input, forget, output, candidate (c); out: output layer.
@@ -35,7 +38,7 @@ def read(path: str | Path) -> tuple[dict[str, np.ndarray], int]:
         InputError: the file is missing, truncated or of another kind; the message names it.
     """
     try:
-        content = Path(path).read_bytes()
+        content = read_bytes(path, MOST)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
     kind, reader = ("npz", _read_npz) if content.startswith(b"PK") else ("pickle", _read_pickle)
@@ -93,8 +96,7 @@ def check(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray
 
 
 def _read_npz(content: bytes) -> tuple[dict[str, np.ndarray], int]:
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
+    arrays = read_npz(content, MOST)
     start = arrays.pop("start_token", np.array(START_TOKEN))
     if start.shape != () or start.dtype.kind not in "iu":
         raise ValueError("start_token is not one integer")
@@ -153,9 +155,20 @@ class _BufferArray(_Array):
 class _Unpickler(pickle.Unpickler):
     """Reads lists of float arrays; refuses every global but those that stand for such arrays."""
 
+    _left = MOST  # bytes that may still be made of texts, of which a pickle can name one many times
+
+    def _encode(self, text: str, encoding: str) -> bytes:
+        """Return the bytes that protocol 2 spells as latin1 text."""
+        self._left -= len(text)
+        if encoding != "latin1" or self._left < 0:
+            raise pickle.UnpicklingError("refused, because of the text that it encodes")
+        return text.encode(encoding)
+
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for a global that a pickle names."""
         module = module.replace("numpy._core", "numpy.core")  # numpy 2 moved it
+        if (module, name) == ("_codecs", "encode"):
+            return self._encode
         stand_in = _STAND_INS.get((module, name))
         if stand_in is None:
             raise pickle.UnpicklingError(f"refused, because it asks for {module}.{name}")
@@ -167,5 +180,4 @@ _STAND_INS: dict[tuple[str, str], Any] = {
     ("numpy", "dtype"): _Dtype,
     ("numpy.core.multiarray", "_reconstruct"): _Array,
     ("numpy.core.numeric", "_frombuffer"): _BufferArray,
-    ("_codecs", "encode"): str.encode,  # protocol 2 spells bytes as latin1 text
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..metrics.significance import Paired, Welch
@@ -84,4 +85,6 @@ def _test(test: Welch | Paired | None) -> dict[str, float | None] | None:
 
 
 def _round(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.{_DIGITS}g}")
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{_DIGITS}g}")

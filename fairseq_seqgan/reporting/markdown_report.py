@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from ..support.escaping import Markdown, markdown, markdown_code
 from . import columns, tables
 from .aggregate import AUTHORS_ORACLE, Row
 from .matched_nll import Comparison
@@ -21,11 +22,13 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
-    autoescape=False,  # Markdown, not HTML
+    autoescape=False,  # that would be for HTML
+    finalize=markdown,  # whatever the template inserts, unless it is a Markdown already
 )
+_TEMPLATES.filters["code"] = markdown_code
 
 
-def markdown(
+def report(
     collection: Collection,
     rows: list[Row],
     reference: Row | None,
@@ -63,7 +66,7 @@ def _facts(collection: Collection, rows: list[Row]) -> dict[str, Any]:
         "words": f"{collection.vocab_size:,}",
         "data": about[0].get("data"),
         "names": names,
-        "notes": columns.notes(names),
+        "notes": [Markdown(note) for note in columns.notes(names)],
         "signatures": _signatures(names, rows),
         "any_seeds": any(len(row.runs) > 1 for row in rows),
         "all_seeds": all(len(row.runs) > 1 for row in rows),
@@ -78,21 +81,22 @@ def _facts(collection: Collection, rows: list[Row]) -> dict[str, Any]:
     }
 
 
-def _signatures(names: list[str], rows: list[Row]) -> list[tuple[str, str]]:
+def _signatures(names: list[str], rows: list[Row]) -> list[tuple[Markdown, str]]:
     """Return how the metrics were made that state it: ("Self-BLEU", "BLEU-4|hyps:...")."""
     found = []
     for name in sorted(names, key=lambda name: name != "self_bleu"):  # self-BLEU comes first
         metric = columns.column(name)
         made = {run.metrics.get(metric.signature_key) for row in rows for run in row.runs} - {None}
         title = metric.title.split(",")[0]
-        found += [(f"{title[0].upper()}{title[1:]}", signature) for signature in sorted(made)]
+        title = Markdown(f"{title[0].upper()}{title[1:]}")
+        found += [(title, signature) for signature in sorted(made)]
     return list(dict.fromkeys(found))  # both kinds of BLEU share a signature
 
 
-def _tested(reference: Row | None) -> str:
+def _tested(reference: Row | None) -> Markdown:
     """Return what the t-tests are of."""
     if reference is None:
-        return ""
+        return Markdown()
     score = reference.runs[0].score
     title = columns.column(score).title.removesuffix(", sentence")
-    return title if score == "nll_oracle" else f"the samples' sentence {title}"
+    return Markdown(title if score == "nll_oracle" else f"the samples' sentence {title}")

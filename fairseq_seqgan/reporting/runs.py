@@ -13,11 +13,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..metrics.base import find
 from ..metrics.bleu_scores import SentenceBleu
 from ..support.errors import InputError
+from ..support.npz import read_npz
+from ..support.reading import MIB, read_bytes
 from .run_folder import FORMAT, KINDS, LOG, METRICS, RUN, SCORES, SELECTIONS
 from .training_log import Record, validations
 
+_MOST = 512 * MIB  # of a file, and of the scores once they are unpacked
+_LARGEST = 1e100  # of any number: sums and squares of more would not be finite
 _TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token or of BLEU
 NLL_ORACLE = "nll_oracle"
 
@@ -177,9 +182,7 @@ def _read(folder: Path, num_samples: int | None) -> Run:
         if not (folder / name).is_file():
             raise _IncompleteError(f"there is no {name}")
     metrics = _read_json(folder / METRICS)
-    for name, value in metrics.items():
-        if isinstance(value, float) and not math.isfinite(value):
-            raise InputError(f"{folder / METRICS}: {name} is {value}")
+    _check_metrics(folder / METRICS, metrics)
     score, scores = _read_scores(folder / SCORES, "oracle" in about)
     stated = metrics.get(score)
     if not isinstance(stated, float) or abs(scores.mean() - stated) > _TOLERANCE:
@@ -197,8 +200,9 @@ def _read(folder: Path, num_samples: int | None) -> Run:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value = json.loads(read_bytes(path, _MOST).decode("utf-8"))
+        json.dumps(value, ensure_ascii=False).encode("utf-8")  # half a character stops here
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable JSON ({error})") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: not a JSON object")
@@ -211,7 +215,9 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
             raise InputError(f"{path}: does not say '{name}'")
         value = about.get(name)
         if name in about and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise InputError(f"{path}: {name} is {value!r}, which is of the wrong type")
+            raise InputError(f"{path}: {name} is {_short(value)}, which is of the wrong type")
+        if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+            raise InputError(f"{path}: {name} is {_short(value)}, which is no finite number")
     if about["format"] != FORMAT:
         raise InputError(f"{path}: format {about['format']}; this version reads {FORMAT}")
     for name, allowed in (("kind", KINDS), ("selection", SELECTIONS)):
@@ -221,6 +227,25 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         raise InputError(f"{path}: kind is 'oracle', and it does not say 'oracle'")
 
 
+def _check_metrics(path: Path, metrics: dict[str, Any]) -> None:
+    """Check that every metric is a finite number or null, and says in words how it was made."""
+    for name, value in metrics.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{path}: {name} is {value}")
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name.endswith("_signature"):
+            if not isinstance(value, str | None):
+                raise InputError(f"{path}: {name} is {_short(value)}, not a text")
+        elif (find(name) or name in ("nll", "entropy")) and not (value is None or number):
+            raise InputError(f"{path}: {name} is no number but {_short(value)}")
+        if number and abs(value) > _LARGEST:
+            raise InputError(f"{path}: {name} is {_short(value)}, which is too large")
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:60]
+
+
 def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
     """Return an array of *path* and its name, float64 (M,).
 
@@ -228,15 +253,15 @@ def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
     """
     wanted = NLL_ORACLE if oracle else "bleuN_sentence"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            name = wanted if oracle else _largest(file.files)
-            scores = None if name is None else np.asarray(file[name], dtype=np.float64)
+        arrays = read_npz(read_bytes(path, _MOST), _MOST)
+        name = wanted if oracle else _largest(list(arrays))
+        scores = None if name is None else np.asarray(arrays[name], dtype=np.float64)
     except Exception as error:  # damaged bytes can fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not readable ({reason})") from error
     if scores is None:
         raise InputError(f"{path}: holds no {wanted}, and {path.with_name(RUN)} names no oracle")
-    if scores.ndim != 1 or len(scores) == 0 or not np.isfinite(scores).all():
+    if scores.ndim != 1 or len(scores) == 0 or not (abs(scores) <= _LARGEST).all():
         raise InputError(f"{path}: {name} is not a list of finite numbers")
     return name, scores
 

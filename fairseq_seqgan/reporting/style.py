@@ -17,6 +17,7 @@ RC = {
     "xtick.color": INK,
     "ytick.color": INK,
     "text.color": INK,
+    "text.parse_math": False,  # a label such as "costs $5, $6" is no formula
 }
 # Known systems have colours of their own, so that pictures of several reports look alike.
 _COLOURS = {

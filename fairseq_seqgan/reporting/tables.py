@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..metrics.significance import Paired, Welch
+from ..support.escaping import Markdown, markdown
 from . import columns
 from .aggregate import Row, Summary
 from .matched_nll import Comparison
@@ -19,7 +20,7 @@ from .run_folder import BEST
 NONE = "–"
 
 
-def results(rows: list[Row]) -> str:
+def results(rows: list[Row]) -> Markdown:
     """Return the table of all metrics, mean ± standard deviation over seeds."""
     names = metric_names(rows)
     paper = any(row.paper for row in rows)
@@ -38,7 +39,7 @@ def metric_names(rows: list[Row]) -> list[str]:
     return columns.order(name for row in rows for name in row.metrics)
 
 
-def tests(rows: list[Row], reference: Row) -> str:
+def tests(rows: list[Row], reference: Row) -> Markdown:
     """Return the table of Welch's t-tests of all other *rows* against *reference*."""
     score = reference.runs[0].score
     shown = columns.column(score)
@@ -55,14 +56,17 @@ def tests(rows: list[Row], reference: Row) -> str:
     return _table(lines, headers, texts=2)
 
 
-def matched_nll(compared: list[Comparison], reference: Row) -> str:
+def matched_nll(compared: list[Comparison], reference: Row) -> Markdown:
     """Return the table of *reference* against other systems at equal held-out NLL."""
     headers = ["against", "seeds", "held-out NLL above the start's"]
-    headers += [f"{reference.label}'s NLL_oracle less the other's", "paired over seeds: t (df)"]
+    headers += [
+        f"{reference.label}'s NLL_oracle less the other's",
+        "paired over seeds: t (df)",
+    ]
     return _table([_compared(found) for found in compared], [*headers, "p"], texts=1)
 
 
-def against_controls(controlled: list[Comparison]) -> str:
+def against_controls(controlled: list[Comparison]) -> Markdown:
     """Return the table of the systems against their own controls, at equal held-out NLL."""
     headers = ["system", "control", "seeds", "held-out NLL above the start's"]
     headers += ["NLL_oracle less the control's", "paired over seeds: t (df)", "p"]
@@ -74,11 +78,14 @@ def against_controls(controlled: list[Comparison]) -> str:
     return _table(lines, headers, texts=2)
 
 
-def _table(lines: list[list[str]], headers: list[str], texts: int) -> str:
+def _table(lines: list[list[str]], headers: list[str], texts: int) -> Markdown:
     """Return a table whose first *texts* columns are texts and whose others are numbers."""
-    frame = pd.DataFrame(lines, columns=headers)
+    shown = [[*map(markdown, line[:texts]), *line[texts:]] for line in lines]
+    frame = pd.DataFrame(shown, columns=list(map(markdown, headers)))
     align = ["left"] * texts + ["right"] * (len(headers) - texts)
-    return frame.to_markdown(index=False, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return Markdown(
+        frame.to_markdown(index=False, tablefmt="pipe", colalign=align, disable_numparse=True)
+    )
 
 
 def _compared(found: Comparison) -> list[str]:

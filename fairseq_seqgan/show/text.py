@@ -58,6 +58,6 @@ def _character(token: str, where: str) -> str:
     if _RARE.fullmatch(token):
         return _LACUNA
     character = unicodedata.normalize("NFC", token)
-    if len(character) != 1:
+    if len(character) != 1 or not character.isprintable():
         raise InputError(f"{where}: '{token}' is not one character, as in a poem")
     return character

@@ -7,8 +7,9 @@ a path holds either the old content or the new one. This is the only module that
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,31 +27,34 @@ def require_folder(path: str | Path, option: str = "") -> None:
         raise InputError(f"{_named(option, path)}: there is no such folder")
 
 
-def refuse_to_replace(paths: list[Path], overwrite: bool) -> None:
+def refuse_to_replace(paths: Iterable[Path], overwrite: bool, option: str = "") -> None:
     """Check before any work that *paths* can be written.
 
     Raises:
-        InputError: one exists and *overwrite* is False, or its folder does not exist.
+        InputError: one exists and *overwrite* is False, or its folder does not exist; the message
+            names *option*, if one is given, and the path.
     """
     for path in paths:
-        require_folder(path)
+        require_folder(path, option)
         if path.is_dir():
-            raise InputError(f"{path}: is a folder")
+            raise InputError(f"{_named(option, path)}: is a folder")
         if path.exists() and not overwrite:
-            raise InputError(f"{path}: exists; give --overwrite to replace it")
+            raise InputError(f"{_named(option, path)}: exists; give --overwrite to replace it")
 
 
 def write(contents: Mapping[Path, bytes | str], option: str = "") -> None:
     """Write files: all of them beside their places first, then rename each; text is UTF-8.
 
+    A file that is there is replaced: whether it may be, the caller checks.
+
     Raises:
         InputError: a file cannot be written; the message names *option*, if one is given, and the
             file.
     """
-    beside = {path: path.with_name(f".{path.name}.{os.getpid()}") for path in contents}
+    beside = {path: _beside(path) for path in contents}
     try:
         for path, content in contents.items():
-            with beside[path].open("wb") as file:
+            with beside[path].open("xb") as file:
                 file.write(content.encode("utf-8") if isinstance(content, str) else content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -86,23 +90,26 @@ def write_large(path: Path, fill: Callable[[BinaryIO], object]) -> None:
 
 
 @contextmanager
-def new_folder(dest: Path) -> Iterator[Path]:
+def new_folder(dest: Path, check: Callable[[Path], None]) -> Iterator[Path]:
     """Yield an empty folder beside *dest* that replaces *dest* if the block ends without error.
 
-    What stood at *dest* is removed last; after an error it stands there as before. The caller
-    checks first that it may be replaced.
+    What stood at *dest* is removed last; after an error it stands there as before.
+
+    Args:
+        check: raises an exception if the folder that it is given, which stood at *dest*, may not
+            be removed. By then nobody can add a file to it under its own name.
 
     Raises:
         OSError: a folder or file cannot be written.
     """
-    temporary = dest.with_name(f".{dest.name}.new.{os.getpid()}")
+    temporary = _beside(dest)
     temporary.mkdir(parents=True)
     try:
         yield temporary
         for path in temporary.rglob("*"):
             if path.is_file():
                 _flush(path)
-        _replace_folder(temporary, dest)
+        _replace_folder(temporary, dest, check)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -116,15 +123,21 @@ def _flush(path: Path) -> None:
         os.close(number)
 
 
-def _replace_folder(temporary: Path, dest: Path) -> None:
+def _beside(path: Path) -> Path:
+    """Return a name beside *path* that no file has."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+
+
+def _replace_folder(temporary: Path, dest: Path, check: Callable[[Path], None]) -> None:
     if not dest.exists():
         temporary.rename(dest)
         return
-    old = dest.with_name(f".{dest.name}.old.{os.getpid()}")
+    old = _beside(dest)
     dest.rename(old)
     try:
+        check(old)
         temporary.rename(dest)
-    except OSError:
+    except BaseException:
         old.rename(dest)
         raise
     shutil.rmtree(old)

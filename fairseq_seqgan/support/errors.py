@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from . import distributed
+from .escaping import visible
 
 
 class _OneLineError(SystemExit):
@@ -24,6 +25,7 @@ class _OneLineError(SystemExit):
     status: ClassVar[int]
 
     def __init__(self, message: str) -> None:
+        message = visible(message)  # it may quote a file, which may hold escape sequences
         super().__init__(message)
         self._line, self._printed = f"error: {message}", False
 

@@ -1,17 +1,16 @@
 """Checks of a user's input before training starts; each mistake becomes one clear line."""
 
 import math
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from fairseq.data import Dictionary
-from fairseq.data.indexed_dataset import _code_to_dtype
 from omegaconf import DictConfig
 
 from . import compat, training_options
+from .binarized_data import require_unchanged
 from .checkpoint_files import read_checkpoint
 from .errors import InputError
 from .restart import find_restart, replace_damaged_last
@@ -21,7 +20,8 @@ def data_folder(path: str | None) -> None:
     """Check that *path* is a folder of binarized data.
 
     Raises:
-        InputError: it, or its dictionary, is missing or empty, or the dictionary is malformed.
+        InputError: it, or its dictionary, is missing or empty, or the dictionary is malformed
+            or not the one that ``stats.json`` names.
     """
     if not path:
         raise InputError("no data folder was given")
@@ -38,41 +38,7 @@ def data_folder(path: str | None) -> None:
     except Exception as e:  # fairseq raises bare exceptions too
         reason = str(e).replace(str(dictionary), "the file").splitlines()[0]
         raise InputError(f"{dictionary}: not a dictionary ({reason[:200]})") from e
-
-
-def split_files(data: str, split: str) -> None:
-    """Check that the two files of *split* exist and are complete.
-
-    Raises:
-        InputError: names the file that is missing, or shorter than it should be.
-    """
-    index, content = (Path(data.split(":")[0], split + suffix) for suffix in (".idx", ".bin"))
-    for path in (index, content):
-        if not path.is_file():
-            raise InputError(f"{path}: missing; there is no split '{split}'")
-    with index.open("rb") as file:
-        head = file.read(_MMAP_HEAD.size)
-    if not head.startswith(_MMAP_MAGIC[: max(1, len(head))]):
-        return  # another of fairseq's formats
-    _, _, code, num = _MMAP_HEAD.unpack(head.ljust(_MMAP_HEAD.size, b"\0"))
-    if len(head) < _MMAP_HEAD.size:
-        raise InputError(f"{index}: truncated; it has {len(head)} bytes")
-    _check_size(index, _MMAP_HEAD.size + num * (4 + 8))  # an int32 and an int64 for each sequence
-    lengths = np.fromfile(index, np.int32, num, offset=_MMAP_HEAD.size)
-    token = np.dtype(_code_to_dtype.get(code, np.int64)).itemsize
-    _check_size(content, int(lengths.sum(dtype=np.int64)) * token)
-    if num == 0:
-        raise InputError(f"{index}: split '{split}' is empty")
-
-
-# The head of an .idx file of fairseq's usual format, mmap: magic, version, type, sequences.
-_MMAP_HEAD, _MMAP_MAGIC = struct.Struct("<9sQBQ"), b"MMIDIDX\0\0"
-
-
-def _check_size(path: Path, expected: int) -> None:
-    size = path.stat().st_size
-    if size != expected:
-        raise InputError(f"{path}: damaged or truncated; it has {size} bytes, not {expected}")
+    require_unchanged(dictionary)
 
 
 def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:

@@ -16,10 +16,10 @@ from fairseq.utils import split_paths
 from .errors import InputError
 
 
-def folder(data: str, epoch: int) -> str:
+def folder(data: str, epoch: int) -> Path:
     """Return the folder of *data* that fairseq reads in *epoch*, which starts at 1."""
     folders = split_paths(data)
-    return folders[(epoch - 1) % len(folders)]
+    return Path(folders[(epoch - 1) % len(folders)])
 
 
 def check(data: str) -> None:

@@ -41,6 +41,7 @@ from ..policy.fairseq_generate import (
 )
 from ..rewards.base import on_registration
 from ..support import compat, distributed, input_checks, shards
+from ..support.binarized_data import check_split
 from ..support.errors import InputError
 from .config import SeqGANBaseConfig, check_options, make_config
 
@@ -122,20 +123,17 @@ class SeqGANTask(LanguageModelingTask):
             self.datasets[split] = shards.load_all(load, self.args.data)
             return
         folder = shards.folder(self.args.data, epoch)
-        input_checks.split_files(folder, split)
+        whole = str(self.args.sample_break_mode) == "eos"
+        check_split(folder, split, self.dictionary, combine, whole)
         try:
             super().load_dataset(split, epoch=epoch, combine=combine, **kwargs)
-            dataset = self.datasets[split]
-            if len(dataset):
-                dataset[len(dataset) - 1]
         except Exception as e:
             raise InputError(
                 f"{folder}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
             ) from e
-        if str(self.args.sample_break_mode) == "eos":
-            input_checks.sequence_lengths(
-                dataset.sizes, split, self.args.tokens_per_sample, self.args.fixed_length
-            )
+        if whole:
+            limits = self.args.tokens_per_sample, self.args.fixed_length
+            input_checks.sequence_lengths(self.datasets[split].sizes, split, *limits)
 
     def has_sharded_data(self, split: str) -> bool:
         """Return whether another epoch needs other data; in adversarial training, none does."""

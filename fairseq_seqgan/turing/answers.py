@@ -14,12 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..support.errors import InputError
+from ..support.reading import MIB, read_bytes
 from .items import REAL
 from .page import KEY_FORMAT, VERSION
 
 ANSWERS_FORMAT = "turing-test answers"
 _VERDICTS = {"human": 1.0, "machine": 0.0}
-_LARGEST = 16 * 2**20  # bytes of a file
+_LARGEST = 16 * MIB  # bytes of a file
 
 
 class Key(NamedTuple):
@@ -52,7 +53,7 @@ def read_key(path: Path) -> Key:
     sources = {}
     for name, item in items.items():
         source = item.get("source") if isinstance(item, dict) else None
-        if not isinstance(source, str) or not source:
+        if not isinstance(source, str) or not source or not source.isprintable():
             raise InputError(f"{path}: item '{_plain(name)}' has no source")
         sources[name] = source
     if REAL not in sources.values() or len(set(sources.values())) < 2:
@@ -119,14 +120,12 @@ def _read_one(path: Path, key: Key) -> Answers:
 def _read(path: Path, kind: str, what: str) -> dict[str, Any]:
     """Return the JSON object in *path*, which must name *kind* as its format."""
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST + 1)
+        content = read_bytes(path, _LARGEST)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(content) > _LARGEST:
-        raise InputError(f"{path}: more than {_LARGEST // 2**20} MiB, not {what}")
     try:
         found = json.loads(content.decode("utf-8-sig"))
+        json.dumps(found, ensure_ascii=False).encode("utf-8")  # half a character stops here
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: broken, or not {what} (not UTF-8)") from error
     except json.JSONDecodeError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from fairseq.data import Dictionary
 from fairseq_seqgan.support.errors import InputError
 
 from .binarize import binarize
-from .folder import SPLITS
+from .folder import SPLITS, write_stats
 
 # Training sequences: one batch of the paper's size. The recipes need at least one batch.
 MIN_TRAIN = 64
@@ -58,9 +57,8 @@ def write_dataset(
     known = set(order)
     numbers = {split: _describe(splits[split], known) for split in SPLITS}
     summary = {**stats, "dictionary_words": len(order), "splits": numbers}
-    text = json.dumps(summary, indent=2, ensure_ascii=False)
-    (folder / "stats.json").write_text(text + "\n", encoding="utf-8")
     binarize(folder, folder / "dict.txt", folder)
+    write_stats(folder, summary)
     return numbers, len(order)
 
 

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from fairseq_seqgan.support.escaping import visible
+
 from . import arguments, report, split
 from .dataset import Sequences, write_dataset
 from .folder import SPLITS, new_folder
@@ -101,7 +103,7 @@ def _write(
     report.print_comparison(rows)
     removed = (f"removed: {number:,} {what}" for what, number in data.removed.items())
     for line in (*removed, *dropped.lines(), *data.lines):
-        print(line)
+        print(visible(line))
     report.print_splits(numbers, words)
 
 

@@ -297,7 +297,7 @@ def test_per_sample(data, samples, tmp_path, capsys):
     assert scores == pytest.approx(expected, abs=1e-5)
     assert scores.mean() == pytest.approx(found["nll_oracle"], abs=1e-12)
     content = path.read_bytes()
-    evaluate(capsys, *options, "--per-sample", path)
+    evaluate(capsys, *options, "--per-sample", path, "--overwrite")
     assert path.read_bytes() == content
     assert sorted(p.name for p in tmp_path.iterdir()) == ["samples.txt", "scores.npz"]
 

@@ -83,11 +83,11 @@ BAD = {
     "empty split": (lambda c: binarize(c["data"], "test", []), r"test.*empty"),
     "empty split, older format": (
         lambda c: binarize(c["data"], "test", [], impl="cached"),
-        r"test.bin: the split is empty",
+        r"test.idx: split 'test' is empty",
     ),
     "ids beyond the dictionary": (
         lambda c: binarize(c["data"], "test", [[4, 5, 6, 4000]]),
-        r"test.bin: holds the id 4000, .*dict.txt has only 12",
+        r"test.bin: holds the symbol 4000, but dict.txt .* a dictionary of 12 symbols",
     ),
     "held-out lengths differ": (
         lambda c: binarize(c["data"], "test", [[4, 5, 6, 7], [4, 5]]),
@@ -177,9 +177,18 @@ def test_bad_option(case, capsys, option, expected):
 @pytest.mark.parametrize("option", ["--json", "--per-sample"])
 def test_file_that_cannot_be_written(case, tmp_path, option):
     before = sorted(tmp_path.parent.iterdir())
-    with pytest.raises(InputError, match=rf"{option} .*: Is a directory"):
+    with pytest.raises(InputError, match=rf"{option} .*: is a folder"):
         main(arguments(case, option, tmp_path))
     assert sorted(tmp_path.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("option", ["--json", "--per-sample"])
+def test_a_file_that_is_there_stays(case, tmp_path, capsys, option):
+    """Without --overwrite, whatever it is; before any work."""
+    (tmp_path / "thesis.tex").write_text("all my work")
+    message = refusal(capsys, arguments(case, option, tmp_path / "thesis.tex"))
+    assert f"{option} {tmp_path / 'thesis.tex'}: exists; give --overwrite to replace it" in message
+    assert (tmp_path / "thesis.tex").read_text() == "all my work"
 
 
 def test_per_sample_needs_an_oracle(case, tmp_path, capsys):

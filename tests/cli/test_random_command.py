@@ -36,6 +36,7 @@ def draw(folder: Path, kind: str, *options: object) -> list[list[str]]:
     """Run the command in this process; return the words that it wrote."""
     output = folder.parent / "samples.txt"
     arguments = ["--data", folder, "--kind", kind, "--output", output, "--num-samples", NUM]
+    arguments.append("--overwrite")
     assert main(["random", *map(str, [*arguments, *options])]) == 0
     return [line.split() for line in output.read_text(encoding="utf-8").splitlines()]
 
@@ -106,9 +107,9 @@ def test_under_the_authors_oracle(authors_npz, tmp_path):
     run_python(REPO / "preprocess" / "oracle.py", *options).check()
     for kind, expected in (("uniform", 11.43), ("unigram", 10.29)):
         options = ["--data", data, "--kind", kind, "--num-samples", 3000, "--output", samples]
-        main(["random", *map(str, options)])
+        main(["random", *map(str, options), "--overwrite"])
         options = ["--samples", samples, "--data", data, "--oracle", data / "oracle.npz"]
-        main(["evaluate", *map(str, options), "--json", str(out)])
+        main(["evaluate", *map(str, options), "--json", str(out), "--overwrite"])
         assert json.loads(out.read_text())["nll_oracle"] == pytest.approx(expected, abs=0.05)
 
 

@@ -118,6 +118,13 @@ def test_refuses_a_link(dest, tmp_path):
     refused(dest, tmp_path / "results", "more, which was not published")
 
 
+def test_refuses_a_publication_without_its_marker(dest, tmp_path):
+    """File names alone do not tell whether somebody has changed a report."""
+    publish.publish(dest, tmp_path / "results", tidy)
+    (tmp_path / "results" / "published.json").unlink()
+    refused(dest, tmp_path / "results", "published.json is missing")
+
+
 def test_refuses_a_marker_of_another_program(dest, tmp_path):
     publish.publish(dest, tmp_path / "results", tidy)
     (tmp_path / "results" / "published.json").write_text('{"publisher": "me"}')
@@ -141,7 +148,7 @@ def test_what_is_added_at_the_last_moment_is_kept(dest, tmp_path):
 
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: "-".join(path.parts[-3::2]))
 def test_committed_results_are_known(folder, dest, tmp_path):
-    """By their marker, or by their files' names if they are from before there was one."""
+    """Each has its marker: a new publication may replace it, a file that was added stops that."""
     target = tmp_path / "results"
     shutil.copytree(folder, target)
     publish.publish(dest, target, tidy)
@@ -149,9 +156,7 @@ def test_committed_results_are_known(folder, dest, tmp_path):
     shutil.rmtree(target)
     shutil.copytree(folder, target)
     (target / "thesis.tex").write_text("all my work")
-    marked = (folder / publish.MARKER).exists()
-    reason = "was not published" if marked else "is not of a publication"
-    refused(dest, target, f"thesis.tex, which {reason}")
+    refused(dest, target, "thesis.tex, which was not published")
 
 
 def test_run_sh_refuses_before_any_work(tmp_path):

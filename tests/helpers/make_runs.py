@@ -130,7 +130,8 @@ def make_run(folder: Path, key: tuple, seed: int, position: int, finished: bool 
 
 def main(dest: Path = RUNS) -> None:
     """Write all of them."""
-    shutil.rmtree(dest, ignore_errors=True)
+    if dest == RUNS:  # which is committed; any other folder must be new
+        shutil.rmtree(dest, ignore_errors=True)
     for position, key in enumerate(SYSTEMS):
         name, selection, temperature = key
         suffix = "-best" if selection != "last" else f"-t{temperature}" if temperature != 1 else ""

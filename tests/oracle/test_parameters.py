@@ -113,7 +113,7 @@ def test_npz_with_pickled_objects_is_refused_and_not_run(tmp_path):
     arrays = small().arrays()
     arrays["bout"] = np.array([Command(tmp_path / "executed")], dtype=object)
     np.savez(tmp_path / "p.npz", **arrays)
-    with pytest.raises(InputError, match=r"p\.npz.*npz.*allow_pickle"):
+    with pytest.raises(InputError, match=r"p\.npz.*npz.*not an array of numbers"):
         Oracle.load(tmp_path / "p.npz")
     assert not (tmp_path / "executed").exists()
 

@@ -1,5 +1,6 @@
 """preprocess/common: dividing, writing and describing a data set."""
 
+import hashlib
 import json
 
 import pytest
@@ -92,7 +93,12 @@ def test_writes_texts_dictionary_binarized_data_and_statistics(tmp_path):
         "sequences_with_unknown_tokens": 3,
     }
     summary = json.loads((tmp_path / "stats.json").read_text(encoding="utf-8"))
+    checksums = summary.pop("files")
     assert summary == {"source": "春.txt", "dictionary_words": 3, "splits": numbers}
+    assert checksums == {
+        name: hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
+        for name in FILES - {"stats.json"}
+    }
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from helpers import make_runs
 from helpers.commands import REPO, run
+from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
 from fairseq_seqgan.cli import main
@@ -75,6 +76,41 @@ def test_golden(tmp_path):
     assert "incomplete, and in no number: constant_reward-seed3" in result.stdout
     assert "scheduled_sampling-seed2/train.log" in result.stdout
     assert result.stderr == ""
+
+
+def test_a_file_that_is_there_stays(tmp_path):
+    """Without --overwrite nothing is replaced, and nothing is written beside it."""
+    (tmp_path / "report.md").write_text("all my work")
+    with pytest.raises(InputError, match=r"--output .*report\.md: exists; give --overwrite"):
+        main(["report", str(make_runs.RUNS), "--output", str(tmp_path)])
+    assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
+    assert (tmp_path / "report.md").read_text() == "all my work"
+    main(["report", str(make_runs.RUNS), "--output", str(tmp_path), "--overwrite"])
+    assert (tmp_path / "report.md").read_text() == (GOLDEN / "report.md").read_text()
+
+
+def test_a_label_has_no_effect_in_the_report(tmp_path, folder):
+    """A heading, a script and a pipe in a label; a signature that is no text."""
+    label = "SeqGAN\n\n# heading <script>alert(1)</script> | ![](http://a/b.png)"
+    for path in folder.glob("seqgan-seed*/run.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"label": label}))
+    report(tmp_path / "out", folder)
+    text = (tmp_path / "out" / "report.md").read_text()
+    tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(text)
+    tokens += [child for token in tokens for child in token.children or ()]
+    kinds = {token.type for token in tokens}
+    assert not kinds & {"html_block", "html_inline", "image", "link_open"}
+    assert [token.tag for token in tokens if token.type == "heading_open"].count("h1") == 1
+    shown = label.replace("\n", "\\n")
+    cells = [tokens[i + 1].children for i, token in enumerate(tokens) if token.type == "td_open"]
+    assert shown in ["".join(child.content for child in cell or ()) for cell in cells]
+
+
+@pytest.mark.parametrize("value", [[], {}, 5, True])
+def test_a_signature_is_a_text(tmp_path, folder, value):
+    path = folder / "seqgan-seed1" / "metrics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"self_bleu_signature": value}))
+    assert f"self_bleu_signature is {value!r}, not a text" in refused(tmp_path / "out", folder)
 
 
 def test_same_input_same_bytes(tmp_path, folder):

@@ -68,11 +68,11 @@ def test_a_file_that_cannot_be_written_leaves_the_others_alone(tmp_path, option,
 
 @pytest.mark.parametrize("existing", [False, True])
 def test_a_folder_is_flushed_before_it_is_renamed(tmp_path, calls, existing):
-    dest = tmp_path / "d"
+    dest, checked = tmp_path / "d", []
     if existing:
         dest.mkdir()
         (dest / "old").write_text("old")
-    with atomic_write.new_folder(dest) as folder:
+    with atomic_write.new_folder(dest, checked.append) as folder:
         assert folder.parent == tmp_path
         (folder / "sub").mkdir()
         for name in ("a", "sub/b"):
@@ -80,15 +80,35 @@ def test_a_folder_is_flushed_before_it_is_renamed(tmp_path, calls, existing):
     assert calls == ["flush", "flush", "rename", *(["rename"] if existing else [])]
     assert sorted(path.name for path in dest.rglob("*")) == ["a", "b", "sub"]
     assert list(tmp_path.iterdir()) == [dest]
+    assert [path.parent for path in checked] == [tmp_path] * existing
 
 
 def test_an_error_leaves_the_old_folder(tmp_path):
     dest = tmp_path / "d"
     dest.mkdir()
     (dest / "old").write_text("old")
-    with pytest.raises(FileNotFoundError), atomic_write.new_folder(dest) as folder:
+    with pytest.raises(FileNotFoundError), atomic_write.new_folder(dest, print) as folder:
         (folder / "no" / "new").write_text("new")
     assert [path.name for path in tmp_path.rglob("*")] == ["d", "old"]
+
+
+def test_a_folder_that_must_not_be_removed_is_moved_back(tmp_path):
+    """The check sees what was added while the new folder was being made."""
+    dest = tmp_path / "d"
+    dest.mkdir()
+
+    def check(folder):
+        if any(folder.iterdir()):
+            raise InputError("not empty")
+
+    def replace():
+        with atomic_write.new_folder(dest, check) as made:
+            (made / "new").write_text("new")
+            (dest / "thesis").write_text("all my work")
+
+    with pytest.raises(InputError, match="not empty"):
+        replace()
+    assert [path.name for path in tmp_path.rglob("*")] == ["d", "thesis"]
 
 
 def test_refusals(tmp_path):

@@ -39,6 +39,7 @@ def save(name, state):
 def shorten_dictionary(folder):
     lines = (folder / "dict.txt").read_text().splitlines(keepends=True)
     (folder / "dict.txt").write_text("".join(lines[:-5]))
+    (folder / "stats.json").unlink()  # it would tell that the dictionary is another one
 
 
 def empty_split(folder):
@@ -77,7 +78,7 @@ DATA_FILES = [
     (cut("train.bin", 100), "", ["train.bin: damaged or truncated; it has 100 bytes, not 3600"]),
     (cut("train.idx", 100), "", ["train.idx: damaged or truncated; it has 100 bytes, not 2426"]),
     (cut("valid.idx", 10), "", ["valid.idx: truncated"]),
-    (write("valid.idx", b"no index"), "", ["valid.bin or .idx cannot be read"]),
+    (write("valid.idx", b"no index"), "", ["valid.idx: not an index of fairseq-preprocess"]),
     (empty_split, "", ["train.idx: split 'train' is empty"]),
 ]
 CHECKPOINTS = [
@@ -239,7 +240,7 @@ def test_symbols_beyond_the_dictionary(folder):
     """Data of another, larger dictionary than the one beside it is refused, too."""
     shorten_dictionary(folder)
     arguments = gan(folder, folder.parent / "gan", None)
-    words = ["train.bin: holds the symbol 53", "49 symbols"]
+    words = ["valid.bin: holds the symbol 53", "49 symbols"]
     assert_refused(fork("train", folder.parent, arguments), words, folder)
 
 
