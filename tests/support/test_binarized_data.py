@@ -13,7 +13,7 @@ from helpers.evaluate_data import EOS, WORDS, binarize
 from helpers.models import make_dictionary
 
 from fairseq_seqgan.cli import inputs
-from fairseq_seqgan.support.binarized_data import check_split, shard, stated_digests
+from fairseq_seqgan.support.binarized_data import check_split, stated_digests
 from fairseq_seqgan.support.errors import InputError
 from preprocess.common.folder import write_stats
 
@@ -132,10 +132,6 @@ def test_checksums(folder):
 def test_a_stats_file_of_somebody_else_states_nothing(folder, content):
     (folder / "stats.json").write_bytes(content)
     check_split(folder, "test", make_dictionary(WORDS))
-
-
-def test_shards():
-    assert [shard("a:b", epoch).name for epoch in (1, 2, 3)] == ["a", "b", "a"]
 
 
 def test_other_types_of_tokens(tmp_path):
