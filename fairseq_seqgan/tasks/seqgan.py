@@ -41,8 +41,7 @@ from ..policy.fairseq_generate import (
 )
 from ..rewards.base import on_registration
 from ..support import compat, distributed, input_checks, shards
-from ..support.binarized_data import check_split
-from ..support.errors import InputError
+from .checked_data import load_checked
 from .config import SeqGANBaseConfig, check_options, make_config
 
 
@@ -107,10 +106,13 @@ class SeqGANTask(LanguageModelingTask):
     def load_dataset(
         self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any
     ) -> None:
-        """Load *split* and check its lengths, or make the items for fairseq-generate."""
+        """Load *split*, of all shards if D needs it, or make the items for fairseq-generate."""
 
-        def load(epoch: int = 1) -> FairseqDataset:
-            self.load_dataset(split, epoch, combine, one_shard=True)
+        read = partial(super().load_dataset, split, combine=combine, **kwargs)
+
+        def load(epoch: int = epoch) -> FairseqDataset:
+            own = partial(read, epoch=epoch)
+            load_checked(own, self.datasets, self.args, self.dictionary, split, epoch, combine)
             return self.datasets[split]
 
         if "task_cfg" in kwargs:
@@ -118,22 +120,10 @@ class SeqGANTask(LanguageModelingTask):
             if prompts is not None:
                 self.datasets[split] = prompts
                 return
-        one_shard = kwargs.pop("one_shard", False)
-        if self.criterion is not None and split == self.args.train_subset and not one_shard:
+        if self.criterion is not None and split == self.args.train_subset:
             self.datasets[split] = shards.load_all(load, self.args.data)
-            return
-        folder = shards.folder(self.args.data, epoch)
-        whole = str(self.args.sample_break_mode) == "eos"
-        check_split(folder, split, self.dictionary, combine, whole)
-        try:
-            super().load_dataset(split, epoch=epoch, combine=combine, **kwargs)
-        except Exception as e:
-            raise InputError(
-                f"{folder}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
-            ) from e
-        if whole:
-            limits = self.args.tokens_per_sample, self.args.fixed_length
-            input_checks.sequence_lengths(self.datasets[split].sizes, split, *limits)
+        else:
+            load()
 
     def has_sharded_data(self, split: str) -> bool:
         """Return whether another epoch needs other data; in adversarial training, none does."""
