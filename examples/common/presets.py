@@ -121,6 +121,8 @@ def _refuse_unknown(path: Path, own: Tree, base: Tree, above: tuple[str, ...] = 
         known = [*base, *(() if above else ("base", "rows"))]
         if key in base:
             kinds = [_kind(each) for each in (value, base[key])]
+            if not above and key == "base":
+                continue  # which may be one name or several
             if value is not None and base[key] is not None and kinds[0] != kinds[1]:
                 place = "".join(f"{name}: " for name in (*above, key))
                 raise ExperimentError(f"{path}: {place}{kinds[0]}, and in its base {kinds[1]}")
