@@ -15,6 +15,8 @@ _PUNCTUATION = "，。，。"  # behind the four lines of a poem that has none
 _LINE_WIDTHS = {20: 5, 24: 6, 28: 7, 32: 8}  # tokens of a quatrain: tokens of one of its lines
 _RARE = re.compile(r"<.+>|\[.+\]")  # a symbol for a rare word, such as <R> or <unk>
 _LACUNA = "□"
+# Unicode's control and format characters, halves of surrogate pairs, and white space.
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 
 
 def sentence(tokens: Sequence[str]) -> str:
@@ -58,6 +60,6 @@ def _character(token: str, where: str) -> str:
     if _RARE.fullmatch(token):
         return _LACUNA
     character = unicodedata.normalize("NFC", token)
-    if len(character) != 1 or not character.isprintable():
+    if len(character) != 1 or unicodedata.category(character) in _INVISIBLE:
         raise InputError(f"{where}: '{token}' is not one character, as in a poem")
     return character

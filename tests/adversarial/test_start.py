@@ -61,7 +61,8 @@ def assert_refused(result, folder, words, updates=STOP):
     assert line.startswith("error: ")
     for word in words:
         assert word in line
-    assert [path.name for path in folder.iterdir()] == ["checkpoint_last.pt"]
+    names = {path.name for path in folder.iterdir()} - {".lock"}  # of this one training
+    assert names == {"checkpoint_last.pt"}
     history = load(folder / "checkpoint_last.pt")["optimizer_history"]
     assert (history[-1]["num_updates"] if history else None) == updates
 
@@ -80,7 +81,6 @@ def assert_refused(result, folder, words, updates=STOP):
         ("--d-embed-dim 8", ["its discriminator", "--d-embed-dim is 8, in the checkpoint"]),
         ("--d-kernel-counts 8,8,4", ["--d-kernel-counts is 8,8,4, in the checkpoint 8,8,8"]),
         ("--d-ensemble 2", ["--d-ensemble is 2, in the checkpoint 1"]),
-        ("--optimizer adam", ["--optimizer is adam, in the checkpoint seqgan_adam"]),
         ("--amp", ["--amp is True, in the checkpoint False"]),
         (
             "--lr-scheduler inverse_sqrt",
@@ -192,6 +192,7 @@ def test_other_training_data_are_refused(resume, data, tmp_path):
     tokens[:4] = tokens[2:4] + tokens[:2]  # two words of the first sequence in the other order
     assert tokens != (other / "train.bin").read_bytes()
     (other / "train.bin").write_bytes(tokens)
+    (other / "stats.json").unlink()  # whose checksum would be the first to tell
     words = ["checksum of the training sequences is"]
     assert_refused(*resume(None, data=other), words)
 

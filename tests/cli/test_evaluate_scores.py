@@ -94,7 +94,7 @@ def check_bleu(found: dict, samples: list, heldout: list, orders: list[int]) -> 
 def test_bleu(data, samples, capsys, tmp_path):
     """All held-out sequences are references of every sample, and the other way round."""
     path = tmp_path / "scores.npz"
-    options = ["--samples", samples, "--data", data, "--per-sample", path]
+    options = ["--samples", samples, "--data", data, "--per-sample", path, "--overwrite"]
     heldout = words_of(data, "test")
     check_bleu(evaluate(capsys, *options, "--bleu", 3, 2, 3), SAMPLES, heldout, [2, 3])
     with np.load(path, allow_pickle=False) as arrays:

@@ -70,7 +70,7 @@ def refusal(result: Result) -> str:
 @pytest.mark.slow
 def test_evaluate(own, arguments, tmp_path):
     """In the table and in the JSON, with its standard error and its signature."""
-    options = [*arguments, "--user-dir", own, "--json", tmp_path / "out.json"]
+    options = [*arguments, "--user-dir", own, "--overwrite", "--json", tmp_path / "out.json"]
     printed = command("evaluate", *options).check().stdout
     found = json.loads((tmp_path / "out.json").read_text())
     assert found["share_of_word"] == pytest.approx(1 / len(SAMPLES))

@@ -246,7 +246,11 @@ def test_one_failure_ends_all(tmp_path):
     kill_at(start(path, "--dest", dest), "epoch 1 ")
     obstacle = dest / "trainings" / "mle-seed2" / "checkpoint_last.pt"
     obstacle.mkdir(parents=True)
-    assert str(obstacle) in refused(path, "--dest", dest, "--seeds", 2, "--jobs", 2)
+    process = start(path, "--dest", dest, "--seeds", 2, "--jobs", 2)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert err.startswith("error: training: MLE, seed 2: the command failed with status 2")
+    assert f"{obstacle}: cannot be written" in err
 
 
 # --- all systems

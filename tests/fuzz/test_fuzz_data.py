@@ -25,6 +25,7 @@ from helpers.mutations import TRIES, Outcomes, mutate_bytes, mutate_tree, rng_of
 from fairseq_seqgan.cli import inputs
 from fairseq_seqgan.criterions.saved_discriminator import load_discriminator
 from fairseq_seqgan.oracle.lstm import Oracle
+from fairseq_seqgan.policy.saved_model import load_language_model
 from fairseq_seqgan.support import compat, input_checks
 from fairseq_seqgan.support.binarized_data import stated_digests
 from fairseq_seqgan.support.errors import InputError
@@ -308,7 +309,7 @@ def test_checkpoints_with_other_contents(state, tmp_path):
     dictionary = make_dictionary(8)
     uses = (
         lambda: input_checks.checkpoint(str(path), dictionary),
-        lambda: inputs.load_language_model(path, tmp_path, dictionary),
+        lambda: load_language_model(path, tmp_path, dictionary),
         lambda: load_discriminator(str(path), dictionary),
     )
     for i in range(TRIES["states"]):

@@ -47,7 +47,7 @@ def all_commands(name, path):
     recipe, systems = load(name, path)
     from argparse import Namespace
 
-    commands = experiment(name).commands(
+    commands = experiment(name, path).commands(
         Namespace(source=None), recipe, {system.name: system for system in systems}, Path("/dest")
     )
     for system in systems:

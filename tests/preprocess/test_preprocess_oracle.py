@@ -309,10 +309,11 @@ def test_failing_last_rename_puts_the_old_data_back(tmp_path, monkeypatch, no_fa
     arguments = ["--dest", str(tmp_path / "d"), "--overwrite", *SIZES, *NUMBERS]
     script.main(arguments)
     before = contents(tmp_path / "d")
-    rename = Path.rename
+    rename, failed = Path.rename, []
 
     def fail(self, target):
-        if ".new." in self.name:
+        if Path(target).name == "d" and not failed:  # the new folder's; the old one's comes next
+            failed.append(self)
             raise OSError(5, "Input/output error")
         return rename(self, target)
 
