@@ -193,7 +193,8 @@ def test_a_damaged_last_checkpoint_is_not_deleted(straight, tmp_path):
     assert ended.returncode == 1, printed
     assert "checkpoint_last.pt: not a readable checkpoint" in errors
     log = (dest / "logs/train-mle_continued-seed1.log").read_text()
-    assert "no other whole checkpoint" in log.splitlines()[-1]
+    # One line; what fairseq logs on the other stream may come after it.
+    assert len([line for line in log.splitlines() if "no other whole checkpoint" in line]) == 1
     assert {path.name: path.read_bytes() for path in last.parent.iterdir()} == before
 
 
