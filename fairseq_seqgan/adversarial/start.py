@@ -46,6 +46,7 @@ class Start(NamedTuple):
     resumes: bool = False  # False: a new training, perhaps with the nets of *path*
     discriminator: Shapes | None = None  # of the criterion's weights in it; None: it has none
     options: dict[str, Any] = {}  # noqa: RUF012  (of the criterion that the checkpoint had)
+    evaluates: bool = False  # True: nothing is trained, only evaluated
 
 
 def find_start(root: DictConfig, state: dict[str, Any] | None) -> Start:

@@ -84,9 +84,10 @@ class SeqGANTask(LanguageModelingTask):
         shards.check(args.data)
         task = super().setup_task(args, **kwargs)
         root = compat.root_config(args)
-        if root is not None:
-            if not kwargs.get("from_checkpoint"):  # then it is no command's, but a checkpoint's own
-                task.start = find_start(root, input_checks.command(root, task.dictionary))
+        if kwargs.get("from_checkpoint"):  # of a command that evaluates
+            task.start = Start(evaluates=True)
+        elif root is not None:
+            task.start = find_start(root, input_checks.command(root, task.dictionary))
             compat.prepare_training(root, distributed.size())
         return task
 
@@ -97,7 +98,7 @@ class SeqGANTask(LanguageModelingTask):
         if isinstance(criterion, SeqGANCriterion):
             check_options(self.args, criterion.trained_before)
             check_discriminator(criterion, self.start, args)
-            self.criterion = criterion
+            self.criterion = None if self.start.evaluates else criterion
         self.validation.load_oracle(len(self.dictionary))
         return criterion
 

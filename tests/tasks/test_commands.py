@@ -214,12 +214,15 @@ def test_hydra(model, precision, data, tmp_path):
     assert training_state(tmp_path / "checkpoint_last.pt")["updates"] == 30
 
 
-def test_validate_command(data, played, tmp_path):
+@pytest.mark.parametrize("split", ["test", "train"])
+def test_validate_command(split, data, played, tmp_path):
     """fairseq-validate reports the NLL of a split under an adversarial checkpoint."""
     arguments = [data, "--user-dir", PLUGIN, "--task", "seqgan", "--path", played.last, "--cpu"]
-    arguments += ["--valid-subset", "test", "--batch-size", 8, "--num-workers", 0]
-    result = fork("validate", tmp_path, arguments).check()
-    assert "| nll " in result.output
+    arguments += ["--valid-subset", split, "--batch-size", 8, "--num-workers", 0]
+    result = fork("validate", tmp_path, [*arguments, "--log-format", "simple"]).check()
+    (found,) = result.logged(split)
+    assert found["bsz"] == {"test": 50, "train": 200}[split]  # all of them in one "update"
+    assert found["nll"] == pytest.approx(found["loss"] * math.log(2), abs=1e-3)
 
 
 def test_validate_command_of_a_language_model(data, pretrained, tmp_path):
