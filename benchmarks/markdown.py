@@ -68,6 +68,25 @@ def growth_tables(figures: list[dict]) -> str:
     return "\n".join([*parts, *hardware(figures)])
 
 
+def long_run_table(figures: list[dict]) -> str:
+    """Return what a long training needs in its second quarter and in its last."""
+    rows = [
+        [
+            f"{f['what'].replace('_', ' ')} ({f['unit']})",
+            f"{f['second_quarter']:.4g}",
+            f"{f['last_quarter']:.4g}",
+            f"{f['growth']:+.1%}",
+            f"{f['limit']:.0%}",
+        ]
+        for f in figures
+        if f["name"] == "long_run"
+    ]
+    about = next(f for f in figures if f["name"] == "machine")
+    headers = ["median of", "second quarter", "last quarter", "growth", "limit"]
+    ran = "{machine}, {updates:,} updates in {seconds} s, {date}, `{command}`.".format(**about)
+    return "\n".join([table(rows, headers), "", ran])
+
+
 def number(value: float) -> str:
     """Return three digits, and all of those before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -105,6 +124,8 @@ def content(figures: list[dict]) -> str:
     names = {f["name"] for f in figures}
     if "ranks" in names:
         return scaling.page(figures)
+    if "long_run" in names:
+        return long_run_table(figures)
     return growth_tables(figures) if "growth" in names else speed_table(figures)
 
 

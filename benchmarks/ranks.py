@@ -5,7 +5,8 @@
 runs, for each recipe, a short training in one process on the whole batch, in one on half of it, and
 in two on half each. Every process has one thread. ``benchmarks/results/ranks.json`` gets the
 medians over the runs, in seconds: of a G step, of drawing a pool of negatives, of an update of D,
-and of the whole round. ``benchmarks/markdown.py`` makes the tables of docs/scaling.md of it.
+and of the whole round; the figures of other recipes, measured on the same day, stay.
+``benchmarks/markdown.py`` makes the tables of docs/scaling.md of it.
 """
 
 from __future__ import annotations
@@ -61,9 +62,12 @@ class Recipe:
 SMALL_D = "--d-kernel-widths 1,2,3,4,5 --d-kernel-counts 100,100,100,100,100"
 RECIPES = {
     "laptop": Recipe("the presets that run on a laptop", 32, 4, 5000, 64, 5, 1, 1, SMALL_D),
-    "paper": Recipe("the paper's sizes, 4 G steps and 2 pools", 64, 16, 10_000, 64, 4, 2, 1),
-    "large_d_batch": Recipe(
-        "the paper's sizes with 256 sequences in a minibatch of D", 64, 16, 10_000, 256, 4, 2, 1
+    "paper": Recipe("the paper's sizes, 2 G steps and a pool", 64, 16, 10_000, 64, 2, 1, 1),
+    "d_batch_256": Recipe(
+        "the paper's sizes with 256 sequences in a minibatch of D", 64, 16, 10_000, 256, 2, 1, 1
+    ),
+    "d_batch_512": Recipe(
+        "the paper's sizes with 512 sequences in a minibatch of D", 64, 16, 10_000, 512, 2, 1, 1
     ),
     "tiny": Recipe("for trying this script", 8, 2, 32, 16, 2, 2, 1, SMALL_D),
 }
@@ -76,7 +80,7 @@ def get_parser() -> argparse.ArgumentParser:
         "--recipes",
         nargs="+",
         choices=RECIPES,
-        default=["laptop", "paper", "large_d_batch"],
+        default=["laptop", "paper", "d_batch_256", "d_batch_512"],
         metavar="RECIPE",
         help=f"of {', '.join(RECIPES)}; default: all but tiny, about half an hour on two cores",
     )
@@ -142,6 +146,19 @@ def measure(name: str, data: Path, folder: Path, args: argparse.Namespace) -> Fi
     }
 
 
+def measured_before(path: Path, about: Figure, again: list[str]) -> list[Figure]:
+    """Return the figures in *path* of recipes that are not measured *again*.
+
+    None if the machine, torch or the day was another one: *about* is what a run says of these.
+    """
+    if not path.is_file():
+        return []
+    *figures, before = json.loads(path.read_text(encoding="utf-8"))
+    if any(before.get(key) != about[key] for key in ("machine", "cores", "torch", "date")):
+        return []
+    return [figure for figure in figures if figure["recipe"] not in again]
+
+
 def main() -> None:
     """Measure the recipes that the command line names."""
     args = get_parser().parse_args()
@@ -150,13 +167,14 @@ def main() -> None:
     path.parent.mkdir(exist_ok=True)
     about = run.about(args, "cuda" if args.gpu else "cpu")
     about["command"] = " ".join(["python benchmarks/ranks.py", *sys.argv[1:]])
-    figures: list[Figure] = []
+    figures = measured_before(path, about, args.recipes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_data(folder / "data")
         for recipe in args.recipes:
             print(f"measuring {recipe} ...", flush=True)
             figures.append(measure(recipe, folder / "data", folder, args))
+            figures.sort(key=lambda figure: list(RECIPES).index(figure["recipe"]))
             path.write_text(json.dumps([*figures, about], indent=1) + "\n", encoding="utf-8")
     print(f"written to {path}")
 

@@ -1,9 +1,10 @@
-"""``fairseq-train`` that writes down how long each update took.
+"""``fairseq-train`` that writes down how long each update took, and the memory after it.
 
     python benchmarks/timed_train.py OUT.json <arguments of fairseq-train>
 
-OUT.json gets the numbers of parameters of G and D, and for every update its kind and its seconds,
-from the end of the one before. Kinds: ``g_step``; ``pool``, an update of D that draws its pool of
+OUT.json gets the numbers of parameters of G and D, and for every update its kind, its seconds, from
+the end of the one before, and the process's resident memory in MB (0 where the system does not tell
+it). Kinds: ``g_step``; ``pool``, an update of D that draws its pool of
 negatives first; ``d_update``, any other update of D. Of several processes only the first writes.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -31,10 +33,19 @@ def kind(schedule: Schedule, update: int) -> str:
     return "d_update" if step.pass_index or step.minibatch_index else "pool"
 
 
+def resident() -> float:
+    """Return the resident memory of this process in MB; 0 where Linux's /proc is missing."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 def main() -> None:
     """Train, and write the times."""
     out = Path(sys.argv.pop(1))
-    train_step, times, last = Trainer.train_step, [], None
+    train_step, times, memory, last = Trainer.train_step, [], [], None
 
     @functools.wraps(train_step)
     def timed(trainer: Trainer, *args: object, **kwargs: object) -> object:
@@ -46,12 +57,14 @@ def main() -> None:
         wait()
         last = time.perf_counter()
         times.append([kind(trainer.task.adversarial.schedule, update), last - begin])
+        memory.append(resident())
         counts = {
             net: sum(p.numel() for p in getattr(trainer, net).parameters())
             for net in ("model", "criterion")
         }
         if update + 1 == trainer.cfg.optimization.max_update and not distributed.rank():
-            out.write_text(json.dumps({"parameters": counts, "updates": times}))
+            found = {"parameters": counts, "updates": times, "memory_mb": memory}
+            out.write_text(json.dumps(found))
         return output
 
     Trainer.train_step = timed
