@@ -7,6 +7,7 @@ from fairseq.models import BaseFairseqModel
 from fairseq.optim import FairseqOptimizer
 
 from .clock import Clock
+from .pace import Pace
 from .start import Start
 from .stored_schedule import StoredSchedule
 from .trainer import AdversarialTrainer
@@ -29,7 +30,7 @@ class Progress:
         self, trainer: AdversarialTrainer, start: Start, symbols: int, parts: int = 1
     ) -> None:
         self.trainer, self.start, self.symbols, self.parts = trainer, start, symbols, parts
-        self.clock = Clock(start.updates)
+        self.clock, self.pace = Clock(start.updates), Pace(trainer.schedule)
         self.stored = StoredSchedule(trainer)
         self._reported = 0  # of the clock's lost batches
 
@@ -48,6 +49,8 @@ class Progress:
             DivergenceError: hundreds of batches in a row have made no update.
         """
         self.clock.begin(update, part)
+        if not part:
+            self.pace.begin(update)
         return self.trainer.make_batch(model, update, part, self.parts)
 
     def after_update(

@@ -14,6 +14,7 @@ takes T decoding steps, whatever N is. A row that has drawn eos leaves the batch
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from torch import Tensor
 
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
+from ..support.progress_display import working
 from .policy import Decoding, Policy
 
 
@@ -105,15 +107,18 @@ def sample(
     if batch_size is None:
         batch_size = max(1, min(1024, int(policy.memory / policy.row_bytes())))
     parts = []
-    with eval_mode(policy.model):
+    total = -(-num // batch_size) * policy.length  # decoding steps
+    with eval_mode(policy.model), working(f"drawing {num:,} sequences", total) as done:
         for start in range(0, num, batch_size):
             u = uniforms[start : start + batch_size].to(policy.device)
             given = None if prefix is None else prefix[start : start + batch_size].to(u.device)
             batch = IncrementalBatch(policy, u, given)
             for t in range(policy.length):
                 if len(batch.rows) == 0:
+                    done(policy.length - t)
                     break
                 batch.step(t)
+                done(1)
             parts.append(batch.samples(len(u)))
     return Samples(*(torch.cat(field) for field in zip(*parts, strict=True)))
 
@@ -127,6 +132,7 @@ def roll_out(
     *,
     rollout_policy: Policy | None = None,
     stride: int = 1,
+    given: Tensor | None = None,
 ) -> Rollouts:
     """Draw B = *num* sequences from *policy*, and N = *rollouts* completions of their prefixes.
 
@@ -134,6 +140,10 @@ def roll_out(
     eval mode. With *stride* k, only the prefixes of k, 2k, 3k ... tokens are rolled out. As many
     sequences are decoded at a time as fit into the policy's memory; the result does not depend on
     it.
+
+    With *given* (B, c) int64, sequence b begins with the c tokens of row b, and only the rest is
+    drawn. The given tokens have log-probability 0, and prefixes of c tokens or fewer are not rolled
+    out.
 
     Raises:
         InputError: a count is below 1, or the memory is too small for one sequence.
@@ -146,14 +156,25 @@ def roll_out(
     length = policy.length
     device = generator.device
     own = torch.rand(num, length, generator=generator, device=device)
-    shape = (length - 1) // stride, num, rollouts, length
+    skipped = 0 if given is None else given.size(1) // stride  # prefixes within the given tokens
+    shape = (length - 1) // stride - skipped, num, rollouts, length
     theirs = torch.rand(shape, generator=generator, device=device)
     rollout_policy = rollout_policy or policy
     group = _sequences_at_a_time(rollout_policy, 1 + rollouts * len(theirs))
-    with eval_mode(policy.model, rollout_policy.model):
+    work = [1 + rollouts * max(0, t // stride - skipped) for t in range(length)]  # rows at step t
+    with (
+        eval_mode(policy.model, rollout_policy.model),
+        working("rollouts", num * sum(work)) as done,
+    ):
         parts = [
             _roll_out_group(
-                policy, rollout_policy, own[i : i + group], theirs[:, i : i + group], stride
+                policy,
+                rollout_policy,
+                own[i : i + group],
+                theirs[:, i : i + group],
+                stride,
+                None if given is None else given[i : i + group],
+                lambda first, end, i=i: done(sum(work[first:end]) * min(group, num - i)),
             )
             for i in range(0, num, group)
         ]
@@ -180,7 +201,13 @@ def _sequences_at_a_time(policy: Policy, rows: int) -> int:
 
 
 def _roll_out_group(
-    policy: Policy, rollout_policy: Policy, own: Tensor, theirs: Tensor, stride: int
+    policy: Policy,
+    rollout_policy: Policy,
+    own: Tensor,
+    theirs: Tensor,
+    stride: int,
+    given: Tensor | None,
+    done: Callable[[int, int], object],
 ) -> Rollouts:
     """Roll out one group of B sequences.
 
@@ -188,32 +215,40 @@ def _roll_out_group(
         policy: draws the sequences.
         rollout_policy: draws the completions.
         own: uniform numbers (B, T) for the sequences.
-        theirs: uniform numbers ((T - 1) // k, B, N, T) for the completions.
+        theirs: uniform numbers (P, B, N, T) for the completions; P = (T - 1) // k - c // k.
         stride: k.
+        given: (B, c), the first tokens of the sequences; None: c = 0.
+        done: is told that the steps *first* ... *end* - 1 are over.
     """
     prefixes, size, rollouts, length = theirs.shape
     device = policy.device
     copies = theirs.reshape(-1, length).to(device)
     own = own.to(device)
+    given = torch.empty(size, 0) if given is None else given
+    given = given.to(device)
     same = rollout_policy is policy
     # With one policy, the originals are the first rows of the batch. With another rollout policy,
     # they are drawn in a batch of their own; the rollout policy reads them to build its state.
-    batch = IncrementalBatch(rollout_policy, torch.cat([own, copies]), live=size)
-    originals = batch if same else IncrementalBatch(policy, own)
+    batch = IncrementalBatch(rollout_policy, torch.cat([own, copies]), given, live=size)
+    originals = batch if same else IncrementalBatch(policy, own, given)
+    skipped = given.size(1) // stride
     prefix_of = []  # for every step with rollouts, the sequences that are unfinished after it
     for t in range(length):
         if len(batch.rows) == 0:
+            done(t, length)
             break
         if not same:
             originals.step(t)
         batch.step(t, forced=None if same else originals.tokens[:, t + 1])
-        if len(prefix_of) < prefixes and (t + 1) % stride == 0:
-            prefix_of.append(batch.fork_rollouts(t, size, rollouts, len(prefix_of)))
+        place = (t + 1) // stride - skipped - 1  # of the prefix among those that are rolled out
+        if (t + 1) % stride == 0 and 0 <= place < prefixes:
+            prefix_of.append(batch.fork_rollouts(t, size, rollouts, place))
+        done(t, t + 1)
     sequence = torch.cat([*prefix_of, torch.empty(0, dtype=torch.long, device=device)])
     lengths = torch.tensor([len(s) for s in prefix_of], dtype=torch.long, device=device)
     place = torch.repeat_interleave(torch.arange(len(prefix_of), device=device), lengths)
     completions = batch.tokens[size:, 1:].view(prefixes, size, rollouts, length)
-    step = (place + 1) * stride - 1
+    step = (place + 1 + skipped) * stride - 1
     return Rollouts(originals.samples(size), completions[place, sequence], sequence, step, stride)
 
 

@@ -30,7 +30,7 @@ from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 from torch import Tensor, nn
 
-from . import checkpoint_files, distributed, folder_lock, launch
+from . import checkpoint_files, distributed, folder_lock, launch, progress_display
 from .errors import InputError, first_line
 
 logger = logging.getLogger(__name__)
@@ -185,13 +185,14 @@ def let_pytorch_ddp_run_on_cpu() -> None:
         distributed_fairseq_model.DistributedDataParallel = on_cpu
 
 
-def prepare_training(root: DictConfig, processes: int) -> None:
-    """Prepare fairseq for a training with *root*, before anything is built; else do nothing.
+def prepare_command(root: DictConfig, processes: int) -> None:
+    """Prepare the command with *root*, before anything is built; if it trains, fairseq as well.
 
     Raises:
         InputError: another training writes into its folder, or processes that torchrun started
             would train alone.
     """
+    progress_display.follow(root.common)
     evaluates = root.get("common_eval") and root.common_eval.get("path")
     if evaluates or not root.get("criterion"):
         return

@@ -88,7 +88,7 @@ class SeqGANTask(LanguageModelingTask):
             task.start = Start(evaluates=True)
         elif root is not None:
             task.start = find_start(root, input_checks.command(root, task.dictionary))
-            compat.prepare_training(root, distributed.size())
+            compat.prepare_command(root, distributed.size())
         return task
 
     def build_criterion(self, args: Any) -> FairseqCriterion:
