@@ -17,6 +17,7 @@ from fairseq_seqgan.adversarial.action_values import AdvantageConfig
 from fairseq_seqgan.adversarial.early_stopping import EarlyStoppingConfig
 from fairseq_seqgan.adversarial.minibatches import MinibatchConfig
 from fairseq_seqgan.adversarial.objective import ObjectiveConfig
+from fairseq_seqgan.adversarial.prefixes import PrefixConfig
 from fairseq_seqgan.adversarial.schedule import ScheduleConfig
 from fairseq_seqgan.adversarial.validation import ValidationConfig
 from fairseq_seqgan.criterions import seqgan as criterion
@@ -46,6 +47,7 @@ def sections() -> list[tuple[str, str]]:
     task_config, criterion_config = task.make_config(), criterion.make_config()
     found = [
         ("`--task seqgan`: the schedule", table(ScheduleConfig)),
+        ("`--task seqgan`: prefixes", table(PrefixConfig)),
         ("`--task seqgan`: rollouts", table(RolloutConfig)),
         ("`--task seqgan`: the reward", table(task_config, "reward")),
         *((f"`--task seqgan`: {heading(options)}", table(options)) for options in OPTIONS),

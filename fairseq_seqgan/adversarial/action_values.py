@@ -11,7 +11,7 @@ import torch
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from torch import Tensor
 
-from ..policy.rollouts import Rollouts
+from ..policy.rollouts import Rollouts, Samples
 from ..support import distributed
 
 BASELINES = ("none", "mean", "leave-one-out")
@@ -65,6 +65,21 @@ def action_values(rollouts: Rollouts, completion_rewards: Tensor, final_rewards:
 def sequence_values(mask: Tensor, final_rewards: Tensor) -> Tensor:
     """Return Q (B, T) without rollouts: every token has the reward (B,) of its own sequence."""
     return mask * final_rewards.unsqueeze(1)
+
+
+def without_rollouts(drawn: Samples, rollouts: int, stride: int, given: int = 0) -> Rollouts:
+    """Return *drawn* with its prefixes, without drawing rollouts.
+
+    It is for rewards that do not read the tokens: each completion is the sequence itself. Prefixes
+    of *given* tokens or fewer are left out.
+    """
+    unfinished = drawn.mask.clone()
+    unfinished[torch.arange(len(unfinished)), drawn.mask.sum(dim=1) - 1] = False
+    unfinished[:, torch.arange(1, unfinished.size(1) + 1) % stride != 0] = False
+    unfinished[:, :given] = False
+    sequence, step = unfinished.nonzero(as_tuple=True)
+    completions = drawn.tokens[sequence].unsqueeze(1).expand(-1, rollouts, -1)
+    return Rollouts(drawn, completions, sequence, step, stride)
 
 
 def kl_penalty(log_probs: Tensor, reference: Tensor) -> Tensor:

@@ -21,9 +21,11 @@ from ..support.errors import InputError
 from .early_stopping import EarlyStopping
 from .objective import AUTO
 from .positives import real_sequences
+from .prefixes import Prefixes
 from .progress import Progress
 from .start import Start
 from .trainer import AdversarialTrainer
+from .validation import Real
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +68,7 @@ class RealData:
             fixed=bool(self.options.fixed_length),
             seed=self.options.seed,
             most=most,
+            prefix_size=self.options.prefix_size,
         )
 
     def positives(self) -> Tensor:
@@ -77,8 +80,11 @@ class RealData:
         source = f"{self.options.data}/{self.options.train_subset}.bin"
         positives = self.sequences(self.options.train_subset)
         if not len(positives):
+            size = self.options.prefix_size
             raise InputError(
-                f"{source}: all sequences hold an unknown word: none is left to show to D"
+                f"{source}: all sequences hold an unknown word"
+                + (f" or end within --prefix-size {size}" if size else "")
+                + ": none is left to show to D"
             )
         input_checks.known_symbols(positives, self.dictionary, source)
         return positives
@@ -90,17 +96,21 @@ class RealData:
             self._heldout = self.sequences(subset, self.options.num_eval_samples)
         return self._heldout
 
-    def for_validation(self, trainer: AdversarialTrainer) -> dict[str, Tensor]:
-        """Return the real sequences (n, T) for each AUC of D, or {} if D is a random net.
+    def for_validation(self, trainer: AdversarialTrainer) -> Real:
+        """Return the real sequences for each AUC of D; none if D is a random net.
 
         They are a random choice of each split, the same in every validation.
         """
+        prefixes = Prefixes(0, trainer.pool.positives)
+        if self.options.prefix_size:  # held-out ones, if there is any
+            real = self.heldout() if len(self.heldout()) else trainer.pool.positives
+            prefixes = Prefixes(self.options.prefix_size, real)
         if not trainer.has_discriminator:
-            return {}
+            return Real({}, prefixes)
         chosen = np.random.default_rng(self.options.seed).permutation(len(trainer.pool.positives))
         positives = trainer.pool.positives[chosen[: self.options.num_eval_samples]]
         found = {"d_auc_train": positives, "d_auc_heldout": self.heldout()}
-        return {name: sequences for name, sequences in found.items() if len(sequences)}
+        return Real({name: rows for name, rows in found.items() if len(rows)}, prefixes)
 
 
 def build_trainer(

@@ -21,6 +21,7 @@ from ..support import distributed
 from ..support.errors import require_finite
 from ..support.eval_mode import eval_mode
 from ..support.rng import seeded_rng
+from .prefixes import Prefixes
 
 
 class Calibration(NamedTuple):
@@ -50,14 +51,21 @@ def calibrate(discriminator: Discriminator, heldout: Tensor, samples: Tensor) ->
 
 
 def calibrate_on_samples(
-    discriminator: Discriminator, policy: Policy, heldout: Tensor, *key: int | str
+    discriminator: Discriminator,
+    policy: Policy,
+    heldout: Tensor,
+    *key: int | str,
+    prefix_size: int = 0,
 ) -> Calibration:
     """Measure D on *heldout* (H, T) and as many samples of *policy*, seeded by *key*.
 
-    Every rank draws its share of the samples. Should processors round differently, rank 0 decides.
+    With a *prefix_size* k, the samples continue the first k tokens of the held-out sequences. Every
+    rank draws its share of the samples. Should processors round differently, rank 0 decides.
     """
     own = (distributed.rank(),) if distributed.size() > 1 else ()
-    drawn = sample(policy, distributed.share(len(heldout)), seeded_rng(*key, *own)).tokens
+    share = distributed.share(len(heldout))
+    prefix = Prefixes(prefix_size, heldout).in_order(share)
+    drawn = sample(policy, share, seeded_rng(*key, *own), prefix=prefix).tokens
     samples = distributed.gather(drawn)[: len(heldout)]
     found = calibrate(discriminator, heldout, samples)
     device = next(discriminator.parameters()).device

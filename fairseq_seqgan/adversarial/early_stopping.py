@@ -61,13 +61,15 @@ class EarlyStopping:
     Args:
         discriminator: D.
         heldout: real sequences (M, T) that D is not trained on, padded at the end.
-        options: of the task; ``seed`` seeds the M samples that are drawn from G after every pool.
+        options: of the task; ``seed`` seeds the M samples that are drawn from G after every pool,
+            and with ``prefix_size`` they continue the held-out sequences.
     """
 
     def __init__(
         self, discriminator: Discriminator, heldout: Tensor, options: EarlyStoppingConfig
     ) -> None:
         self.discriminator, self.heldout, self.seed = discriminator, heldout, options.seed
+        self.prefix_size = options.prefix_size
         self.keep_best = str(options.pretrain_d_keep) == "best"
         self.select, self.patience = str(options.pretrain_d_select), options.pretrain_d_patience
         self.best = {
@@ -89,7 +91,13 @@ class EarlyStopping:
         pre-training ends, and D becomes what it was after the best pool if that is asked for.
         """
         found = calibrate_on_samples(
-            self.discriminator, policy, self.heldout, "early stopping", self.seed, pool
+            self.discriminator,
+            policy,
+            self.heldout,
+            "early stopping",
+            self.seed,
+            pool,
+            prefix_size=self.prefix_size,
         )
         values = {"auc": found.auc, "gain": found.gain.gain}
         better = values[self.select] > self.best[self.select]

@@ -19,6 +19,7 @@ logger = logging.getLogger(__name__)
 # Why a sentence is left out.
 _UNKNOWN = "hold a symbol that is never drawn, such as an unknown word"
 _LONG = "are longer than {} tokens, the longest that G draws"
+_SHORT = "have no more than {} tokens, the prefix that G continues"
 
 
 def real_sequences(
@@ -29,17 +30,20 @@ def real_sequences(
     fixed: bool,
     seed: int,
     most: int | None = None,
+    prefix_size: int = 0,
 ) -> Tensor:
     """Return those sentences of *dataset* that the policy could draw, (n, T) int32.
 
     Left out are sentences longer than T, and sentences with a symbol that the policy never draws,
-    such as an unknown word: D would recognise real sequences by it. The log says how many.
+    such as an unknown word: D would recognise real sequences by it. With prefixes, sentences that
+    hold nothing beyond theirs are left out as well. The log says how many.
 
     Args:
         length: T, which counts the end symbol unless the length is *fixed*.
         fixed: every sequence has T tokens; the end symbol that follows is cut off.
         seed: seeds the random choice of *most* sentences.
         most: how many sentences to return if there are more; None: all.
+        prefix_size: k; a sentence needs more tokens, with its end symbol.
 
     Returns:
         (n, T), padded at the end.
@@ -50,7 +54,8 @@ def real_sequences(
         index = np.random.default_rng(seed).permutation(len(dataset))
     banned = torch.tensor(banned_symbols(dictionary, fixed))
     too_long = _LONG.format(length - (not fixed))
-    left_out = {_UNKNOWN: 0, too_long: 0}
+    too_short = _SHORT.format(prefix_size)
+    left_out = {_UNKNOWN: 0, too_long: 0, too_short: 0}
     rows: list[Tensor] = []
     for i in index:
         if len(rows) == most:
@@ -60,6 +65,8 @@ def real_sequences(
             left_out[_UNKNOWN] += 1
         elif len(row) > length:
             left_out[too_long] += 1
+        elif len(row) <= prefix_size:
+            left_out[too_short] += 1
         else:
             rows.append(row)
     seen = len(rows) + sum(left_out.values())

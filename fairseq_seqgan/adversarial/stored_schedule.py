@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # They decide which updates of D's pre-training are skipped.
 _ENDS_PRETRAINING = ("pretrain_d_keep", "pretrain_d_select", "pretrain_d_patience")
+# Entries that earlier versions did not store, with what they stand for there.
+_ADDED = {"prefix_size": 0}
 # What the entries that are no options are called in a message.
 _WORDS = {
     "positives": "the number of training sequences",
@@ -45,6 +47,7 @@ def describe(trainer: AdversarialTrainer) -> dict[str, int | str]:
         "k": schedule.k,
         "seed": trainer.options.seed,
         **{name: str(getattr(trainer.options, name)) for name in _ENDS_PRETRAINING},
+        "prefix_size": trainer.prefixes.size,
         "d_batch_size": pool.batch_size,
         "positives": len(positives),
         "length": positives.shape[1],
@@ -114,7 +117,7 @@ class StoredSchedule:
         if not isinstance(stored, Mapping):
             raise InputError(f"{path}: its schedule is damaged")
         for name, own in self.own.items():
-            theirs = stored.get(name)
+            theirs = stored.get(name, _ADDED.get(name))
             grows = name == "rounds" and isinstance(theirs, int) and theirs <= own
             if theirs == own or grows:
                 continue

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from ..policy.policy import Policy
 from ..policy.rollouts import RolloutConfig, Rollouts, Samples, roll_out, sample
+from ..policy.unfinished import Unfinished
 from ..rewards.base import Reward
 from ..support import distributed
 from ..support.errors import InputError, require_finite
@@ -32,6 +33,7 @@ from .action_values import (
     kl_penalty,
     sequence_values,
     sequence_weights,
+    without_rollouts,
 )
 from .calibration import calibrate_on_samples
 from .collapse import CollapseWarning
@@ -39,6 +41,7 @@ from .early_stopping import EarlyStopping, EarlyStoppingConfig
 from .minibatches import MinibatchConfig, Pool
 from .model_copy import ModelCopy
 from .objective import ObjectiveConfig, check_objective, reward_scale
+from .prefixes import PrefixConfig, Prefixes, check_prefix_size
 from .schedule import Phase, ScheduleConfig, Step, make_schedule
 
 logger = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ logger = logging.getLogger(__name__)
 @dataclass
 class AdversarialConfig(
     ScheduleConfig,
+    PrefixConfig,
     MinibatchConfig,
     EarlyStoppingConfig,
     RolloutConfig,
@@ -74,6 +78,7 @@ def check_options(options: AdversarialConfig) -> None:
             option = "--" + name.replace("_", "-")
             raise InputError(f"{option} is {getattr(options, name)}: it must be 0 or more")
     check_objective(options)
+    check_prefix_size(options)
     if not 0 <= options.rollout_ema_decay < 1:
         raise InputError(
             f"--rollout-ema-decay is {options.rollout_ema_decay}: it must be in [0, 1)"
@@ -112,7 +117,8 @@ class AdversarialTrainer:
         self.pool = Pool(positives, size, options.d_batch_size, options.seed)
         self.schedule = make_schedule(options, self.pool.batches)
         self._rollout_copy, self._reference = ModelCopy(), ModelCopy(options.kl_reference)
-        self._collapse = CollapseWarning()
+        self.prefixes = Prefixes(options.prefix_size, positives)
+        self._collapse, self._unfinished = CollapseWarning(), Unfinished()
         self.heldout = heldout
         self.slope: float | None = None  # of D's log-odds, as fitted last
         self.has_discriminator = self.schedule.trains_discriminator  # or it comes from a checkpoint
@@ -151,7 +157,8 @@ class AdversarialTrainer:
             ``entropy_sum``, -Σ log G in nats over the ``ntokens`` tokens drawn.
         """
         key = (self.options.seed, update, part, distributed.rank())
-        rollouts = self._draw(model, seeded_rng("rollout", *key))
+        given = self.prefixes.draw(self.batch_size, seeded_rng("prefix", *key))
+        rollouts = self._draw(model, seeded_rng("rollout", *key), given)
         drawn = rollouts.samples
         require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
         if not self._distills:
@@ -166,12 +173,13 @@ class AdversarialTrainer:
             "tokens": drawn.tokens,
             "reward": final,
             "entropy_sum": -drawn.log_probs.sum(),
-            "ntokens": int(drawn.mask.sum()),
+            "ntokens": int(drawn.mask[:, self.prefixes.size :].sum()),
         }
         scale = reward_scale(self.options, self.slope)
         if self._distills:
             weights = sequence_weights(scale * final)
-            return batch | {"advantage": sequence_values(drawn.mask, weights)}
+            values = sequence_values(drawn.mask, weights)
+            return batch | {"advantage": self.prefixes.cut(values)}
         if rollouts.completions.size(1):
             values = action_values(rollouts, rewards, final)
         else:
@@ -182,19 +190,24 @@ class AdversarialTrainer:
             values = values - self.options.kl_coef * penalty
             batch["kl_sum"] = penalty[:, 0].sum()
         baseline = str(self.options.baseline)
-        return batch | {"advantage": advantage(values, drawn.mask, baseline)}
+        return batch | {"advantage": self.prefixes.cut(advantage(values, drawn.mask, baseline))}
 
     def _kl_penalty(self, model: BaseFairseqModel, drawn: Samples) -> Tensor:
         """Return what the values (B, T) of *drawn* lose to the divergence from the reference."""
         reference = self._reference_policy(model)
         with eval_mode(reference.model), torch.no_grad():
-            theirs = reference.log_probs(drawn.tokens)
+            theirs = self.prefixes.cut(reference.log_probs(drawn.tokens))
         penalty = kl_penalty(drawn.log_probs, theirs)
         require_finite(penalty, "generator step", "the divergence from the reference policy")
         return penalty
 
-    def _draw(self, model: BaseFairseqModel, generator: torch.Generator) -> Rollouts:
-        """Draw the B sequences of a G step, and the rollouts that their reward reads."""
+    def _draw(
+        self, model: BaseFairseqModel, generator: torch.Generator, given: Tensor | None
+    ) -> Rollouts:
+        """Draw the B sequences of a G step, and the rollouts that their reward reads.
+
+        *given* (B, k) are their prefixes, which G continues; None: there are none.
+        """
         count, stride = self.options.rollouts, self.options.rollout_stride
         policy = self._reference_policy(model) if self._distills else self.make_policy(model)
         if self.reward.reads_tokens and count and not self._distills:
@@ -205,9 +218,10 @@ class AdversarialTrainer:
                 generator,
                 rollout_policy=self._rollout_policy(model),
                 stride=stride,
+                given=given,
             )
-        drawn = sample(policy, self.batch_size, generator)
-        return without_rollouts(drawn, 0 if self._distills else count, stride)
+        drawn = sample(policy, self.batch_size, generator, prefix=given)
+        return without_rollouts(drawn, 0 if self._distills else count, stride, self.prefixes.size)
 
     @property
     def _distills(self) -> bool:
@@ -219,10 +233,16 @@ class AdversarialTrainer:
 
     def _draw_pool(self, model: BaseFairseqModel, step: Step) -> None:
         """Draw the pool of negatives of a d-step from G; every rank draws its share."""
-        generator = seeded_rng("pool", self.options.seed, step.pool, distributed.rank())
+        key = self.options.seed, step.pool
+        generator = seeded_rng("pool", *key, distributed.rank())
         share = distributed.share(self.pool.size)
-        drawn = sample(self.make_policy(model), share, generator)
+        policy = self.make_policy(model)
+        given = self.prefixes.draw_share(share, seeded_rng("pool prefix", *key))
+        drawn = sample(policy, share, generator, prefix=given)
         require_finite(drawn.log_probs, "draw of negatives", "the policy's log-probability")
+        if not distributed.rank():
+            self._unfinished.add(drawn, policy)
+            self._unfinished.report(at_least=0.5, consequence=", by which D knows them")
         self.pool.refill(step.pool, distributed.gather(drawn.tokens)[: self.pool.size])
 
     def _rollout_policy(self, model: BaseFairseqModel) -> Policy | None:
@@ -259,7 +279,10 @@ class AdversarialTrainer:
         if self.heldout is not None:
             key = ("slope", self.options.seed, step.pool)
             discriminator = self.reward.discriminator
-            found = calibrate_on_samples(discriminator, policy, self.heldout, *key)
+            size = self.prefixes.size
+            found = calibrate_on_samples(
+                discriminator, policy, self.heldout, *key, prefix_size=size
+            )
             self.slope = found.gain.slope
             logger.info("the slope of D's log-odds is %.4f after pool %d", self.slope, step.pool)
 
@@ -301,16 +324,3 @@ class AdversarialTrainer:
         self.slope = state.get("slope")
         if self.early_stopping is not None and "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])
-
-
-def without_rollouts(drawn: Samples, rollouts: int, stride: int) -> Rollouts:
-    """Return *drawn* with its prefixes, without drawing rollouts.
-
-    It is for rewards that do not read the tokens: each completion is the sequence itself.
-    """
-    unfinished = drawn.mask.clone()
-    unfinished[torch.arange(len(unfinished)), drawn.mask.sum(dim=1) - 1] = False
-    unfinished[:, torch.arange(1, unfinished.size(1) + 1) % stride != 0] = False
-    sequence, step = unfinished.nonzero(as_tuple=True)
-    completions = drawn.tokens[sequence].unsqueeze(1).expand(-1, rollouts, -1)
-    return Rollouts(drawn, completions, sequence, step, stride)

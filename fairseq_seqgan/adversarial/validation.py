@@ -6,7 +6,7 @@ Shapes: M samples, T tokens.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import torch
 from fairseq.dataclass import FairseqDataclass
@@ -21,11 +21,19 @@ from ..support import distributed
 from ..support.errors import InputError, require_finite
 from ..support.rng import seeded_rng
 from .calibration import calibrate
+from .prefixes import Prefixes
 
 HELDOUT = "d_auc_heldout"
 LANGUAGE_MODEL = ("nll", "nll_oracle", "entropy")  # what is logged of a plain language model
 _SUM, _COUNT = "_sum", "_count"
 Measured = dict[str, tuple[float, int]]  # name: (sum, count), as the criterion logs it
+
+
+class Real(NamedTuple):
+    """What a validation needs of real data."""
+
+    sequences: dict[str, Tensor]  # (n, T), padded at the end, under the names of the AUCs
+    prefixes: Prefixes  # which the samples continue
 
 
 @dataclass
@@ -72,19 +80,22 @@ class Validation:
         self,
         policy: Policy,
         discriminator: Discriminator,
-        real: Callable[[], dict[str, Tensor]],
+        real: Callable[[], Real],
     ) -> Measured:
         """Return the result of :func:`measure`, or {} after the first batch of a validation.
 
         Every rank draws its share of the samples; D is measured on those of all ranks.
 
         Args:
-            real: returns the real sequences (n, T) under the names of the AUCs.
+            real: returns the real sequences.
         """
         if not self._due:
             return {}
         self._due = False
-        return measure(policy, discriminator, self.oracle, real(), *self._draws())
+        found = real()
+        num, generator = self._draws()
+        prefix = found.prefixes.in_order(num)
+        return measure(policy, discriminator, self.oracle, found.sequences, num, generator, prefix)
 
     def measure_language_model(self, policy: Policy, tokens: Tensor) -> dict[str, float]:
         """Measure of a plain language model what adversarial training logs, for any criterion.
@@ -119,11 +130,14 @@ def measure(
     positives: dict[str, Tensor],
     num: int,
     generator: torch.Generator,
+    prefix: Tensor | None = None,
 ) -> Measured:
     """Draw *num* samples from *policy* and measure them.
 
     Args:
         positives: real sequences (n, T), padded at the end, under the names of the AUCs.
+        prefix: (num, k), which the samples continue. Only the tokens that follow count in the
+            means below; D judges the whole sequences.
 
     Returns:
         By name, with the mean taken over the tokens y_t of the samples, in nats per token:
@@ -136,12 +150,13 @@ def measure(
         knows that G does not, in nats per sequence, and ``d_slope``, the factor of D's log-odds at
         which it is worth that (metrics/gain.py). Without positives, D is not used.
     """
-    drawn = sample(policy, num, generator)
+    drawn = sample(policy, num, generator, prefix=prefix)
     require_finite(drawn.log_probs, "sample", "the policy's log-probability")
-    tokens = int(drawn.mask.sum())
+    given = 0 if prefix is None else prefix.size(1)
+    tokens = int(drawn.mask[:, given:].sum())
     measured = {"entropy": (-float(drawn.log_probs.sum()), tokens)}
     if oracle is not None:
-        nll = oracle.nll(drawn.tokens.cpu() - OFFSET)
+        nll = -oracle.log_probs(drawn.tokens.cpu() - OFFSET)[:, given:].mean(dim=1)
         measured["nll_oracle"] = (float(nll.sum()), num)
     if not positives:
         return measured

@@ -77,6 +77,7 @@ def test_the_same_training_resumes_it(stored):
         ("pretrain_d_patience", 3, "--pretrain-d-patience is 3, in the checkpoint 0"),
         ("d_batch_size", 17, "--d-batch-size is 17, in the checkpoint 16"),
         ("negative_pool_size", 31, "--negative-pool-size is 31, in the checkpoint 30"),
+        ("prefix_size", 2, "--prefix-size is 2, in the checkpoint 0"),
     ],
 )
 def test_another_option(option, value, words, stored):
@@ -98,11 +99,20 @@ def test_other_data(stored):
 
 def test_every_entry_of_the_schedule_is_compared(stored):
     """Also the one that follows from others, and one that a later version may add."""
-    for name in stored["schedule"]:
+    for name in stored["schedule"].keys() - {"prefix_size"}:
         state = copy.deepcopy(stored)
         del state["schedule"][name]
         with pytest.raises(InputError, match="in the checkpoint None"):
             check(state)
+
+
+def test_an_earlier_version_had_no_prefixes(stored):
+    """Its checkpoints do not name the option; they stand for 0."""
+    state = copy.deepcopy(stored)
+    del state["schedule"]["prefix_size"]
+    check(state)
+    with pytest.raises(InputError, match="--prefix-size is 2, in the checkpoint 0"):
+        check(state, prefix_size=2)
 
 
 @pytest.mark.parametrize("name", ["schedule", "updates", "pool", "early_stopping", "slope"])

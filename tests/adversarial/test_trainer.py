@@ -205,12 +205,16 @@ def test_the_best_d_comes_back(gains, restored, monkeypatch):
     net, heldout = torch.nn.Linear(2, 2), torch.zeros(4, 3)
     optimizer = SimpleNamespace(optimizer=torch.optim.Adam(net.parameters(), lr=0.1))
     options = SimpleNamespace(
-        seed=1, pretrain_d_keep="best", pretrain_d_select="gain", pretrain_d_patience=2
+        seed=1,
+        prefix_size=0,
+        pretrain_d_keep="best",
+        pretrain_d_select="gain",
+        pretrain_d_patience=2,
     )
     stopping = EarlyStopping(net, heldout, options)
     values = iter(gains)
 
-    def measured(*args):
+    def measured(*args, **more):
         gain = SimpleNamespace(gain=float(next(values)), stderr=0.0)
         return SimpleNamespace(auc=0.5, gain=gain)
 

@@ -48,17 +48,23 @@ def flat_gradient(model):
     return torch.cat([p.grad.flatten() for p in model.parameters()]).double()
 
 
-def exact_gradient(policy):
-    """d/dθ of -Σ_Y G(Y) R(Y), over all 8 sequences."""
+def exact_gradient(policy, given=None):
+    """d/dθ of -Σ_Y G(Y) R(Y), over all 8 sequences.
+
+    *given* (8,) are the probabilities of the first tokens of the 8, where G draws the rest only.
+    """
     everything = torch.tensor(list(product([4, 5], repeat=STEPS)))
     policy.model.zero_grad()
-    probabilities = policy.log_probs(everything).sum(dim=1).exp()
+    if given is None:
+        probabilities = policy.log_probs(everything).sum(dim=1).exp()
+    else:
+        probabilities = given * policy.log_probs(everything)[:, 1:].sum(dim=1).exp()
     assert probabilities.sum().item() == pytest.approx(1.0, abs=1e-5)
     (-(probabilities * WORTH).sum()).backward()
     return flat_gradient(policy.model)
 
 
-def estimates(policy, **options):
+def estimates(policy, positives=None, **options):
     """Gradients of the criterion's loss per sequence, one for each of many updates."""
     options = dict(
         rollouts=2, rounds=UPDATES, pretrain_d_steps=0, d_steps=0, fixed_length=STEPS, seed=1,
@@ -67,7 +73,7 @@ def estimates(policy, **options):
     args = SimpleNamespace(**{**vars(config.make_config()()), **options})
     task = SimpleNamespace(policy=lambda model: policy, source_dictionary=make_dictionary(2))
     criterion = SeqGANCriterion(make_config()(d_kernel_widths="1", d_kernel_counts="2"), task)
-    positives = torch.full((4, STEPS), 4)
+    positives = torch.full((4, STEPS), 4) if positives is None else positives
     reward = build_reward(args, RewardInputs(Table(), positives, task.source_dictionary, args.seed))
     trainer = AdversarialTrainer(args, positives, reward, task.policy, BATCH)
     gradients = []
@@ -93,6 +99,23 @@ def test_mean_over_samples_is_the_exact_gradient(policy, baseline):
     uncertainty = length.std() / UPDATES**0.5
     assert uncertainty < 0.03
     assert (length.mean() - 1.0).abs() < 4 * uncertainty
+
+
+def test_prefixes_get_no_gradient(policy):
+    """G continues a first token that is 4 in three of four real sequences: -Σ_Y p(y_1) G(y_2 y_3).
+
+    The gradient is that of the two tokens that G draws.
+    """
+    positives = torch.tensor([[4, 4, 5], [4, 5, 5], [4, 4, 4], [5, 4, 4]])
+    exact = exact_gradient(policy, given=torch.tensor([0.75] * 4 + [0.25] * 4))
+    gradients = estimates(policy, positives, baseline="mean", prefix_size=1)
+    error = gradients.std(dim=0) / UPDATES**0.5
+    off = (gradients.mean(dim=0) - exact).abs()
+    assert (off <= 5 * error + 1e-6 + 0.01 * exact.abs()).all()
+    length = gradients @ exact / exact.square().sum()
+    assert (length.mean() - 1.0).abs() < 4 * length.std() / UPDATES**0.5
+    whole = exact_gradient(policy)
+    assert torch.cosine_similarity(exact, whole, dim=0) < 0.99, "too alike to tell them apart"
 
 
 def test_the_baseline_lowers_the_variance(policy):

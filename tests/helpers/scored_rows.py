@@ -14,7 +14,7 @@ def record(folder: str) -> None:
     @functools.wraps(choose)
     def recording(self, trainer):
         chosen = choose(self, trainer)
-        for name, rows in chosen.items():
+        for name, rows in chosen.sequences.items():
             torch.save(rows, f"{folder}/{name}.pt")
         return chosen
 

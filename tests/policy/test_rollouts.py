@@ -4,8 +4,7 @@ import pytest
 import torch
 from helpers.models import make_dictionary, make_lm
 
-from fairseq_seqgan.adversarial.action_values import action_values
-from fairseq_seqgan.adversarial.trainer import without_rollouts
+from fairseq_seqgan.adversarial.action_values import action_values, without_rollouts
 from fairseq_seqgan.policy.policy import Policy, banned_symbols
 from fairseq_seqgan.policy.rollouts import roll_out, sample
 from fairseq_seqgan.support.errors import InputError
@@ -56,10 +55,14 @@ def padded(rows):
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
 @pytest.mark.parametrize("lag", [False, True], ids=["same", "lagging"])
-@pytest.mark.parametrize("stride", [1, 2, 4])
-def test_one_pass_equals_the_plain_loop(arch, fixed, lag, stride):
-    """Same sequences, same rollouts, same log-probabilities; nothing after eos."""
+@pytest.mark.parametrize(("stride", "given"), [(1, 0), (2, 0), (4, 0), (1, 3), (2, 3), (2, 2)])
+def test_one_pass_equals_the_plain_loop(arch, fixed, lag, stride, given):
+    """Same sequences, same rollouts, same log-probabilities; nothing after eos.
+
+    With *given* tokens the sequences begin with these, which are not rolled out.
+    """
     policy = make_policy(arch, fixed)
+    first = torch.randint(4, 24, (NUM, given), generator=seeded_rng("given"))
     lagging = make_policy(arch, fixed, seed=2) if lag else policy
     result = roll_out(
         policy,
@@ -68,22 +71,24 @@ def test_one_pass_equals_the_plain_loop(arch, fixed, lag, stride):
         seeded_rng(7),
         rollout_policy=lagging if lag else None,
         stride=stride,
+        given=first if given else None,
     )
     generator = seeded_rng(7)
     own = torch.rand(NUM, STEPS, generator=generator)
-    theirs = torch.rand((STEPS - 1) // stride, NUM, ROLLOUTS, STEPS, generator=generator)
+    ends = [t for t in range(stride - 1, STEPS - 1, stride) if t >= given]
+    theirs = torch.rand(len(ends), NUM, ROLLOUTS, STEPS, generator=generator)
 
     sequences, prefixes, completions = [], [], []
     for b in range(NUM):
-        tokens, log_probs = continue_alone(policy, [], own[b])
+        tokens, log_probs = continue_alone(policy, first[b].tolist(), own[b])
         sequences.append(tokens)
         torch.testing.assert_close(
             result.samples.log_probs[b, : len(tokens)],
-            torch.tensor(log_probs),
+            torch.tensor([0.0] * given + log_probs),
             rtol=1e-4,
             atol=1e-4,
         )
-    for place, t in enumerate(range(stride - 1, STEPS - 1, stride)):
+    for place, t in enumerate(ends):
         for b in range(NUM):
             prefix = sequences[b][: t + 1]
             if len(sequences[b]) > t + 1:
@@ -162,6 +167,19 @@ def test_a_constant_reward_values_every_token_the_same(arch, stride):
     ones = torch.ones(len(played.step), ROLLOUTS)
     assert torch.equal(action_values(played, ones, torch.ones(40)), drawn.mask.float())
     assert set((played.step + 1).tolist()) == set(range(stride, STEPS, stride))
+
+
+@pytest.mark.parametrize("stride", [1, 3])
+def test_prefixes_of_given_tokens_have_no_value_of_their_own(arch, stride):
+    """Without rollouts as with them: only prefixes longer than the 2 given tokens are there."""
+    policy = make_policy(arch, fixed=True)
+    given = torch.full((NUM, 2), 5)
+    rolled = roll_out(policy, NUM, ROLLOUTS, seeded_rng(1), stride=stride, given=given)
+    plain = without_rollouts(rolled.samples, ROLLOUTS, stride, given=2)
+    for found in (rolled, plain):
+        steps = [t for t in range(2, STEPS - 1) if (t + 1) % stride == 0]
+        assert sorted(set(found.step.tolist())) == steps
+        assert len(found.step) == NUM * len(steps)
 
 
 @pytest.mark.parametrize("shared", [True, False])
