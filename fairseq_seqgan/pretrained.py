@@ -122,8 +122,7 @@ class SeqGAN:
                 rows = first.expand(min(_AT_A_TIME, num - begin), -1)
                 drawn = sampler.generate([self.model], {"net_input": {"src_tokens": rows}})
                 found += [self.dictionary.string(best["tokens"]) for (best,) in drawn]
-        if chooser is not None:
-            sampler.effective.report()
+        sampler.report()
         return found
 
     def _guide(self, candidates: int, scale: float | None) -> Guide | None:

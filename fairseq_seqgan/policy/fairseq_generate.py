@@ -5,6 +5,7 @@ Shapes: B sentences in a batch, T steps at most.
 
 import atexit
 import copy
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ from .factory import PolicyFactory
 from .guided import EffectiveCandidates, Guide, guided_sample
 from .policy import Policy, banned_symbols
 from .rollouts import Samples, sample
+from .unfinished import Unfinished
+
+logger = logging.getLogger(__name__)
 
 Hypothesis = dict[str, Any]
 
@@ -139,6 +143,13 @@ def make_prompts(
                 "continue the first N words of those of the split"
             )
         return None
+    if generation is not None and not generation.sampling and options.num_samples > 1:
+        logger.warning(
+            "--num-samples %d without --sampling: a search finds the most likely continuation, so "
+            "%s; add --sampling to draw different ones",
+            options.num_samples,
+            "each prefix has the same one every time" if prefix else "all of them are the same",
+        )
     source = load_source() if prefix else None
     num = options.num_samples or len(source)
     positive(num_samples=num)
@@ -208,6 +219,7 @@ class SequenceSampler:
         self.policy, self.nbest, self.guide = policy, nbest, guide
         self.symbols_to_strip_from_output = {policy.eos}
         self.random = seeded_rng("generate", seed, shard)
+        self.unfinished = Unfinished()
         if guide is not None:
             others = range(2, guide.candidates + 1)
             self.streams = [self.random, *(seeded_rng("guide", seed, shard, k) for k in others)]
@@ -230,13 +242,14 @@ class SequenceSampler:
         [log G(x) + a d(x)] / T.
 
         Raises:
-            InputError: there is more than one model.
+            InputError: there is more than one model, or a prefix leaves nothing to draw.
         """
         if len(models) != 1:
             raise InputError("--path: sampling takes one checkpoint, not an ensemble")
         source = batch["net_input"]["src_tokens"]
         if prefix_tokens is None:
             prefix_tokens = source[:, 1:]  # after the start symbol
+        self._check_prompt(prefix_tokens)
         num = len(source) * self.nbest
         prefix_tokens = prefix_tokens.repeat_interleave(self.nbest, dim=0)
         drawn, log_weights = self._draw(num, prefix_tokens)
@@ -255,20 +268,40 @@ class SequenceSampler:
                 *(field.cpu() for field in (*drawn, log_weights)), strict=True
             )
         ]
-        if self.guide is not None and batch.get("last"):
-            self.effective.report()
+        if batch.get("last"):
+            self.report()
         return [hypotheses[i : i + self.nbest] for i in range(0, num, self.nbest)]
+
+    def report(self) -> None:
+        """Say what is to be known of all that was drawn, once."""
+        self.unfinished.report()
+        if self.guide is not None:
+            self.effective.report()
+
+    def _check_prompt(self, prefix: Tensor) -> None:
+        """Refuse a *prefix* (B, t) that is as long as a sequence can be."""
+        policy = self.policy
+        words = ((prefix != policy.pad) & (prefix != policy.eos)).sum(dim=1)
+        longest = int(words.max()) if len(words) else 0
+        if longest >= policy.length:
+            most = policy.length if policy.fixed else policy.length - 1
+            raise InputError(
+                f"a prompt of {longest} tokens: sequences of this model have at most {most}, so "
+                "nothing would be drawn"
+            )
 
     def _draw(self, num: int, prefix: Tensor) -> tuple[Samples, Tensor]:
         """Draw *num* sequences; return them and a d(x) of each (num,), 0 without a guide."""
         if self.guide is None:
             drawn = sample(self.policy, num, self.random, prefix=prefix)
-            return drawn, torch.zeros(num)
-        found = guided_sample(
-            self.policy, num, self.guide, self.streams, self.choices, prefix=prefix
-        )
-        self.effective.add(found.effective)
-        return found.samples, found.log_weights
+            log_weights = torch.zeros(num)
+        else:
+            drawn, log_weights, effective = guided_sample(
+                self.policy, num, self.guide, self.streams, self.choices, prefix=prefix
+            )
+            self.effective.add(effective)
+        self.unfinished.add(drawn, self.policy)
+        return drawn, log_weights
 
 
 def build_sampler(
@@ -289,7 +322,6 @@ def build_sampler(
         top_p=generation.sampling_topp,
     )
     sampler = SequenceSampler(policy, generation.nbest, seed, distributed.rank(), guide)
-    if guide is not None:
-        # fairseq-interactive does not know which batch is the last one.
-        atexit.register(sampler.effective.report)
+    # fairseq-interactive does not know which batch is the last one.
+    atexit.register(sampler.report)
     return sampler

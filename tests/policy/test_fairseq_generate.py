@@ -63,6 +63,16 @@ def test_prefixes_are_continued(draw, data):
     assert same < 5, "copies of the test sentences"
 
 
+def test_a_prompt_as_long_as_a_sequence_is_refused(data, played, tmp_path):
+    """There would be nothing to draw."""
+    result = fork("generate", tmp_path, generate(data, played.last, "--prefix-size", LENGTH))
+    assert result.returncode == 2
+    assert (
+        f"a prompt of {LENGTH} tokens: sequences of this model have at most {LENGTH}"
+        in (result.stderr.strip().splitlines()[-1])
+    )
+
+
 def test_prefixes_repeat_to_num_samples(draw):
     """With both options the sentences are used again from the first."""
     continued = [sample[:2] for _, sample in draw("--prefix-size", 2, "--num-samples", 53)]
@@ -96,7 +106,9 @@ def test_search_keeps_to_the_length_and_the_words(data, played, tmp_path):
     """Beam search, too, gives T words, none of them banned."""
     options = [data, "--user-dir", PLUGIN, "--task", "seqgan", "--path", played.last, "--cpu"]
     options += ["--num-samples", 2, "--beam", 4]
-    (_, first), (_, second) = hypotheses(fork("generate", tmp_path, options))
+    result = fork("generate", tmp_path, options)
+    (_, first), (_, second) = hypotheses(result)
+    assert "--num-samples 2 without --sampling: a search finds the most likely" in result.output
     assert first == second
     assert len(first) == LENGTH and {str(i) for i in range(WORDS)}.issuperset(first)
 
@@ -146,7 +158,13 @@ def test_variable_length(text, played_text, tmp_path):
 
 @pytest.mark.parametrize("option", ["--max-length", "--max-len-b"])
 def test_samples_end_within_the_maximal_length(option, text, played_text, tmp_path):
-    """``--max-length 3``, or fairseq's own option, is the most words of a sample."""
-    options = ["--num-samples", 50, option, 3]
-    samples = hypotheses(fork("generate", tmp_path, generate(text, played_text, *options)))
+    """``--max-length 3``, or fairseq's own option, is the most words of a sample.
+
+    Sentences have 2 to 6 words, so many samples are cut off, which is said once.
+    """
+    options = ["--num-samples", 50, option, 3, "--batch-size", 20]
+    result = fork("generate", tmp_path, generate(text, played_text, *options))
+    samples = hypotheses(result)
     assert max(len(sample) for _, sample in samples) == 3
+    assert result.output.count("samples did not end within 3 tokens and were cut off there") == 1
+    assert "of 50 samples did not end" in result.output
