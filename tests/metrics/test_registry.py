@@ -61,11 +61,11 @@ def test_a_registered_metric_is_selected_found_and_in_the_table(registry):
     [
         ([], []),
         (["--oracle", "x"], ["nll_oracle", "oracle_nll"]),
-        (["--model", "x"], ["nll", "entropy"]),
+        (["--model", "x"], ["nll", "entropy", "unfinished"]),
         (["--music"], ["mse_nearest", "mse_mean"]),
         (
             ["--music", "--model", "x"],
-            ["nll", "entropy", "mse_nearest", "mse_mean", "mse_one_step"],
+            ["nll", "entropy", "mse_nearest", "mse_mean", "mse_one_step", "unfinished"],
         ),
         (
             ["--bleu", "5", "2"],
@@ -75,6 +75,7 @@ def test_a_registered_metric_is_selected_found_and_in_the_table(registry):
 )
 def test_a_metric_is_measured_where_its_options_are_given(arguments, added):
     always = ["self_bleu", "distinct_tokens", "duplicates", "copied_samples", "copied_4grams"]
+    always += ["length_mean", "length_sd", "length_distance"]
     names = [metric.name for metric in base.select(options(*arguments))]
     assert [name for name in names if name not in always] == added
     assert [name for name in names if name in always] == always
