@@ -18,12 +18,13 @@ REMOVE_VENV := if [ -e $(VENV)/pyvenv.cfg ] || [ -e $(UNFINISHED) ]; then rm -rf
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help venv check-system demo test lint bench clean moved
+.PHONY: help venv check-system demo test lint docs bench clean moved
 
 help:
 	@echo "make demo   train on data of a small oracle, end to end (SEED=$(SEED))"
 	@echo "make test   run the tests"
 	@echo "make lint   check style, formatting, and who imports whom"
+	@echo "make docs   build the documentation site in build/site"
 	@echo "make bench  measure the speed figures"
 	@echo "make venv   only build $(VENV), as the others do when it is missing or out of date"
 	@echo "make clean  remove $(VENV), caches and the demo's output; your data and checkpoints stay"
@@ -41,6 +42,10 @@ lint: $(STAMP)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/lint-imports --no-cache --no-logo
 
+# A warning is an error (mkdocs.yml). mkdocs clears build/site first.
+docs: $(STAMP)
+	$(BIN)/python -m mkdocs --quiet build
+
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/markdown.py
@@ -50,6 +55,7 @@ bench: $(STAMP)
 clean:
 	@$(REMOVE_VENV)
 	@if [ -e demo/experiment.json ]; then rm -rf demo; fi
+	@if [ -e build/site/search/search_index.json ]; then rm -rf build/site; fi
 	@for folder in .pytest_cache .ruff_cache; do \
 		if [ -e $$folder/CACHEDIR.TAG ]; then rm -rf $$folder; fi; done
 	rm -rf fairseq_seqgan.egg-info

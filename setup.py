@@ -70,6 +70,7 @@ setup(
         "scipy>=1.11",
         "statsmodels>=0.14.5",
         "tabulate>=0.9",
+        "tqdm>=4.66",
         # 2.6 is the first torch whose torch.load defaults to weights_only. Tested: 2.13.0.
         "torch>=2.6",
     ],
@@ -79,6 +80,9 @@ setup(
             *DATA,
             "import-linter>=2.0",
             "markdown-it-py>=3",
+            "mkdocs>=1.6,<2",
+            "mkdocs-material>=9.5,<10",
+            "mkdocstrings[python]>=0.27",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",
