@@ -14,6 +14,7 @@ from fairseq_seqgan.adversarial.validation import measure
 from fairseq_seqgan.oracle.lstm import OFFSET, Oracle
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.rewards.base import RewardInputs, build_reward
+from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.support.rng import seeded_rng
 from fairseq_seqgan.tasks import config
 
@@ -130,7 +131,7 @@ def straight(data, pretrained, tmp_path_factory):
 
 @pytest.mark.slow
 def test_resume_is_exact(straight, data, tmp_path):
-    """From within a g-step, bit for bit; with another k the checkpoint is refused."""
+    """From within a g-step, bit for bit, and the option is stored."""
     start = straight / f"checkpoint_2_{POOL_UPDATES + 1}.pt"
     options = ["--rounds", 1, "--oracle", data / "oracle.npz", "--restore-file", start]
     arguments = gan(data, tmp_path / "gan", None, *options, "--prefix-size", 3)
@@ -142,18 +143,18 @@ def test_resume_is_exact(straight, data, tmp_path):
     assert {tuple(str(i - OFFSET) for i in row[:3]) for row in negatives.tolist()} <= real
     assert load(straight / "checkpoint_last.pt")["cfg"]["task"]["prefix_size"] == 3
 
-    result = fork("train", tmp_path, gan(data, tmp_path / "other", None, *options))
-    assert result.returncode == 2
-    assert "--prefix-size is 0, in the checkpoint 3" in result.stderr.strip().splitlines()[-1]
 
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("size", "words"),
-    [(8, "--prefix-size 8 with --fixed-length 8: G could draw nothing"), (-1, "below 0")],
+    ("options", "words"),
+    [
+        ({"prefix_size": LENGTH}, "--prefix-size 6 with --fixed-length 6: G could draw nothing"),
+        (
+            {"prefix_size": 7, "fixed_length": 0, "max_length": 7},
+            "--prefix-size 7 with --max-length 7: G could draw nothing",
+        ),
+        ({"prefix_size": -1}, "--prefix-size is -1: below 0"),
+    ],
 )
-def test_refused(size, words, data, pretrained, tmp_path):
-    arguments = gan(data, tmp_path / "gan", pretrained.best, "--prefix-size", size)
-    result = fork("train", tmp_path, arguments)
-    assert result.returncode == 2 and "Traceback" not in result.output
-    assert words in result.stderr.strip().splitlines()[-1]
+def test_refused(options, words):
+    with pytest.raises(InputError, match=words):
+        config.check_options(config.make_config()(**OPTIONS | options))

@@ -55,7 +55,7 @@ def padded(rows):
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
 @pytest.mark.parametrize("lag", [False, True], ids=["same", "lagging"])
-@pytest.mark.parametrize(("stride", "given"), [(1, 0), (2, 0), (4, 0), (1, 3), (2, 3), (2, 2)])
+@pytest.mark.parametrize(("stride", "given"), [(1, 0), (2, 0), (4, 0), (1, 3), (2, 3)])
 def test_one_pass_equals_the_plain_loop(arch, fixed, lag, stride, given):
     """Same sequences, same rollouts, same log-probabilities; nothing after eos.
 
