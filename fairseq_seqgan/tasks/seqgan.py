@@ -108,7 +108,6 @@ class SeqGANTask(LanguageModelingTask):
         self, split: str, epoch: int = 1, combine: bool = False, **kwargs: Any
     ) -> None:
         """Load *split*, of all shards if D needs it, or make the items for fairseq-generate."""
-
         read = partial(super().load_dataset, split, combine=combine, **kwargs)
 
         def load(epoch: int = epoch) -> FairseqDataset:

@@ -27,7 +27,10 @@ BLOCKS = [block for page in PAGES for block in find(REPO, page)]
 # Why no test runs a block, by page. Another test runs all others that are marked.
 NOT_RUN = {
     "docs/getting-started.md": ["needs the internet, and compiles fairseq for some minutes"],
-    "docs/trials.md": ["needs hours, and the authors' oracle"],
+    "docs/trials.md": [
+        "needs hours, and the authors' oracle",
+        "needs the checkpoint of an experiment of an hour",
+    ],
     "examples/data_size/README.md": [
         "needs an hour; its steps are those of tests/examples/test_demo_worth.py"
     ],
