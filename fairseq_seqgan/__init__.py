@@ -1,21 +1,30 @@
-"""SeqGAN as a fairseq plugin: ``--user-dir`` points here. Importing it registers everything."""
+"""SeqGAN as a fairseq plugin: ``--user-dir`` points here. Importing it registers everything.
 
-import logging
+There is one exception. Most subcommands of ``fairseq-seqgan`` need no fairseq, whose import takes
+seconds; those that read checkpoints import ``plugin`` themselves.
+"""
 
-# While it is imported, fairseq asks every user for tensorboardX, on every command.
-logging.getLogger("fairseq.tasks.text_to_speech").setLevel(logging.WARNING)
+from __future__ import annotations
 
-from . import criterions, models, optim, rewards, tasks  # noqa: E402
-from .pretrained import SeqGAN  # noqa: E402
-from .support import compat  # noqa: E402
-from .version import __version__  # noqa: E402
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-compat.allow_checkpoints()
-compat.show_all_options()
-compat.write_checkpoints_whole()
-compat.refuse_damaged_checkpoints()
-compat.report_bad_gradients()
-compat.run_nothing_in_checkpoints()
-compat.join_processes()
+from .version import __version__
 
-__all__ = ["SeqGAN", "__version__", "criterions", "models", "optim", "rewards", "tasks"]
+if TYPE_CHECKING:
+    from .pretrained import SeqGAN
+
+__all__ = ["SeqGAN", "__version__"]
+
+if Path(sys.argv[0] if sys.argv else "").stem != "fairseq-seqgan":
+    from . import plugin  # noqa: F401
+
+
+def __getattr__(name: str) -> Any:
+    """Return ``SeqGAN``, which brings all of the plugin."""
+    if name == "SeqGAN":
+        from .plugin import SeqGAN
+
+        return SeqGAN
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,8 +18,8 @@ from ..models.discriminator import Discriminator
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support import distributed
-from ..support.errors import require_finite
 from ..support.eval_mode import eval_mode
+from ..support.finite import require_finite
 from ..support.rng import seeded_rng
 from .prefixes import Prefixes
 

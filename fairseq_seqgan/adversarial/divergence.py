@@ -24,8 +24,9 @@ from torch import Tensor, nn
 
 from ..support import distributed
 from ..support.checkpoint_files import LAST, read_checkpoint
-from ..support.errors import DivergenceError, InputError, require_finite
+from ..support.errors import DivergenceError, InputError
 from ..support.eval_mode import eval_mode
+from ..support.finite import require_finite
 
 Hook = TypeVar("Hook", bound=Callable[..., Any])
 

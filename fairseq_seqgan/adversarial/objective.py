@@ -7,7 +7,7 @@ from typing import Optional
 from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 
 from ..support.errors import InputError
-from ..support.input_checks import positive
+from ..support.option_values import positive
 
 AUTO = "auto"  # of --reward-scale
 

@@ -22,9 +22,10 @@ from ..policy.rollouts import RolloutConfig, Rollouts, Samples, roll_out, sample
 from ..policy.unfinished import Unfinished
 from ..rewards.base import Reward
 from ..support import distributed
-from ..support.errors import InputError, require_finite
+from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
-from ..support.input_checks import positive
+from ..support.finite import require_finite
+from ..support.option_values import positive
 from ..support.rng import seed_dropout, seeded_rng
 from .action_values import (
     AdvantageConfig,

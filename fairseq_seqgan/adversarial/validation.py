@@ -18,7 +18,8 @@ from ..oracle.lstm import OFFSET, Oracle
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support import distributed
-from ..support.errors import InputError, require_finite
+from ..support.errors import InputError
+from ..support.finite import require_finite
 from ..support.rng import seeded_rng
 from .calibration import calibrate
 from .prefixes import Prefixes

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import plugin  # noqa: F401  (checkpoints are read with its workarounds)
 from ..metrics import base
 from ..metrics.base import Metric
-from ..support import input_checks
+from ..support import option_values
 from ..support.errors import InputError
 from . import outputs, user_module
 from .evaluation import Evaluation, Measured
@@ -115,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: a file or option cannot be used; the message names it.
     """
-    input_checks.positive(num_eval_samples=args.num_eval_samples, temperature=args.temperature)
+    option_values.positive(num_eval_samples=args.num_eval_samples, temperature=args.temperature)
     args.model = args.model or args.discriminator  # the checkpoint holds G as well
     if args.judge and not args.model:
         raise InputError("--judge needs --model, which says how long sequences are")

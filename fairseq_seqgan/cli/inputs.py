@@ -13,12 +13,11 @@ from fairseq.data import Dictionary
 from fairseq.data.data_utils import load_indexed_dataset
 
 from ..oracle.lstm import OFFSET
-from ..support import hypotheses, input_checks
+from ..support import input_checks
 from ..support.binarized_data import check_split
 from ..support.errors import InputError, first_line
-from ..support.reading import MIB, read_bytes
+from .sample_files import read_texts
 
-MOST = 1024 * MIB  # of a file of samples
 Sequences = list[tuple[int, ...]]
 
 
@@ -130,31 +129,6 @@ def read_samples(path: Path, dictionary: Dictionary) -> list[Sample]:
     """
     texts = read_texts(path)
     return [Sample(_encode(path, line, text, dictionary), line) for line, text in texts]
-
-
-def read_texts(path: Path) -> list[tuple[int, str]]:
-    """Return (line number, text) of every sample in *path*, a file as :func:`read_samples` takes.
-
-    Raises:
-        InputError: the file is missing, empty or not UTF-8, or an ``H-`` line is incomplete.
-    """
-    try:
-        text = read_bytes(path, MOST).decode("utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: cannot be read ({first_line(error)})") from error
-    # As a file that was opened as text: any end of line counts.
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    if not lines:
-        raise InputError(f"{path}: is empty, there are no samples in it")
-    try:
-        generated = hypotheses.parse(lines)
-    except ValueError as error:
-        raise InputError(f"{path}, {error}") from error
-    return [(found.line, found.text) for found in generated] or list(enumerate(lines, start=1))
 
 
 def _encode(path: Path, line: int, text: str, dictionary: Dictionary) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ from fairseq.data import Dictionary
 from torch import Tensor
 
 from ..policy.policy import banned_symbols
-from ..support import input_checks
+from ..support import option_values
 from ..support.errors import InputError
 from ..support.rng import seeded_rng
 from . import inputs, outputs
@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: the data or an option cannot be used; no file is written then.
     """
-    input_checks.positive(num_samples=args.num_samples)
+    option_values.positive(num_samples=args.num_samples)
     outputs.check("--output", args.output, args.overwrite)
     dictionary = inputs.read_dictionary(args.data)
     training = inputs.read_split(args.data, "train", dictionary)

@@ -11,7 +11,7 @@ import json
 import logging
 from pathlib import Path
 
-from ..support import input_checks
+from ..support import option_values
 from ..support.errors import InputError
 from ..support.escaping import visible
 from . import outputs, user_module
@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     for name in FILES if args.output.is_dir() else ():
         outputs.check("--output", args.output / name, args.overwrite)
     if args.num_samples is not None:
-        input_checks.positive(num_samples=args.num_samples)
+        option_values.positive(num_samples=args.num_samples)
     collection = runs.collect(args.runs, args.num_samples)
     rows = aggregate.make_rows(collection, args.against)
     reference = aggregate.find(rows, args.against)

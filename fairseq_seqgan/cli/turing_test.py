@@ -8,13 +8,13 @@ import re
 import sys
 from pathlib import Path
 
-from ..support import atomic_write, input_checks
+from ..support import atomic_write, option_values
 from ..support.errors import InputError
 from ..support.escaping import visible
 from ..turing.items import KINDS, REAL, Item, distinguishable, draw, parse
 from ..turing.page import build
 from . import outputs
-from .inputs import read_texts
+from .sample_files import read_texts
 
 TITLE = "Human or machine?"
 
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> None:
 
 def run_build(args: argparse.Namespace) -> None:
     """Write the page and its key, and tell what is on it."""
-    input_checks.positive(per_source=args.per_source)
+    option_values.positive(per_source=args.per_source)
     sources = name_sources(args.real, args.system)
     for name in sources:
         if name != REAL and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", args.title, re.I):

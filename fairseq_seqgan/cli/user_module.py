@@ -7,8 +7,6 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from fairseq.utils import import_user_module
-
 from ..support.errors import InputError
 
 
@@ -35,6 +33,10 @@ def import_from(argv: Sequence[str]) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"--user-dir {folder}: no such folder")
+    from fairseq.utils import import_user_module  # late: it takes seconds
+
+    from .. import plugin  # noqa: F401  (their code may rely on what it registers)
+
     try:
         import_user_module(argparse.Namespace(user_dir=str(folder)))
     except Exception as error:  # a user's code may fail in any way

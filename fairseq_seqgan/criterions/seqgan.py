@@ -24,7 +24,8 @@ from ..models.discriminator import discriminators
 from ..models.ensemble import build_discriminator
 from ..optim.seqgan_adam import DISCRIMINATOR
 from ..support import compat
-from ..support.errors import InputError, require_finite
+from ..support.errors import InputError
+from ..support.finite import require_finite
 from ..support.options import combine
 from .discriminator_weights import take_over
 

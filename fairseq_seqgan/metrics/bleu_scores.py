@@ -13,7 +13,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from ..support import input_checks
+from ..support import option_values
 from ..support.errors import InputError
 from .base import Direction, Metric, MetricInputs, NumberedMetric, Score, Tokens, register_metric
 from .bleu import Bleu, References, self_bleu
@@ -118,9 +118,9 @@ class BleuMetric(NumberedMetric):
     def check(cls, options: argparse.Namespace) -> None:
         """Check ``--bleu`` and ``--bleu-samples``."""
         if options.bleu:
-            input_checks.positive(bleu=min(options.bleu))
+            option_values.positive(bleu=min(options.bleu))
         if options.bleu_samples is not None:
-            input_checks.positive(bleu_samples=options.bleu_samples)
+            option_values.positive(bleu_samples=options.bleu_samples)
             if options.bleu is None:
                 raise InputError("--bleu-samples needs --bleu")
 
@@ -239,7 +239,7 @@ class SelfBleu(Metric):
     @classmethod
     def check(cls, options: argparse.Namespace) -> None:
         """Check ``--self-bleu-order`` and ``--self-bleu-samples``."""
-        input_checks.positive(self_bleu_order=options.self_bleu_order)
+        option_values.positive(self_bleu_order=options.self_bleu_order)
         most = options.self_bleu_samples
         if most < 2:
             raise InputError(f"--self-bleu-samples is {most}: at least 2 are needed")

@@ -13,7 +13,7 @@ from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Self
 
-from ..support import input_checks
+from ..support import option_values
 from ..support.errors import InputError
 from .base import Metric, MetricInputs, NumberedMetric, Score, Tokens, register_metric
 
@@ -167,7 +167,7 @@ class CopiedNgrams(NumberedMetric, DiversityMetric):
     @classmethod
     def check(cls, options: argparse.Namespace) -> None:
         """Check ``--ngram``."""
-        input_checks.positive(ngram=options.ngram)
+        option_values.positive(ngram=options.ngram)
 
     @classmethod
     def select(cls, options: argparse.Namespace) -> list[Self]:

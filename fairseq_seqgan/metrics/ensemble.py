@@ -11,14 +11,14 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
-from typing import Protocol
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Protocol
 
 from ..support.errors import InputError
 from .base import Direction, MetricInputs, Score, register_metric
 from .likelihood import LikelihoodMetric, concatenate
+
+if TYPE_CHECKING:  # a report needs no torch
+    from torch import Tensor
 
 
 class EnsembleInputs(MetricInputs, Protocol):
@@ -53,6 +53,8 @@ class EnsembleNLL(LikelihoodMetric):
 
     def compute(self, inputs: EnsembleInputs) -> Score:
         """Return the mean over the held-out tokens that the policies can draw."""
+        import torch
+
         members = [inputs.heldout_log_probs(), *map(inputs.log_probs_of, inputs.options.ensemble)]
         parts = []
         for batches in zip(*members, strict=True):

@@ -8,13 +8,13 @@ under that same distribution is an estimate of its entropy per token.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..support.errors import InputError
 from .base import Direction, Metric, MetricInputs, Score, register_metric
+
+if TYPE_CHECKING:  # a report needs no torch
+    from torch import Tensor
 
 
 class Likelihood(NamedTuple):
@@ -84,6 +84,8 @@ def concatenate(parts: list[tuple[Tensor, Tensor]]) -> Likelihood:
     """
     if not parts:
         raise InputError("a likelihood needs tokens; there are no sequences")
+    import torch
+
     totals = [log_probs.double().masked_fill(~mask, 0.0).sum(dim=1) for log_probs, mask in parts]
     return from_sequences(torch.cat(totals), torch.cat([mask.sum(dim=1) for _, mask in parts]))
 
@@ -94,6 +96,8 @@ def of_equal_length(log_probs: Tensor) -> Likelihood:
     Raises:
         InputError: as :func:`from_tokens`.
     """
+    import torch
+
     return from_tokens(log_probs, torch.ones_like(log_probs, dtype=torch.bool))
 
 

@@ -15,12 +15,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from .base import Direction, Keys, Metric, MetricInputs, Score, register_metric
+
+if TYPE_CHECKING:  # a report needs no torch
+    from torch import Tensor
 
 _PAIRS = 2**22  # differences that are held at a time: 32 MB of float64
 
@@ -70,6 +72,8 @@ def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
     Returns:
         One float64 for every step from each tune's first note on; before it no pitch is expected.
     """
+    import torch
+
     latest = torch.where(keys > 0, torch.arange(keys.size(1)), -1).cummax(dim=1).values
     due = keys.gather(1, latest.clamp(min=0))  # the key that sounds or is held; 0: none yet
     before = torch.cat([torch.zeros_like(due[:, :1]), due[:, :-1]], dim=1)
@@ -204,6 +208,8 @@ class NextPitch(PitchMetric):
 
     def compute(self, inputs: MetricInputs) -> Score:
         """Return the mean over all steps from each tune's first note on; NaN if there is none."""
+        import torch
+
         symbols = torch.from_numpy(inputs.symbol_keys())
         errors = []
         for rows, probs in inputs.heldout_predictions():

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from ..support import compat, distributed
 from ..support.errors import InputError
-from ..support.input_checks import positive
+from ..support.option_values import positive
 from ..support.rng import seeded_rng
 from .factory import PolicyFactory
 from .guided import EffectiveCandidates, Guide, guided_sample

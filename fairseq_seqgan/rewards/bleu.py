@@ -13,7 +13,7 @@ from torch import Tensor
 from ..metrics.bleu import SMOOTHING, References
 from ..metrics.ngrams import RaggedTokens
 from ..support.errors import InputError
-from ..support.input_checks import positive
+from ..support.option_values import positive
 from ..support.rng import seeded_rng
 from .base import Reward, RewardInputs, register_reward
 

@@ -19,13 +19,14 @@ import struct
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from fairseq.data import Dictionary
-from fairseq.data.indexed_dataset import _code_to_dtype
 
 from .errors import InputError
+
+if TYPE_CHECKING:  # writing data needs the names below, and not fairseq
+    from fairseq.data import Dictionary
 
 STATS, FILES = "stats.json", "files"  # where the checksums are, and under which key
 
@@ -137,6 +138,8 @@ def _read_head(path: Path, head: struct.Struct) -> tuple:
 
 
 def _dtype(path: Path, version: int, code: int) -> np.dtype:
+    from fairseq.data.indexed_dataset import _code_to_dtype
+
     dtype = np.dtype(_code_to_dtype.get(code, np.float64))
     if version != 1 or dtype.kind not in "iu":
         raise InputError(f"{path}: damaged; version {version}, and {code} as the type of a token")

@@ -7,10 +7,6 @@ finite ends with a :class:`DivergenceError`, exit status 3.
 import sys
 from typing import ClassVar
 
-import torch
-from torch import Tensor
-
-from . import distributed
 from .escaping import visible
 
 
@@ -60,19 +56,3 @@ def first_line(error: Exception) -> str:
     """Return the first line of *error*, at most 200 characters; its type if it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return (lines[0] if lines else type(error).__name__)[:200]
-
-
-def require_finite(values: Tensor, where: str, what: str) -> None:
-    """Stop if *values* hold NaN or infinity.
-
-    Several processes must call it together: if the values of one are not finite, all stop.
-    Otherwise the others would wait for it.
-
-    Raises:
-        DivergenceError: names the phase (*where*) and the tensor (*what*). The task's hooks add the
-            update and the last good checkpoint (``adversarial/divergence.py``).
-    """
-    finite = torch.isfinite(values).all()
-    if not distributed.everywhere(finite):
-        process = " on another process" if finite else ""
-        raise DivergenceError(f"{what} of a {where} is NaN or infinite{process}")

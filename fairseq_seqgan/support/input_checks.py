@@ -1,6 +1,5 @@
 """Checks of a user's input before training starts; each mistake becomes one clear line."""
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -160,14 +159,3 @@ def known_symbols(sequences: torch.Tensor, dictionary: Dictionary, source: str) 
             f"{source}: holds the symbol {largest}, but dict.txt beside it makes a dictionary of "
             f"{len(dictionary)} symbols"
         )
-
-
-def positive(**counts: float) -> None:
-    """Check that each of *counts* is finite and above 0; their names are those of the fields.
-
-    Raises:
-        InputError: names the option.
-    """
-    for name, value in counts.items():
-        if not value > 0 or not math.isfinite(value):
-            raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0")

@@ -13,7 +13,7 @@ from ..policy.fairseq_generate import GenerateConfig
 from ..policy.policy import PolicyConfig
 from ..rewards import base as rewards
 from ..support.errors import InputError
-from ..support.input_checks import positive
+from ..support.option_values import positive
 from ..support.options import combine
 
 

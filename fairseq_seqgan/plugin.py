@@ -1,0 +1,20 @@
+"""What importing the plugin does: it registers everything, and prepares fairseq."""
+
+import logging
+
+# While it is imported, fairseq asks every user for tensorboardX, on every command.
+logging.getLogger("fairseq.tasks.text_to_speech").setLevel(logging.WARNING)
+
+from . import criterions, models, optim, rewards, tasks  # noqa: E402
+from .pretrained import SeqGAN  # noqa: E402
+from .support import compat  # noqa: E402
+
+compat.allow_checkpoints()
+compat.show_all_options()
+compat.write_checkpoints_whole()
+compat.refuse_damaged_checkpoints()
+compat.report_bad_gradients()
+compat.run_nothing_in_checkpoints()
+compat.join_processes()
+
+__all__ = ["SeqGAN", "criterions", "models", "optim", "rewards", "tasks"]
