@@ -27,7 +27,7 @@ def read_readme() -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-# For the raw data of preprocess/: downloading, cleaning, tokenizing, MIDI.
+# For the paper's raw data: downloading, cleaning, MIDI.
 DATA = [
     "filelock>=3.12",
     "ftfy>=6.1",
@@ -35,11 +35,14 @@ DATA = [
     "pooch>=1.8",
     "regex>=2023.6",
     "requests>=2.31",  # pooch's HTTP needs it; its exceptions are told apart
-    "sacremoses>=0.1",
     "sentence-splitter>=1.4",
-    "sentencepiece>=0.2",
     "tqdm>=4.66",
 ]
+
+PREPROCESS = {
+    "fairseq_seqgan.preprocess": "preprocess",
+    "fairseq_seqgan.preprocess.common": "preprocess/common",
+}
 
 setup(
     name="fairseq-seqgan",
@@ -48,7 +51,9 @@ setup(
     long_description=read_readme(),
     long_description_content_type="text/markdown",
     license="MIT",
-    packages=find_packages(include=["fairseq_seqgan", "fairseq_seqgan.*"]),
+    # In a wheel preprocess/ takes the place of the module of that name, which leads to it here.
+    packages=sorted({*find_packages(include=["fairseq_seqgan", "fairseq_seqgan.*"]), *PREPROCESS}),
+    package_dir=PREPROCESS,
     package_data={
         "fairseq_seqgan.reporting": ["templates/*"],
         "fairseq_seqgan.turing": ["*.html", "*.css", "*.js"],  # the page's parts
@@ -66,8 +71,10 @@ setup(
         "pandas>=2.1",
         "pyyaml>=6",
         "sacrebleu>=2.3",
+        "sacremoses>=0.1",
         "scikit-learn>=1.3",
         "scipy>=1.11",
+        "sentencepiece>=0.2",
         "statsmodels>=0.14.5",
         "tabulate>=0.9",
         "tqdm>=4.66",
@@ -83,11 +90,14 @@ setup(
             "mkdocs>=1.6,<2",
             "mkdocs-material>=9.5,<10",
             "mkdocstrings[python]>=0.27",
+            "mypy>=1.11",
             "pytest>=8",
             "pytest-timeout>=2.3",
             "pytest-xdist>=3.5",
             "ruff>=0.6",
             "selenium>=4.20",
+            "tensorboard>=2.16",
+            "tensorboardX>=2.6",
         ],
     },
     entry_points={"console_scripts": ["fairseq-seqgan = fairseq_seqgan.cli:main"]},

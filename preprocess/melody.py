@@ -7,10 +7,10 @@ from fractions import Fraction
 from math import ceil
 
 import numpy as np
+from fairseq_seqgan.preprocess.midi import MidiError, Note
 
 from fairseq_seqgan.metrics.pitch import hold
 from fairseq_seqgan.show.notes import KEYS, SILENCE, key_of, pitch_of
-from preprocess.midi import MidiError, Note
 
 MAX_STEPS = 100_000  # 11 hours of 0.4 s: a longer file is broken
 SILENCES = ("hold", "rest", "drop")

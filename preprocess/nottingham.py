@@ -18,18 +18,21 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
+if not __package__:  # run as a file, which needs no install
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fairseq_seqgan.preprocess.common import libraries
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common import libraries
 
 with libraries():
+    from fairseq_seqgan.preprocess.common import arguments, report, script, source, split
+    from fairseq_seqgan.preprocess.common.files import Files, UnreadableError, open_files
+    from fairseq_seqgan.preprocess.common.folder import SPLITS
+    from fairseq_seqgan.preprocess.midi import MidiError, read_notes
+
+    from fairseq_seqgan.preprocess import melody
     from fairseq_seqgan.show.notes import KEYS, SILENCE
-    from preprocess import melody
-    from preprocess.common import arguments, report, script, source, split
-    from preprocess.common.files import Files, UnreadableError, open_files
-    from preprocess.common.folder import SPLITS
-    from preprocess.midi import MidiError, read_notes
 
 # The zip there has another checksum than repacked copies, so the tunes themselves are compared.
 PUBLIC = source.Public("http://www-etud.iro.umontreal.ca/~boulanni/Nottingham.zip")
@@ -51,6 +54,7 @@ class Tune(NamedTuple):
     name: str
     keys: list[int]  # one for each step; SILENCE where nothing sounds
     digest: bytes  # of the file's content
+    split: str | None  # whose folder or file it is from; None: of none
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -111,15 +115,16 @@ def _fraction(text: str) -> Fraction:
 
 
 def read_tunes(
-    files: Files, args: argparse.Namespace, where: Path, dropped: report.Dropped
+    files: Files, args: argparse.Namespace, origin: split.File, dropped: report.Dropped
 ) -> list[Tune]:
-    """Return the melodies of *files*.
+    """Return the melodies of *files*, the content of *origin*.
 
     Raises:
         InputError: names the file that is broken or has no melody, unless ``--skip-bad``.
     """
-    tunes = []
+    tunes, where = [], origin.path
     for name in files.names:
+        owner = origin.split or folder_split(name)
         try:
             data = files.read(name)
             notes = read_notes(data, args.melody_track, args.ignore_tempo)
@@ -132,7 +137,7 @@ def read_tunes(
             print(f"skipped: {name}: {error}", file=sys.stderr)
             dropped.add("files without a usable melody", name)
             continue
-        tunes.append(Tune(name, keys, hashlib.sha256(data).digest()))
+        tunes.append(Tune(name, keys, hashlib.sha256(data).digest(), owner))
     if not tunes:
         raise InputError(f"{where}: no MIDI file with a melody in it")
     return tunes
@@ -152,7 +157,7 @@ def divide(
     Raises:
         InputError: the source has some, but not all, of the folders train, valid and test.
     """
-    folders = {s: [tune for tune in tunes if folder_split(tune.name) == s] for s in SPLITS}
+    folders = {s: [tune for tune in tunes if tune.split == s] for s in SPLITS}
     missing = [s for s in SPLITS if not folders[s]]
     by_folders = args.split == "folders" or (args.split == "auto" and len(missing) < len(SPLITS))
     if by_folders and missing:
@@ -162,13 +167,13 @@ def divide(
         )
     if by_folders:
         for tune in tunes:
-            if folder_split(tune.name) is None:
+            if tune.split is None:
                 dropped.add("tunes outside the folders train, valid and test", tune.name)
         tunes = [tune for s in SPLITS for tune in folders[s]]
     if not by_folders or args.deduplicate:
         tunes = without_repetitions(tunes, dropped)
     if by_folders:
-        return {s: [tune for tune in tunes if folder_split(tune.name) == s] for s in SPLITS}
+        return {s: [tune for tune in tunes if tune.split == s] for s in SPLITS}
     groups = [" ".join(map(str, tune.keys)) for tune in tunes]
     divided = split.divide(groups, args.valid_share, args.test_share, args.seed)
     return {s: [tunes[i] for i in divided[s]] for s in SPLITS}
@@ -216,7 +221,7 @@ def get_expected(tunes: list[Tune], args: argparse.Namespace) -> dict[str, int]:
 
 def tunes_sha256(tunes: list[Tune]) -> str:
     """Return a checksum of the contents and splits of *tunes*: the same for a zip and a folder."""
-    lines = sorted(f"{folder_split(t.name)} {t.digest.hex()}" for t in tunes)
+    lines = sorted(f"{t.split} {t.digest.hex()}" for t in tunes)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -224,8 +229,13 @@ def make_data(
     raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
 ) -> script.DataSet:
     """Read, sample and divide the tunes, and cut them into windows."""
-    with open_files(raw.path, (".mid", ".midi")) as files:
-        tunes = read_tunes(files, args, raw.path, dropped)
+    sources = split.files(raw.path, args)
+    if len(sources) > 1 and args.split == "seed":
+        raise InputError("--split seed: not with --valid and --test, which divide the tunes")
+    tunes = []
+    for found in sources:
+        with open_files(found.path, (".mid", ".midi")) as files:
+            tunes += read_tunes(files, args, found, dropped)
     parts = divide(tunes, args, raw.path, dropped)
     filled = {s: [melody.fill(tune.keys, args.silence) for tune in parts[s]] for s in SPLITS}
     windows = {

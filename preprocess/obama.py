@@ -12,23 +12,25 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
+if not __package__:  # run as a file, which needs no install
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from preprocess.common import libraries
+from fairseq_seqgan.preprocess.common import libraries
 
 with libraries():
+    from fairseq_seqgan.preprocess.common import arguments, report, script, source, split
+    from fairseq_seqgan.preprocess.common.download import Expected
+    from fairseq_seqgan.preprocess.common.folder import SPLITS
+    from fairseq_seqgan.preprocess.common.text import Text, read_text
+    from fairseq_seqgan.preprocess.tokenizers import PieceTokenizer, Tokenizer, WordTokenizer
     from sentence_splitter import SentenceSplitter
 
-    from preprocess import speeches
-    from preprocess.common import arguments, report, script, source, split
-    from preprocess.common.download import Expected
-    from preprocess.common.folder import SPLITS
-    from preprocess.common.text import read_text
-    from preprocess.tokenizers import PieceTokenizer, Tokenizer, WordTokenizer
+    from fairseq_seqgan.preprocess import speeches
 
 MODEL_FILE = "sentencepiece.model"
 PUBLIC = source.Public(
@@ -49,7 +51,8 @@ class Unit(NamedTuple):
 
     text: str
     group: str  # units of one group stay in one split
-    line: int  # number of its first line in the file
+    where: str  # its first line in the file
+    split: str | None  # that of its file; None: the data is divided
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -92,7 +95,7 @@ def get_parser() -> argparse.ArgumentParser:
 
 
 def clean(
-    paragraphs: list[speeches.Paragraph], dropped: report.Dropped
+    file: split.File, paragraphs: list[speeches.Paragraph], dropped: report.Dropped
 ) -> tuple[list[speeches.Paragraph], dict[str, int]]:
     """Return the cleaned *paragraphs* that hold a letter or digit, and what was taken out."""
     normal = [p._replace(text=speeches.normalise(p.text)) for p in paragraphs]
@@ -106,33 +109,36 @@ def clean(
         if any(map(str.isalnum, text)):
             cleaned.append(paragraph._replace(text=text))
         else:
-            dropped.add("paragraphs without words", f"line {paragraph.line}")
+            dropped.add("paragraphs without words", file.where(paragraph.line))
     return cleaned, removed
 
 
 def get_units(
-    paragraphs: list[speeches.Paragraph], args: argparse.Namespace, dropped: report.Dropped
+    files: dict[split.File, list[speeches.Paragraph]],
+    args: argparse.Namespace,
+    dropped: report.Dropped,
 ) -> list[Unit]:
     """Return the distinct paragraphs or sentences; repetitions of an earlier one are *dropped*."""
     splitter = SentenceSplitter(language="en")
     units: dict[str, Unit] = {}
-    for paragraph in paragraphs:
-        text = paragraph.text
+    for file, paragraph in ((file, p) for file, found in files.items() for p in found):
+        text, where = paragraph.text, file.where(paragraph.line)
         group = text if args.split_by == "paragraph" else f"speech {paragraph.speech}"
         for part in splitter.split(text) if args.unit == "sentence" else [text]:
             part = part.lower() if args.lowercase else part  # the splitter needs the capitals
             if part in units:
-                dropped.add(f"repetitions of an earlier {args.unit}", f"line {paragraph.line}")
+                dropped.add(f"repetitions of an earlier {args.unit}", where)
             else:
-                units[part] = Unit(part, group, paragraph.line)
+                units[part] = Unit(part, group, where, file.split)
     return list(units.values())
 
 
 def get_tokenizer(train: list[str], args: argparse.Namespace) -> Tokenizer:
     """Return the tokenizer that *args* ask for; its dictionary comes from *train* only."""
-    if args.tokenizer == "word":
-        return WordTokenizer(train, args.vocab_size)
-    return PieceTokenizer(train, args.vocab_size or 8000, args.seed)
+    with libraries():
+        if args.tokenizer == "word":
+            return WordTokenizer(train, args.vocab_size)
+        return PieceTokenizer(train, args.vocab_size or 8000, args.seed)
 
 
 def encode(
@@ -143,40 +149,50 @@ def encode(
     for unit in units:
         tokens = tokenizer.encode(unit.text)
         if max_length is not None and len(tokens) > max_length:
-            dropped.add(f"sequences longer than {max_length} tokens", f"line {unit.line}")
+            dropped.add(f"sequences longer than {max_length} tokens", unit.where)
         else:
             sequences.append(tokens)
     return sequences
+
+
+def count(
+    texts: dict[split.File, Text], paragraphs: dict[split.File, list[speeches.Paragraph]]
+) -> dict[str, int]:
+    """Return the counts of all files together, before cleaning."""
+    not_empty = sum(line != "" for text in texts.values() for line in text.lines)
+    every = [p for found in paragraphs.values() for p in found]
+    return {
+        "lines that are not empty": not_empty,
+        "of these only white space": not_empty - len(every),
+        "paragraphs with text": len(every),
+        "distinct paragraphs": len({p.text for p in every}),
+        "speeches": sum(found[-1].speech + 1 for found in paragraphs.values()),
+    }
 
 
 def make_data(
     raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
 ) -> script.DataSet:
     """Read, clean, divide and tokenize the speeches."""
-    text = read_text(raw.path)
-    paragraphs = speeches.paragraphs(text.lines)
-    not_empty = sum(line != "" for line in text.lines)
-    counts = {
-        "lines that are not empty": not_empty,
-        "of these only white space": not_empty - len(paragraphs),
-        "paragraphs with text": len(paragraphs),
-        "distinct paragraphs": len({p.text for p in paragraphs}),
-        "speeches": paragraphs[-1].speech + 1,
-    }
-    cleaned, removed = clean(paragraphs, dropped)
+    texts = {file: read_text(file.path) for file in split.files(raw.path, args)}
+    paragraphs = {file: speeches.paragraphs(text.lines) for file, text in texts.items()}
+    cleaned, removed = {}, Counter[str]()
+    for file, found in paragraphs.items():
+        cleaned[file], taken_out = clean(file, found, dropped)
+        removed.update(taken_out)
     units = get_units(cleaned, args, dropped)
-    groups = [unit.group for unit in units]
-    divided = split.divide(groups, args.valid_share, args.test_share, args.seed)
+    groups, owners = [unit.group for unit in units], [unit.split for unit in units]
+    divided = split.assign(groups, owners, args)
     parts = {s: [units[i] for i in divided[s]] for s in SPLITS}
     tokenizer = get_tokenizer([unit.text for unit in parts["train"]], args)
     splits = {s: encode(parts[s], tokenizer, args.max_length, dropped) for s in SPLITS}
     model = {MODEL_FILE: tokenizer.model} if isinstance(tokenizer, PieceTokenizer) else {}
     return script.DataSet(
         splits=splits,
-        counts=counts,
-        expected=EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {},
+        counts=count(texts, paragraphs),
+        expected=EXPECTED if raw.sha256 == PUBLIC.expected.sha256 and len(texts) == 1 else {},
         words=tokenizer.words,
-        about={"notes": text.notes},
+        about={"notes": [note for text in texts.values() for note in text.notes]},
         removed=removed,
         lines=(f"kept: {sum(map(len, splits.values())):,} different {args.unit}s",),
         files=model,

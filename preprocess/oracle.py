@@ -19,14 +19,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
+if not __package__:  # run as a file, which needs no install
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fairseq_seqgan.preprocess.common import arguments
+from fairseq_seqgan.preprocess.common.binarize import binarize
+from fairseq_seqgan.preprocess.common.folder import SPLITS, new_folder, write_stats
 
 from fairseq_seqgan.oracle.lstm import Oracle
 from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.support.rng import seeded_rng
-from preprocess.common import arguments
-from preprocess.common.binarize import binarize
-from preprocess.common.folder import SPLITS, new_folder, write_stats
 
 ORACLE_FILE = "oracle.npz"
 _PAPER_SIZES = {"vocab_size": 5000, "embed_dim": 32, "hidden_size": 32}

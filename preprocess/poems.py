@@ -15,18 +15,27 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no install is needed
+if not __package__:  # run as a file, which needs no install
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from fairseq_seqgan.preprocess.common import libraries
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common import libraries
 
 with libraries():
-    from preprocess.common import report, script, source, split
-    from preprocess.common.download import Expected
-    from preprocess.common.folder import SPLITS
-    from preprocess.common.text import read_text
-    from preprocess.quatrains import FORMS, NoQuatrainError, Quatrain, han_characters, parse
+    from fairseq_seqgan.preprocess.common import report, script, source, split
+    from fairseq_seqgan.preprocess.common.download import Expected
+    from fairseq_seqgan.preprocess.common.folder import SPLITS
+    from fairseq_seqgan.preprocess.common.text import read_text
+    from fairseq_seqgan.preprocess.quatrains import (
+        FORMS,
+        NoQuatrainError,
+        Quatrain,
+        han_characters,
+        parse,
+    )
 
 PUBLIC = source.Public(
     "https://raw.githubusercontent.com/geek-ai/Texygen/master/data/shi.txt",
@@ -61,23 +70,32 @@ def get_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def read_quatrains(lines: list[str], dropped: report.Dropped) -> list[tuple[int, Quatrain]]:
-    """Return the quatrains of *lines*, each with its line number; the others are *dropped*."""
+class Found(NamedTuple):
+    """A quatrain in a file."""
+
+    quatrain: Quatrain
+    where: str
+    split: str | None  # that of its file; None: the data is divided
+
+
+def read_quatrains(file: split.File, lines: list[str], dropped: report.Dropped) -> list[Found]:
+    """Return the quatrains of *file*, which holds the *lines*; the others are *dropped*."""
     quatrains = []
     for number, line in enumerate(lines, start=1):
+        where = file.where(number)
         if not line.strip():
-            dropped.add("empty lines", f"line {number}")
+            dropped.add("empty lines", where)
             continue
         try:
-            quatrains.append((number, parse(line)))
+            quatrains.append(Found(parse(line), where, file.split))
         except NoQuatrainError as error:
-            dropped.add(f"lines {error}", f"line {number}")
+            dropped.add(f"lines {error}", where)
     return quatrains
 
 
 def select(
-    quatrains: list[tuple[int, Quatrain]], args: argparse.Namespace, dropped: report.Dropped
-) -> list[Quatrain]:
+    quatrains: list[Found], args: argparse.Namespace, dropped: report.Dropped
+) -> list[Found]:
     """Return the distinct quatrains of the form that *args* ask for; the others are *dropped*.
 
     Two poems with the same characters are the same even if their punctuation differs. So the splits
@@ -86,9 +104,9 @@ def select(
     Raises:
         InputError: none is left; the message says which form the poems have.
     """
-    selected: dict[tuple, Quatrain] = {}
-    for number, quatrain in quatrains:
-        where = f"line {number}"
+    selected: dict[tuple, Found] = {}
+    for found in quatrains:
+        quatrain, where = found.quatrain, found.where
         if quatrain.form != args.characters:
             dropped.add(f"quatrains of {quatrain.form} characters a line", where)
         elif args.keep_punctuation and not all(quatrain.marks):
@@ -96,7 +114,7 @@ def select(
         elif quatrain.lines in selected:
             dropped.add("repetitions of an earlier quatrain", where)
         else:
-            selected[quatrain.lines] = quatrain
+            selected[quatrain.lines] = found
     if not selected:
         reasons = "; ".join(dropped.lines())
         raise InputError(
@@ -109,23 +127,28 @@ def make_data(
     raw: source.Source, args: argparse.Namespace, dropped: report.Dropped
 ) -> script.DataSet:
     """Read, clean and divide the quatrains."""
-    text = read_text(raw.path)
-    quatrains = read_quatrains(text.lines, dropped)
-    forms = [quatrain.form for _, quatrain in quatrains]
+    texts = {file: read_text(file.path) for file in split.files(raw.path, args)}
+    quatrains = [
+        found for file, text in texts.items() for found in read_quatrains(file, text.lines, dropped)
+    ]
+    forms = [found.quatrain.form for found in quatrains]
+    lines = [line for text in texts.values() for line in text.lines]
     counts = {
-        "lines": len(text.lines),
-        "distinct lines": len(set(text.lines)),
-        "distinct Han characters": len(set().union(*map(han_characters, text.lines))),
+        "lines": len(lines),
+        "distinct lines": len(set(lines)),
+        "distinct Han characters": len(set().union(*map(han_characters, lines))),
         **{f"quatrains of {form} characters": forms.count(form) for form in FORMS},
     }
     kept = select(quatrains, args, dropped)
-    keys = ["".join(quatrain.tokens()) for quatrain in kept]
-    divided = split.divide(keys, args.valid_share, args.test_share, args.seed)
+    keys = ["".join(found.quatrain.tokens()) for found in kept]
+    divided = split.assign(keys, [found.split for found in kept], args)
+    tokens = [found.quatrain.tokens(args.keep_punctuation) for found in kept]
+    public = raw.sha256 == PUBLIC.expected.sha256 and len(texts) == 1
     return script.DataSet(
-        splits={s: [kept[i].tokens(args.keep_punctuation) for i in divided[s]] for s in SPLITS},
+        splits={s: [tokens[i] for i in divided[s]] for s in SPLITS},
         counts=counts,
-        expected=EXPECTED if raw.sha256 == PUBLIC.expected.sha256 else {},
-        about={"notes": text.notes},
+        expected=EXPECTED if public else {},
+        about={"notes": [note for text in texts.values() for note in text.notes]},
         lines=(f"kept: {len(kept):,} different quatrains",),
     )
 

@@ -7,8 +7,7 @@ import unicodedata
 from typing import NamedTuple
 
 import regex
-
-from preprocess.common.dataset import SPECIAL_SYMBOLS
+from fairseq_seqgan.preprocess.common.dataset import SPECIAL_SYMBOLS
 
 FORMS = (5, 7)  # characters in a line
 _LINES = 4

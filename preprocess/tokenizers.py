@@ -1,4 +1,4 @@
-"""Sentences to tokens: words by the rules of Moses, or pieces that sentencepiece learns."""
+"""Sentences to tokens: words, characters, or pieces that sentencepiece learns."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Protocol
 
-import sentencepiece
-from sacremoses import MosesTokenizer
+from fairseq_seqgan.preprocess.common.dataset import by_frequency
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common.dataset import by_frequency
+
+SPACE = "▁"  # the token for a space, sentencepiece's own
 
 
 class Tokenizer(Protocol):
-    """What the two tokenizers have in common."""
+    """What all tokenizers have in common."""
 
     words: list[str]  # the dictionary, in its order
 
@@ -32,6 +32,8 @@ class WordTokenizer:
     """
 
     def __init__(self, train: Sequence[str], vocab_size: int | None) -> None:
+        from sacremoses import MosesTokenizer  # late: no other tokenizer needs it
+
         self._moses = MosesTokenizer(lang="en")
         # Each text of train is needed twice: for the dictionary and for the data.
         self._known = {text: self._tokenize(text) for text in train}
@@ -47,6 +49,31 @@ class WordTokenizer:
         return self._moses.tokenize(text, escape=False)
 
 
+class SplitTokenizer:
+    """What stands between white space: the words of a text that is tokenized already.
+
+    Args:
+        train: the texts whose words become the dictionary.
+        vocab_size: the most words in it, the most frequent ones; None: all.
+    """
+
+    def __init__(self, train: Sequence[str], vocab_size: int | None) -> None:
+        counts = Counter(token for text in train for token in self.encode(text))
+        self.words = by_frequency(counts)[:vocab_size]
+
+    def encode(self, text: str) -> list[str]:
+        """Return the words of *text*, also those that are not in the dictionary."""
+        return text.split()
+
+
+class CharacterTokenizer(SplitTokenizer):
+    """Characters; a space is the token ▁, as in the pieces of sentencepiece."""
+
+    def encode(self, text: str) -> list[str]:
+        """Return the characters of *text*, also those that are not in the dictionary."""
+        return list(SPACE.join(text.split()))
+
+
 class PieceTokenizer:
     """Pieces of words, from a unigram model that sentencepiece trains.
 
@@ -54,12 +81,17 @@ class PieceTokenizer:
         train: the texts that the model is trained on.
         vocab_size: its pieces, including its own three symbols <unk>, <s> and </s>.
         seed: of sentencepiece's random numbers.
+        exact: if the texts do not give that many pieces, it is an error; else there are fewer.
 
     Raises:
         InputError: *vocab_size* does not fit the texts.
     """
 
-    def __init__(self, train: Sequence[str], vocab_size: int, seed: int) -> None:
+    def __init__(
+        self, train: Sequence[str], vocab_size: int, seed: int, exact: bool = True
+    ) -> None:
+        import sentencepiece  # late: no other tokenizer needs it
+
         model = io.BytesIO()
         sentencepiece.set_random_generator_seed(seed)
         try:
@@ -69,6 +101,7 @@ class PieceTokenizer:
                 sentence_iterator=iter(train),
                 model_writer=model,
                 vocab_size=vocab_size,
+                hard_vocab_limit=exact,
                 model_type="unigram",
                 character_coverage=1.0,
                 max_sentence_length=10**6,

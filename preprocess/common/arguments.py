@@ -11,9 +11,14 @@ from fairseq_seqgan.support.errors import InputError
 def get_parser(doc: str | None) -> argparse.ArgumentParser:
     """Return a parser with ``--dest`` and ``--overwrite``, described by the first line of *doc*."""
     parser = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
+    add_folder(parser)
+    return parser
+
+
+def add_folder(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dest`` and ``--overwrite``."""
     parser.add_argument("--dest", type=Path, required=True, help="folder to make")
     parser.add_argument("--overwrite", action="store_true", help="replace DEST if it exists")
-    return parser
 
 
 def require_at_least(minimum: int, args: argparse.Namespace, *names: str) -> None:

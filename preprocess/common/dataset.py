@@ -6,8 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from fairseq.data import Dictionary
-
 from fairseq_seqgan.support.errors import InputError
 
 from .binarize import binarize
@@ -15,7 +13,7 @@ from .folder import SPLITS, write_stats
 
 # Training sequences: one batch of the paper's size. The recipes need at least one batch.
 MIN_TRAIN = 64
-SPECIAL_SYMBOLS = frozenset(Dictionary().symbols)  # <s> <pad> </s> <unk>
+SPECIAL_SYMBOLS = frozenset(("<s>", "<pad>", "</s>", "<unk>"))  # of every fairseq dictionary
 
 Sequences = Sequence[Sequence[str]]
 
@@ -25,6 +23,7 @@ def write_dataset(
     splits: dict[str, Sequences],
     words: Iterable[str] | None,
     stats: dict[str, object],
+    least: int = MIN_TRAIN,
 ) -> tuple[dict[str, dict[str, int]], int]:
     """Write train, valid and test, ``dict.txt``, the binarized data and ``stats.json``.
 
@@ -34,6 +33,7 @@ def write_dataset(
         words: the dictionary in its order, or None for all words of train, the most frequent
             first. A token that is not in it is ``<unk>`` in the binarized data.
         stats: the entries of ``stats.json`` besides the counts of the splits.
+        least: fewer training sequences are an error.
 
     Returns:
         The counts of every split, as in ``stats.json``, and the number of words in the dictionary.
@@ -42,10 +42,11 @@ def write_dataset(
         InputError: a split is too small, or a token is empty, holds white space or is one of
             fairseq's special symbols.
     """
-    if len(splits["train"]) < MIN_TRAIN:
+    if len(splits["train"]) < least:
+        batch = ", one batch," if least == MIN_TRAIN else ""
         raise InputError(
-            f"only {len(splits['train'])} training sequences are left; at least {MIN_TRAIN}, one "
-            "batch, are needed"
+            f"only {len(splits['train'])} training sequences are left; at least {least}{batch} "
+            "are needed"
         )
     for split in SPLITS:
         if not splits[split]:

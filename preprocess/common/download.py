@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from fairseq_seqgan.support.errors import InputError
 
+from .local import sha256_of
 from .text import looks_like_html
 
 MAX_BYTES = 2**30
@@ -61,11 +62,6 @@ def download(url: str, folder: Path, expected: Expected = Expected()) -> Path:  
             return Path(pooch.retrieve(url, expected.sha256, name, folder, downloader=fetch))
     except OSError as error:
         raise InputError(f"{error.filename or folder}: {error.strerror or error}") from error
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of the file *path* as hexadecimal digits."""
-    return pooch.file_hash(str(path), alg="sha256")
 
 
 def _file_name(url: str) -> str:

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from fairseq_seqgan.support.errors import InputError
 
-from .download import Expected, download, sha256_of
+from .download import Expected, download
+from .local import Source, get_local, sha256_of
 
 
 class Public(NamedTuple):
@@ -18,19 +19,6 @@ class Public(NamedTuple):
 
     url: str
     expected: Expected = Expected()  # its known size and checksum
-
-
-class Source(NamedTuple):
-    """A raw file or folder on this machine."""
-
-    path: Path
-    origin: str  # the address, or the file's name without its folder
-    sha256: str | None  # None for a folder
-
-    def describe(self) -> dict[str, object]:
-        """Return its entries in ``stats.json``; none depends on this machine."""
-        size = self.path.stat().st_size if self.path.is_file() else None
-        return {"source": self.origin, "bytes": size, "sha256": self.sha256}
 
 
 def add_arguments(parser: argparse.ArgumentParser, public: Public, what: str) -> None:
@@ -72,18 +60,7 @@ def get_source(args: argparse.Namespace, public: Public) -> Source:
         return Source(path, args.source, sha256_of(path))
     if re.match(r"[a-z][a-z0-9+.-]*://", args.source, re.I):
         raise InputError(f"{args.source}: only http and https addresses can be downloaded")
-    path = Path(args.source)
-    try:
-        found = sha256_of(path) if path.is_file() else None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if found is None and not path.is_dir():
-        raise InputError(f"{path}: no such file or folder")
-    if args.sha256 is not None and found != args.sha256:
-        raise InputError(
-            f"{path}: its sha256 is {found or 'not defined, it is a folder'}, not {args.sha256}"
-        )
-    return Source(path, path.resolve().name, found)
+    return get_local(Path(args.source), args.sha256)
 
 
 def _hexadecimal(text: str) -> str:

@@ -1,10 +1,12 @@
-"""Dividing data into train, valid and test."""
+"""Dividing data into train, valid and test, unless each comes from a file of its own."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 from fairseq_seqgan.support.errors import InputError
 
@@ -13,8 +15,27 @@ from .folder import SPLITS
 OPTIONS = ("valid_share", "test_share", "seed")
 
 
+class File(NamedTuple):
+    """A raw file or folder."""
+
+    path: Path
+    split: str | None = None  # which all of it belongs to; None: it is to be divided
+
+    def where(self, line: int) -> str:
+        """Return the place of a *line*, counted from 1, for reports."""
+        return f"line {line}" if self.split is None else f"{self.split}, line {line}"
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ``--valid-share``, ``--test-share`` and ``--seed``."""
+    """Add ``--valid``, ``--test``, ``--valid-share``, ``--test-share`` and ``--seed``."""
+    for split in ("valid", "test"):
+        parser.add_argument(
+            f"--{split}",
+            type=Path,
+            metavar="PATH",
+            help=f"raw data that becomes {split}; then all of the other becomes train "
+            "(default: the data is divided)",
+        )
     for split, share in (("valid", 0.05), ("test", 0.1)):
         parser.add_argument(
             f"--{split}-share",
@@ -24,6 +45,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"share of the data that becomes {split} (default: %(default)s)",
         )
     parser.add_argument("--seed", type=int, default=1, help="of the split (default: %(default)s)")
+
+
+def files(raw: Path, args: argparse.Namespace) -> list[File]:
+    """Return the files to read: *raw*, and before it those of ``--test`` and ``--valid``.
+
+    Of items that occur in several files a script keeps the first: the one that is held out.
+
+    Raises:
+        InputError: one of the two options is missing.
+    """
+    given = {split: getattr(args, split) for split in ("test", "valid")}
+    missing = [f"--{split}" for split, path in given.items() if path is None]
+    if len(missing) == 2:
+        return [File(raw)]
+    if missing:
+        raise InputError(f"{missing[0]} is missing: give --valid and --test, or none of them")
+    return [*(File(path, split) for split, path in given.items()), File(raw, "train")]
+
+
+def assign(
+    groups: Sequence[str], owners: Sequence[str | None], args: argparse.Namespace
+) -> dict[str, list[int]]:
+    """Return for each split the indices of its items, in their order.
+
+    Args:
+        groups: of the items; :func:`divide` keeps a group together.
+        owners: the splits of their files, if each split has its own.
+
+    Raises:
+        InputError: the items cannot be divided.
+    """
+    if any(owner is None for owner in owners):
+        return divide(groups, args.valid_share, args.test_share, args.seed)
+    return {s: [i for i, owner in enumerate(owners) if owner == s] for s in SPLITS}
 
 
 def divide(

@@ -278,7 +278,7 @@ def test_presets_hold_options_that_the_commands_know(task, preset, monkeypatch):
     evaluate_arguments(parser)
     for line in made["evaluate"]:
         assert parser.parse_args(line[line.index("evaluate") + 1 :]).bleu == [2, 3, 4]
-    script = importlib.import_module(f"preprocess.{Path(made['data'][1]).stem}")
+    script = importlib.import_module(f"fairseq_seqgan.preprocess.{Path(made['data'][1]).stem}")
     script.get_parser().parse_args(made["data"][2:])
     assert len(set(made["rows"])) == len(made["rows"])
 

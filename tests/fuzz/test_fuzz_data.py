@@ -16,6 +16,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from fairseq_seqgan.preprocess.common import dataset
+from fairseq_seqgan.preprocess.common.folder import write_stats
+from fairseq_seqgan.preprocess.midi import MidiError, read_notes
 from helpers import raw_data
 from helpers.commands import differences
 from helpers.evaluate_data import binarize, make_data
@@ -26,13 +29,10 @@ from fairseq_seqgan.cli import inputs
 from fairseq_seqgan.criterions.saved_discriminator import load_discriminator
 from fairseq_seqgan.oracle.lstm import Oracle
 from fairseq_seqgan.policy.saved_model import load_language_model
+from fairseq_seqgan.preprocess import melody, nottingham, obama, poems
 from fairseq_seqgan.support import compat, input_checks
 from fairseq_seqgan.support.binarized_data import stated_digests
 from fairseq_seqgan.support.errors import InputError
-from preprocess import melody, nottingham, obama, poems
-from preprocess.common import dataset
-from preprocess.common.folder import write_stats
-from preprocess.midi import MidiError, read_notes
 
 HAN = [chr(code) for code in range(0x4E00, 0x4E60)]
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from fairseq_seqgan.preprocess.common import binarize
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common import binarize
 
 
 def names(folder):

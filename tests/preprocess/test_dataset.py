@@ -4,12 +4,12 @@ import hashlib
 import json
 
 import pytest
+from fairseq_seqgan.preprocess.common import dataset, libraries, split
+from fairseq_seqgan.preprocess.common.dataset import write_dataset
+from fairseq_seqgan.preprocess.common.report import Dropped, compare, print_comparison
 from helpers.raw_data import FILES, SPLITS, binarized, read
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common import dataset, libraries, split
-from preprocess.common.dataset import write_dataset
-from preprocess.common.report import Dropped, compare, print_comparison
 
 NAMES = [f"item {i}" for i in range(200)]
 

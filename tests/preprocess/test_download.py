@@ -5,11 +5,11 @@ import random
 import threading
 
 import pytest
+from fairseq_seqgan.preprocess.common import download as module
+from fairseq_seqgan.preprocess.common.download import Expected, download
 from helpers.raw_data import FILES, script, web
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common import download as module
-from preprocess.common.download import Expected, download
 
 CONTENT = random.Random(0).randbytes(300_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

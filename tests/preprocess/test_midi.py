@@ -5,10 +5,10 @@ from fractions import Fraction
 
 import mido
 import pytest
+from fairseq_seqgan.preprocess.midi import MidiError, read_notes
 from helpers.raw_data import midi
 
-from preprocess import melody
-from preprocess.midi import MidiError, read_notes
+from fairseq_seqgan.preprocess import melody
 
 STEP = Fraction("0.4")
 # Steps of 0.4 s at 120 beats a minute and 480 ticks a beat.

@@ -4,6 +4,7 @@ import shutil
 import zipfile
 
 import pytest
+from fairseq_seqgan.preprocess.common import dataset
 from helpers.raw_data import (
     FILES,
     SPLITS,
@@ -18,9 +19,8 @@ from helpers.raw_data import (
     tunes,
 )
 
+from fairseq_seqgan.preprocess import nottingham as command
 from fairseq_seqgan.support.errors import InputError
-from preprocess import nottingham as command
-from preprocess.common import dataset
 
 SIZES = {"train": 40, "valid": 3, "test": 4}
 

@@ -4,6 +4,7 @@ import random
 
 import pytest
 import sentencepiece
+from fairseq_seqgan.preprocess.common import dataset
 from helpers.raw_data import (
     FILES,
     SPLITS,
@@ -15,9 +16,8 @@ from helpers.raw_data import (
     stats,
 )
 
+from fairseq_seqgan.preprocess import obama, speeches
 from fairseq_seqgan.support.errors import InputError
-from preprocess import obama, speeches
-from preprocess.common import dataset
 
 WORDS = "we will build schools and roads for every child in this great country of ours".split()
 

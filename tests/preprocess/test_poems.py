@@ -4,6 +4,8 @@ import random
 from pathlib import Path
 
 import pytest
+from fairseq_seqgan.preprocess.common import dataset
+from fairseq_seqgan.preprocess.quatrains import NoQuatrainError, parse
 from helpers.raw_data import (
     FILES,
     SPLITS,
@@ -15,10 +17,8 @@ from helpers.raw_data import (
     stats,
 )
 
+from fairseq_seqgan.preprocess import poems
 from fairseq_seqgan.support.errors import InputError
-from preprocess import poems
-from preprocess.common import dataset
-from preprocess.quatrains import NoQuatrainError, parse
 
 CHARACTERS = [chr(0x4E00 + i) for i in range(300)]
 FIVE = "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。"

@@ -5,10 +5,10 @@ import struct
 import zipfile
 
 import pytest
+from fairseq_seqgan.preprocess.common import files as module
+from fairseq_seqgan.preprocess.common.files import UnreadableError, open_files
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common import files as module
-from preprocess.common.files import UnreadableError, open_files
 
 WANTED = (".mid",)
 

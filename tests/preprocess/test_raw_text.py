@@ -5,10 +5,10 @@ import io
 import zipfile
 
 import pytest
+from fairseq_seqgan.preprocess.common import text as module
+from fairseq_seqgan.preprocess.common.text import read_text
 
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common import text as module
-from preprocess.common.text import read_text
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from fairseq.data.indexed_dataset import make_builder
+from fairseq_seqgan.preprocess.common.folder import write_stats
 from helpers.commands import fork, mle
 from helpers.evaluate_data import EOS, WORDS, binarize
 from helpers.models import make_dictionary
@@ -15,7 +16,6 @@ from helpers.models import make_dictionary
 from fairseq_seqgan.cli import inputs
 from fairseq_seqgan.support.binarized_data import check_split, stated_digests
 from fairseq_seqgan.support.errors import InputError
-from preprocess.common.folder import write_stats
 
 ROWS = [[4 + (i + j) % WORDS for j in range(1 + i % 4)] for i in range(20)]
 HEAD = 26  # bytes of an .idx file before the sizes
