@@ -15,9 +15,13 @@ from collections.abc import Sequence
 
 COMMANDS = {
     "evaluate": "measure samples and the language model that they came from",
+    "export": "write the generator as a plain language model, for a fairseq without this plugin",
+    "prepare": "make data for fairseq-train from text of your own",
+    "preprocess": "make the data of the paper's experiments",
     "random": "write random sentences: all words alike, or as often as in the training data",
     "report": "turn run folders into tables and pictures",
-    "show": "print poems, or write tunes as MIDI files and pictures",
+    "run-folder": "measure a model and its samples for a report",
+    "show": "print text or poems, or write tunes as MIDI files and pictures",
     "turing-test": "let people judge samples and real data, and score their answers",
     "user-dir": "print the folder that fairseq's --user-dir takes",
 }

@@ -1,4 +1,4 @@
-"""``fairseq-seqgan show``: prints poems, and writes tunes as MIDI files and pictures."""
+"""``fairseq-seqgan show``: prints text and poems, and writes tunes as MIDI files and pictures."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from ..show.notes import STEP_SECONDS, piano_keys
-from ..show.text import poem_lines
-from ..support import atomic_write, input_checks
+from ..show.text import poem_lines, sentences
+from ..support import atomic_write, option_values
 from ..support.errors import InputError
+from ..support.escaping import visible
 from . import outputs
-from .inputs import read_texts
+from .sample_files import read_texts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="one sample a line, or what fairseq-generate printed",
     )
-    parser.add_argument("--kind", choices=("poem", "music"), required=True)
+    parser.add_argument("--kind", choices=("text", "poem", "music"), required=True)
     parser.add_argument(
         "--num", type=int, default=10, metavar="N", help="the first N; default %(default)s"
     )
@@ -40,19 +41,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Print poems or write tunes.
+    """Print text or poems, or write tunes.
 
     Raises:
         InputError: a file or option cannot be used; the message names it.
     """
-    input_checks.positive(num=args.num, step_seconds=args.step_seconds)
+    option_values.positive(num=args.num, step_seconds=args.step_seconds)
     if args.kind == "music" and args.out is None:
         raise InputError("--kind music: --out DIR must say where the tunes are written")
-    if args.kind == "poem" and args.out is not None:
-        raise InputError(f"--out {args.out}: goes with --kind music only; poems are printed")
+    if args.kind != "music" and args.out is not None:
+        raise InputError(f"--out {args.out}: goes with --kind music only; {args.kind}s are printed")
     texts = read_texts(args.samples)[: args.num]
     samples = [(line, text.split(), f"{args.samples}, line {line}") for line, text in texts]
-    if args.kind == "poem":
+    if args.kind == "text":
+        for line in sentences([tokens for _, tokens, _ in samples]):
+            print(visible(line))
+    elif args.kind == "poem":
         poems = ["\n".join(poem_lines(tokens, where)) for _, tokens, where in samples]
         print("\n\n".join(poems))
     else:

@@ -15,6 +15,7 @@ _PUNCTUATION = "，。，。"  # behind the four lines of a poem that has none
 _LINE_WIDTHS = {20: 5, 24: 6, 28: 7, 32: 8}  # tokens of a quatrain: tokens of one of its lines
 _RARE = re.compile(r"<.+>|\[.+\]")  # a symbol for a rare word, such as <R> or <unk>
 _LACUNA = "□"
+_SPACE = "▁"  # in the pieces of sentencepiece, and among characters
 # Unicode's control and format characters, halves of surrogate pairs, and white space.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 
@@ -24,9 +25,20 @@ def sentence(tokens: Sequence[str]) -> str:
 
     Example: the pieces ``▁walk ing ▁home`` become "walking home".
     """
-    if any("▁" in token for token in tokens):
-        return "".join(tokens).replace("▁", " ").strip()
+    if any(_SPACE in token for token in tokens):
+        return "".join(tokens).replace(_SPACE, " ").strip()
     return " ".join(tokens)
+
+
+def sentences(samples: Sequence[Sequence[str]]) -> list[str]:
+    """Return each sample as one line; where all tokens are single characters, without spaces.
+
+    Example: ``a n n a`` and ``t o m`` become "anna" and "tom"; ``I am`` keeps its space.
+    """
+    characters = all(len(token) == 1 for tokens in samples for token in tokens)
+    if characters:
+        samples = [[_SPACE, *tokens] for tokens in samples]
+    return [sentence(tokens) for tokens in samples]
 
 
 def poem_lines(tokens: Sequence[str], where: str) -> list[str]:

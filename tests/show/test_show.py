@@ -142,3 +142,16 @@ def test_bad_input(poems, music, tmp_path, capsys, kind, more, expected):
     assert "\n" not in message
     assert capsys.readouterr().out == ""
     assert not (tmp_path / "new").exists()
+
+
+def test_text_is_printed_as_people_write_it(tmp_path, capsys):
+    """Words, pieces of words, or characters; what a terminal would obey is spelled out."""
+    for lines, expected in (
+        ("They will go .\n", "They will go .\n"),
+        ("▁They ▁walk ing\n", "They walking\n"),
+        ("a n n a\nt o m ▁ j o e\n", "anna\ntom joe\n"),
+        ("clear \x1b[2J\n", "clear \\x1b[2J\n"),
+    ):
+        (tmp_path / "samples").write_text(lines, encoding="utf-8")
+        assert show("--samples", tmp_path / "samples", "--kind", "text") == 0
+        assert capsys.readouterr().out == expected

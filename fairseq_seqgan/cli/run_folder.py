@@ -1,0 +1,206 @@
+"""``fairseq-seqgan run-folder``: a checkpoint and its samples as one row of a report.
+
+It measures what ``evaluate`` measures and writes the folder that ``docs/run-folders.md`` describes.
+What the row is called and what it is follows from the checkpoint, unless an option says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import plugin  # noqa: F401  (checkpoints are read with its workarounds)
+from ..metrics import base
+from ..policy.saved_model import trained_on
+from ..reporting import run_folder
+from ..support import atomic_write
+from ..support.checkpoint_files import read_checkpoint
+from ..support.errors import InputError
+from . import evaluate
+from .inputs import default_split, read_dictionary
+
+CONTROLS = ("constant", "random")  # rewards that do not depend on the data
+ORDERS = (2, 3, 4)  # of BLEU; without an oracle it is the score of a sample
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to *parser*."""
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="of the model")
+    parser.add_argument(
+        "--samples",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="of the model: one a line, or what fairseq-generate printed",
+    )
+    parser.add_argument(
+        "--dest", type=Path, required=True, metavar="FOLDER", help="to make, such as runs/seqgan"
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="FOLDER",
+        help="binarized data; default: what the checkpoint was trained on",
+    )
+    parser.add_argument("--oracle", type=Path, metavar="FILE", help="that wrote the data")
+    parser.add_argument(
+        "--system",
+        metavar="NAME",
+        help="of the row; its seeds share it; default: the name of the folder",
+    )
+    parser.add_argument("--label", metavar="TEXT", help="that the report shows; default: NAME")
+    parser.add_argument("--kind", choices=run_folder.KINDS, help="default: by the training")
+    parser.add_argument(
+        "--selection",
+        choices=run_folder.SELECTIONS,
+        help="which checkpoint of the training; default: by its name",
+    )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="of the training; default: the one it had"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=1.0,
+        metavar="T",
+        help="of the samples; default %(default)s",
+    )
+    parser.add_argument(
+        "--num-eval-samples",
+        type=int,
+        default=1000,
+        metavar="N",
+        help="fresh samples for the entropy; default %(default)s",
+    )
+    parser.add_argument(
+        "--log",
+        type=Path,
+        metavar="FILE",
+        help="what fairseq-train --log-format json printed, for the learning curves",
+    )
+    parser.add_argument(
+        "--start",
+        default="mle",
+        metavar="NAME",
+        help="with --log: the system that adversarial training began with; default %(default)s",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure, and write the folder.
+
+    Raises:
+        InputError: a file or option cannot be used; nothing has been written then.
+    """
+    _refuse_to_replace(args.dest)
+    state = read_checkpoint(args.checkpoint)
+    data = args.data or Path(trained_on(args.checkpoint))
+    about = describe(args, state.get("cfg") or {}, data)
+    found = measure(args, data, about["seed"])
+    scores = io.BytesIO()
+    np.savez(scores, **found.per_sample)
+    metrics = json.dumps(found.as_json(), indent=2, allow_nan=False)
+    try:
+        with atomic_write.new_folder(args.dest.resolve(), _refuse_to_replace) as folder:
+            if args.log is not None:
+                shutil.copyfile(args.log, folder / run_folder.LOG)
+            (folder / run_folder.METRICS).write_text(f"{metrics}\n", encoding="utf-8")
+            (folder / run_folder.SCORES).write_bytes(scores.getvalue())
+            text = json.dumps(about, indent=2, ensure_ascii=False)
+            (folder / run_folder.RUN).write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{error.filename or args.dest}: {error.strerror}") from error
+    print(f"{args.dest}: {about['label']}, seed {about['seed']}, {about['selection']}")
+
+
+def measure(args: argparse.Namespace, data: Path, seed: int) -> evaluate.Evaluation:
+    """Return what ``evaluate`` measures, with BLEU of a few orders or, with an oracle, NLL_oracle.
+
+    Raises:
+        InputError: a file or option cannot be used.
+    """
+    words: list[object] = ["--samples", args.samples, "--data", data, "--model", args.checkpoint]
+    words += ["--temperature", args.temperature, "--seed", seed]
+    words += ["--num-eval-samples", args.num_eval_samples]
+    words += ["--oracle", args.oracle] if args.oracle else ["--bleu", *ORDERS]
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    options = parser.parse_args([str(word) for word in words])
+    return evaluate.evaluate(options, base.select(options))
+
+
+def describe(args: argparse.Namespace, config: dict[str, Any], data: Path) -> dict[str, Any]:
+    """Return ``run.json``.
+
+    Args:
+        config: the options that the checkpoint was trained with.
+    """
+    adversarial = (config.get("criterion") or {}).get("_name") == "seqgan"
+    task = config.get("task") or {}
+    kind = "baseline"
+    if adversarial:
+        kind = "control" if task.get("reward") in CONTROLS else "system"
+    name = args.system or args.dest.resolve().name
+    best = run_folder.BEST if "best" in args.checkpoint.name else run_folder.LAST
+    about = {
+        "format": run_folder.FORMAT,
+        "system": name,
+        "label": args.label or name,
+        "kind": args.kind or kind,
+        "selection": args.selection or best,
+        "temperature": args.temperature,
+        "seed": (config.get("common") or {}).get("seed", 1) if args.seed is None else args.seed,
+        "data": identity(data),
+        "vocab_size": len(read_dictionary(data)) - 4,  # without fairseq's special symbols
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    if args.oracle is not None:
+        about["oracle"] = hashlib.sha256(_read(args.oracle)).hexdigest()
+    if args.log is not None:
+        _read(args.log)  # before anything is measured
+        about["training"] = _training(args, config, adversarial)
+    return {**about, "finished": True}
+
+
+def _training(
+    args: argparse.Namespace, config: dict[str, Any], adversarial: bool
+) -> dict[str, Any]:
+    """Return what the learning curves need to know."""
+    if not adversarial:
+        return {"phase": run_folder.PRETRAINING}
+    begin = str((config.get("checkpoint") or {}).get("finetune_from_model"))
+    selection = run_folder.BEST if "best" in Path(begin).name else run_folder.LAST
+    return {
+        "phase": run_folder.FINE_TUNING,
+        "start": {"system": args.start, "selection": selection},
+        "g_steps": config["task"]["g_steps"],
+        "pretrain_d_steps": config["task"]["pretrain_d_steps"],
+    }
+
+
+def identity(data: Path) -> str:
+    """Return a checksum of the dictionary, the training data and the held-out data."""
+    digest = hashlib.sha256()
+    for name in ("dict.txt", "train.bin", f"{default_split(data)}.bin"):
+        digest.update(_read(data / name))
+    return digest.hexdigest()
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _refuse_to_replace(folder: Path) -> None:
+    if folder.exists() or folder.is_symlink():
+        raise InputError(f"{folder}: exists; nothing is overwritten, give another name")
