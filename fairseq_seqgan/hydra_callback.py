@@ -39,7 +39,7 @@ class RegisterPlugin(Callback):
                 any other exception into a warning.
         """
         try:
-            check(config)
+            check(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
         except InputError as error:
             raise SystemExit(error.code) from None
 

@@ -21,7 +21,7 @@ sys.modules["fairseq_seqgan"] = None
 from fairseq.models.lstm_lm import LSTMLanguageModel
 model = LSTMLanguageModel.from_pretrained(sys.argv[1])
 assert type(model.task).__name__ == "LanguageModelingTask"
-print(model.score("7 3")["score"])
+print(float(model.score("7 3")["score"]))
 print(model.sample("7 3", beam=1, max_len_b=8))
 """
 

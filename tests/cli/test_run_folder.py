@@ -36,7 +36,7 @@ def test_folders_become_a_report(data, played, pretrained, samples, tmp_path, ca
     assert (mle["label"], mle["temperature"]) == ("MLE", 0.5)
     assert seqgan["data"] == mle["data"]
     metrics = json.loads((runs / "seqgan" / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics["num_samples"] == 60 and 0 < metrics["bleu4_corpus"] < 1
+    assert metrics["samples"] == 60 and 0 < metrics["bleu4_corpus"] < 1
     with np.load(runs / "seqgan" / "scores.npz", allow_pickle=False) as scores:
         assert scores["bleu4_sentence"].mean() == pytest.approx(metrics["bleu4_sentence"])
     cli.main(["report", str(runs), "--output", str(tmp_path / "report")])

@@ -7,7 +7,6 @@ import configparser
 import shutil
 import subprocess
 import sys
-import sysconfig
 import venv
 import zipfile
 from pathlib import Path
@@ -47,7 +46,8 @@ def installed(wheel, tmp_path_factory):
         for name in archive.namelist():
             archive.extract(name, packages)
     # A path file's own path files are not read, so the plugin that is installed here is not found.
-    (packages / "others.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    others = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "others.pth").write_text("\n".join(others), encoding="utf-8")
     points = configparser.ConfigParser()
     points.read(next(packages.glob("*.dist-info")) / "entry_points.txt")
     for name, target in points["console_scripts"].items():
