@@ -23,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 help:
 	@echo "make demo   train on data of a small oracle, end to end (SEED=$(SEED))"
 	@echo "make test   run the tests"
-	@echo "make lint   check style, formatting, and who imports whom"
+	@echo "make lint   check style, formatting, types, and who imports whom"
 	@echo "make docs   build the documentation site in build/site"
 	@echo "make bench  measure the speed figures"
 	@echo "make venv   only build $(VENV), as the others do when it is missing or out of date"
@@ -41,6 +41,7 @@ lint: $(STAMP)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/python -m mypy
 
 # A warning is an error (mkdocs.yml). mkdocs clears build/site first.
 docs: $(STAMP)

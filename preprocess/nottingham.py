@@ -211,7 +211,7 @@ def get_expected(tunes: list[Tune], args: argparse.Namespace) -> dict[str, int]:
         return {}
     if tunes_sha256(tunes) != TUNES_SHA256:
         return {}
-    expected = {}
+    expected: dict[str, int] = {}
     for i, name in enumerate(SPLITS):
         steps, silent, windows = (numbers[i] for numbers in EXPECTED[args.ignore_tempo])
         expected |= {f"{name}: tunes": EXPECTED_TUNES[name], f"{name}: steps": steps}

@@ -47,9 +47,9 @@ def read_text(path: Path) -> Text:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
+        number = data.count(b"\n", 0, error.start) + 1
         raise InputError(
-            f"{path}, line {line}: not UTF-8 (byte 0x{data[error.start]:02x}); convert the file "
+            f"{path}, line {number}: not UTF-8 (byte 0x{data[error.start]:02x}); convert the file "
             "with iconv first, and check that it arrived whole"
         ) from error
     if "\r" in text:

@@ -15,7 +15,7 @@ SMALL = (
     "model.decoder_ffn_embed_dim=32 model.decoder_layers=1 model.decoder_attention_heads=2 "
 )
 GAN = (
-    "task.rounds=1 task.g_steps=1 task.rollouts=2 task.pretrain_d_steps=1 ++task.num_eval_samples=20 "
+    "task.rounds=1 task.rollouts=2 task.pretrain_d_steps=1 ++task.num_eval_samples=20 "
     "++criterion.d_kernel_widths='1,2' ++criterion.d_kernel_counts='4,4'"
 )
 
