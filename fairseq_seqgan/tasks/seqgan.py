@@ -4,8 +4,7 @@ With ``--criterion cross_entropy`` it trains a language model as ``language_mode
 ``--criterion seqgan`` it follows Algorithm 1: fairseq's loop counts updates, and the schedule says
 which net each one trains.
 
-This file holds fairseq's hooks only. Each calls ``adversarial/`` (training and validation) or
-``policy/`` (sampling).
+This file holds fairseq's hooks only; ``adversarial/`` and ``policy/`` do the work.
 """
 
 from argparse import ArgumentParser
@@ -24,6 +23,7 @@ from torch import Tensor
 from ..adversarial.build_trainer import RealData, build_progress, build_trainer
 from ..adversarial.divergence import Watch, before_saving, in_update, in_validation
 from ..adversarial.progress import Progress
+from ..adversarial.sample_texts import SampleTexts
 from ..adversarial.start import Start, check_discriminator, find_start
 from ..adversarial.trainer import AdversarialTrainer
 from ..adversarial.validation import Validation, log_measured
@@ -46,7 +46,7 @@ from .config import SeqGANBaseConfig, check_options, make_config
 
 
 @register_task("seqgan", dataclass=make_config())
-class SeqGANTask(LanguageModelingTask):
+class SeqGANTask(SampleTexts, LanguageModelingTask):
     """Train a language model adversarially (Yu, Zhang, Wang and Yu, AAAI 2017), or sample from it.
 
     Works with ``fairseq-train``, ``fairseq-generate``, ``fairseq-eval-lm``, ``fairseq-validate``.

@@ -18,7 +18,10 @@ def logged(result, tag):
     lines = [line.split(" | ", 3) for line in result.stdout.splitlines()]
     records = [json.loads(line[3]) for line in lines if line[2:3] == [tag]]
     prefix = "" if tag == "train_inner" else f"{tag}_"
-    return [{k.removeprefix(prefix): float(v) for k, v in r.items()} for r in records]
+    return [
+        {k.removeprefix(prefix): float(v) for k, v in record.items() if v is not None}
+        for record in records
+    ]
 
 
 @pytest.mark.slow
