@@ -22,7 +22,7 @@ from fairseq_seqgan.preprocess.common.text import read_text
 from fairseq_seqgan.preprocess import tokenizers
 
 MODEL_FILE = "sentencepiece.model"
-PIECES = 8000  # of sentencepiece's model, unless the text has too few
+PIECES = 4000  # of sentencepiece's model, unless the text has too few
 
 _TOKENIZERS: dict[str, Callable[[list[str], argparse.Namespace], tokenizers.Tokenizer]] = {
     "word": lambda train, args: tokenizers.WordTokenizer(train, args.vocab_size),
