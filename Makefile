@@ -57,7 +57,7 @@ clean:
 	@$(REMOVE_VENV)
 	@if [ -e demo/experiment.json ]; then rm -rf demo; fi
 	@if [ -e build/site/search/search_index.json ]; then rm -rf build/site; fi
-	@for folder in .pytest_cache .ruff_cache; do \
+	@for folder in .mypy_cache .pytest_cache .ruff_cache; do \
 		if [ -e $$folder/CACHEDIR.TAG ]; then rm -rf $$folder; fi; done
 	rm -rf fairseq_seqgan.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
