@@ -1,5 +1,5 @@
-"""Discriminators that the plugin adds to fairseq's registry of models, and what they share."""
+"""Models that the plugin adds to fairseq's registry: discriminators, and two language models."""
 
-from . import cnn_highway, rcnn
+from . import cnn_highway, gru_lm, lstm_attention_lm, rcnn
 
-__all__ = ["cnn_highway", "rcnn"]
+__all__ = ["cnn_highway", "gru_lm", "lstm_attention_lm", "rcnn"]
