@@ -22,7 +22,7 @@ from fairseq.models import BaseFairseqModel
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from ..support import distributed
+from ..support import compat_models, distributed
 from ..support.checkpoint_files import LAST, read_checkpoint
 from ..support.errors import DivergenceError, InputError
 from ..support.eval_mode import eval_mode
@@ -116,7 +116,9 @@ def last_good(folder: Path) -> Path | None:
     for path in [*last, *reversed(newest)]:
         try:
             state = read_checkpoint(str(path))
-            weights = [*state["model"].values(), *(state.get("criterion") or {}).values()]
+            weights = compat_models.finite_parts(
+                {**state["model"], **(state.get("criterion") or {})}
+            )
         except (InputError, LookupError, TypeError, AttributeError):  # damaged, or another thing
             continue
         if all(_finite(weight) for weight in weights):

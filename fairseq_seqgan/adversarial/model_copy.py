@@ -9,7 +9,7 @@ import torch
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
-from ..support import distributed
+from ..support import compat_models, distributed
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
 
@@ -33,7 +33,9 @@ class ModelCopy:
             InputError: the checkpoint cannot be read, or is of another architecture or dictionary.
         """
         if self._model is None:
-            self._model = copy.deepcopy(distributed.unwrap(model)).requires_grad_(False)
+            own = distributed.unwrap(model)
+            compat_models.let_copy(own)
+            self._model = copy.deepcopy(own).requires_grad_(False)
             if self._state is not None:
                 self._model.load_state_dict(self._state)
             elif self.path is not None:

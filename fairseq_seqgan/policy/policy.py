@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
+import torch.nn.functional as F
 from fairseq.data import Dictionary
 from fairseq.dataclass import FairseqDataclass
-from fairseq.models import BaseFairseqModel, FairseqDecoder, FairseqIncrementalDecoder
+from fairseq.models import BaseFairseqModel, FairseqIncrementalDecoder
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ..support import compat
+from ..support import compat_models
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
 from . import categorical
@@ -97,7 +98,7 @@ class Policy:
         start: int | None = None,
         memory: float = 1e9,
     ) -> None:
-        if not isinstance(model.decoder, FairseqIncrementalDecoder):
+        if not isinstance(getattr(model, "decoder", None), FairseqIncrementalDecoder):
             raise InputError(f"{type(model).__name__} has no incremental decoder to sample from")
         if not temperature > 0:
             raise InputError(f"--temperature is {temperature}: it must be above 0")
@@ -114,9 +115,9 @@ class Policy:
         self.memory = memory
         self._row_bytes = 0  # measured when it is first needed
         self.banned = torch.tensor(banned_symbols(dictionary, self.fixed))
-        decoder = type(model.decoder)
         self._logits: Tensor | None = None
-        self._has_features = decoder.extract_features is not FairseqDecoder.extract_features
+        self._has_features = compat_models.has_features(model.decoder)
+        self._least = compat_models.least_positions(model)
 
     @property
     def device(self) -> torch.device:
@@ -159,17 +160,19 @@ class Policy:
 
     def logits(self, tokens: Tensor) -> Tensor:
         """Return logits (B, T, V) whose softmax at t is G(. | y_1 ... y_t-1) for *tokens* y."""
-        first = tokens.new_full((tokens.size(0), 1), self.start)
-        output = self.model(torch.cat([first, tokens[:, :-1]], dim=1))
-        return self._normalizable(output[0], output)
+        missing = max(0, self._least - tokens.size(1))
+        inputs = F.pad(tokens, (1, missing - 1), value=self.pad)
+        inputs[:, 0] = self.start
+        output = self.model(inputs)[0]
+        return self._normalizable(output[:, : tokens.size(1)] if missing else output)
 
     @torch.no_grad()
     def row_bytes(self) -> int:
         """Return roughly how many bytes one row needs while it is decoded to the end.
 
         The decoder's state is measured after one token and after two. It counts twice, because it
-        is copied when rows are added or removed. The rest are the row's tokens, uniform numbers and
-        log-probabilities.
+        is copied when rows are added or removed. So do the logits of a decoder that returns no
+        features. The rest are the row's tokens, uniform numbers and log-probabilities.
         """
         if not self._row_bytes:
             with eval_mode(self.model):
@@ -180,7 +183,8 @@ class Policy:
                 decoding.step(prefix)
                 more = decoding.bytes() - one
             state = one + (self.length - 1) * max(0, more)
-            self._row_bytes = 2 * state + 32 * (self.length + 1)
+            logits = 0 if self._has_features else 4 * self.size  # of all rows at once
+            self._row_bytes = 2 * (state + logits) + 32 * (self.length + 1)
         return self._row_bytes
 
     def draw(self, features: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
@@ -207,7 +211,7 @@ class Policy:
         because fresh memory costs as much as the arithmetic. The weights and the bias then include
         the temperature and the mask.
         """
-        layer = compat.last_linear(self.model.decoder) if self._has_features else None
+        layer = compat_models.last_linear(self.model.decoder) if self._has_features else None
         if layer is None or features.dtype != torch.float32:
             return self._project
         weight, bias = layer
@@ -229,12 +233,13 @@ class Policy:
         decoder = self.model.decoder
         rows = features.unsqueeze(1)
         output = decoder.output_layer(rows) if self._has_features else rows.clone()
-        return self._normalizable(output, (output, None)).squeeze(1)
+        return self._normalizable(output).squeeze(1)
 
-    def _normalizable(self, logits: Tensor, output: tuple) -> Tensor:
+    def _normalizable(self, logits: Tensor) -> Tensor:
         """Mask and scale *logits* (..., V) so that the softmax of the result is the policy."""
-        if getattr(self.model.decoder, "adaptive_softmax", None) is not None:
-            logits = self.model.get_normalized_probs(output, log_probs=True)
+        softmax = getattr(self.model.decoder, "adaptive_softmax", None)
+        if softmax is not None:  # then the model returns features
+            logits = compat_models.adaptive_log_probs(softmax, logits)
         logits = logits.float()
         if self.temperature != 1.0:
             logits = logits / self.temperature

@@ -11,7 +11,7 @@ from fairseq.models import FairseqLanguageModel
 from fairseq.tasks.language_modeling import LanguageModelingTask
 from omegaconf import DictConfig
 
-from ..support import input_checks
+from ..support import compat_models, input_checks
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
 
@@ -32,11 +32,14 @@ def load_language_model(
         state = checkpoint_utils.load_checkpoint_to_cpu(str(path), {"data": str(folder)})
         if state.get("cfg") is None:
             state["cfg"] = convert_namespace_to_omegaconf(state["args"])
+        compat_models.require_lists(state["cfg"].model)
         options = state["cfg"].task
         task = LanguageModelingTask.setup_task(options)
         models, _, _ = checkpoint_utils.load_model_ensemble_and_task(
             [str(path)], task=task, state=state
         )
+    except InputError:
+        raise
     except Exception as error:  # a model may fail in any way to be built from foreign options
         raise InputError(
             f"{path}: no language model that fits {folder / 'dict.txt'} ({first_line(error)})"

@@ -17,20 +17,26 @@ import torch
 from fairseq import checkpoint_utils, options
 from fairseq.dataclass import FairseqDataclass
 from fairseq.distributed.utils import _TensorPlaceholder, all_gather_list
-from fairseq.models import FairseqDecoder, distributed_fairseq_model
-from fairseq.models.lstm import LSTMDecoder
-from fairseq.models.transformer import TransformerDecoderBase
+from fairseq.models import distributed_fairseq_model
 from fairseq.registry import REGISTRIES
 from fairseq.tasks import TASK_DATACLASS_REGISTRY
 from fairseq.tasks.language_modeling import LanguageModelingConfig
 from fairseq.trainer import Trainer
 from hydra.core.config_store import ConfigStore
-from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig
 from omegaconf.base import ContainerMetadata, Metadata
 from omegaconf.nodes import AnyNode
 from torch import Tensor, nn
 
-from . import checkpoint_files, distributed, folder_lock, launch, progress_display
+from . import (
+    checkpoint_files,
+    compat_checkpoints,
+    compat_models,
+    distributed,
+    folder_lock,
+    launch,
+    progress_display,
+)
 from .errors import InputError, first_line
 
 logger = logging.getLogger(__name__)
@@ -157,19 +163,6 @@ def root_config(task_cfg: LanguageModelingConfig | DictConfig) -> DictConfig | N
     return task_cfg._get_parent() if isinstance(task_cfg, DictConfig) else None
 
 
-def store_plain_model_options(root: DictConfig) -> None:
-    """Turn the options of a legacy architecture into a DictConfig, so that fairseq can load them.
-
-    fairseq keeps those of ``lstm_lm`` as an ``argparse.Namespace``. With torch 2.6 or newer,
-    fairseq without this plugin refuses to load a checkpoint that contains one. ``build_model`` also
-    accepts a DictConfig with the architecture's name, which every fairseq can load.
-    """
-    model = root.get("model")
-    if isinstance(model, argparse.Namespace):
-        with open_dict(root):
-            root.model = OmegaConf.create({"_name": model.arch, **vars(model)})
-
-
 def let_pytorch_ddp_run_on_cpu() -> None:
     """Let ``--ddp-backend pytorch_ddp``, the default, wrap a model that is not on a GPU.
 
@@ -200,7 +193,8 @@ def prepare_command(root: DictConfig, processes: int) -> None:
     launch.check_together(os.environ, processes, on_cpu)
     if distributed.rank() == 0 and not root.checkpoint.no_save:
         folder_lock.hold(Path(root.checkpoint.save_dir))
-    store_plain_model_options(root)
+    compat_models.store_plain_model_options(root)
+    compat_checkpoints.begin_moving_average(root)
     if on_cpu and processes > 1:
         gather_on_cpu(processes, root.common.all_gather_list_size)
         let_pytorch_ddp_run_on_cpu()
@@ -390,23 +384,3 @@ def _patience_counts() -> dict[str, Any]:
     # Importing it would set up logging, so only a command that trains has it.
     train = sys.modules.get("fairseq_cli.train")
     return {} if train is None else vars(train.should_stop_early)
-
-
-def last_linear(decoder: FairseqDecoder) -> tuple[Tensor, Tensor | None] | None:
-    """Return weight (V, C) and bias (V,) or None of the linear layer that *decoder* ends in.
-
-    V is the number of symbols, C that of features. Returns None for a decoder that does not end in
-    a linear layer. ``output_layer`` always allocates its logits; with the weights, the sampler can
-    write them into memory of its own.
-    """
-    project = type(decoder).output_layer
-    if getattr(decoder, "adaptive_softmax", None) is not None:
-        return None
-    if project is LSTMDecoder.output_layer:
-        if decoder.share_input_output_embed:
-            return decoder.embed_tokens.weight, None
-        return decoder.fc_out.weight, decoder.fc_out.bias
-    if project is TransformerDecoderBase.output_layer:
-        layer = decoder.output_projection
-        return (layer.weight, layer.bias) if isinstance(layer, nn.Linear) else None
-    return None
