@@ -6,6 +6,8 @@ from typing import Any
 from fairseq.models import BaseFairseqModel
 from fairseq.optim import FairseqOptimizer
 
+from ..policy.trial import try_out
+from ..support import compat_models, distributed
 from .clock import Clock
 from .pace import Pace
 from .start import Start
@@ -24,15 +26,22 @@ class Progress:
         start: what the training begins with.
         symbols: the number of symbols in the dictionary.
         parts: of each update (``--update-freq``).
+        name: of the generator, in a message.
     """
 
     def __init__(
-        self, trainer: AdversarialTrainer, start: Start, symbols: int, parts: int = 1
+        self,
+        trainer: AdversarialTrainer,
+        start: Start,
+        symbols: int,
+        parts: int = 1,
+        name: str = "the generator",
     ) -> None:
         self.trainer, self.start, self.symbols, self.parts = trainer, start, symbols, parts
         self.clock, self.pace = Clock(start.updates), Pace(trainer.schedule)
         self.stored = StoredSchedule(trainer)
         self._reported = 0  # of the clock's lost batches
+        self.name, self._tried = name, False
 
     def rest_of_epoch(self) -> UpdateIterator:
         """Return the updates that the present epoch still has."""
@@ -40,6 +49,19 @@ class Progress:
             lost, self._reported = self.clock.lost - self._reported, self.clock.lost
             logger.info("%d batches made no update, of update %d now", lost, self.clock.updates)
         return UpdateIterator(self.trainer.schedule, self.clock.updates, self.parts)
+
+    def begin_epoch(self, model: BaseFairseqModel) -> None:
+        """Try out *model*, the generator, before the first update.
+
+        Raises:
+            InputError: it cannot be trained adversarially.
+        """
+        if not self._tried:
+            policy = self.trainer.make_policy(model)
+            if distributed.rank() == 0:
+                compat_models.warn_of_wide_kernels(model, policy.length)
+            try_out(policy, self.name)
+            self._tried = True
 
     def make_batch(self, model: BaseFairseqModel, update: int, part: int) -> dict[str, Any]:
         """Return the batch for part *part* of fairseq's update number *update*.

@@ -1,0 +1,89 @@
+"""Trying out a generator before a training relies on it.
+
+A model may build, load and even train by maximum likelihood, and still fail when it is decoded step
+by step or when the gradient of its log-probabilities is taken. Adversarial training would find that
+out at its first G step, after D's pre-training.
+
+Shapes: R rows, T tokens.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..support.errors import InputError, first_line
+from ..support.eval_mode import eval_mode
+from .policy import Decoding, Policy
+
+_STEPS, _ROWS = 2, 3
+# How far the log-probabilities of a symbol may differ between decoding and one pass, in nats.
+_TOLERANCE = {torch.float32: 0.01, torch.float64: 0.01}
+_LOW_PRECISION = 0.5
+
+
+def try_out(policy: Policy, name: str) -> None:
+    """Decode two steps with *policy*, add a row in between, and take one gradient.
+
+    No weight and no random state changes.
+
+    Args:
+        name: what the user calls the model, such as ``--arch lstm_lm``.
+
+    Raises:
+        InputError: a part fails; or decoding step by step gives other probabilities than one pass
+            over the whole sequence.
+    """
+    device = policy.device
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        part = "decoding step by step"
+        try:
+            with eval_mode(policy.model), torch.no_grad():
+                tokens, decoded = _decode(policy)
+                part = "the probability of a sequence"
+                forced = policy.log_probs(tokens)
+            part = "the gradient of the probability of a sequence"
+            _differentiate(policy, tokens)
+        except InputError:
+            raise
+        except Exception as error:  # a model may fail in any way
+            raise InputError(
+                f"{name}: this language model cannot be trained adversarially: {part} fails "
+                f"({first_line(error)})"
+            ) from error
+    worst = float((forced - decoded).abs().max())
+    if worst > _TOLERANCE.get(next(policy.model.parameters()).dtype, _LOW_PRECISION):
+        raise InputError(
+            f"{name}: this language model cannot be trained adversarially: decoded step by step, "
+            f"it gives log-probabilities that differ by {worst:.2g} nats from those of one pass"
+        )
+
+
+def _decode(policy: Policy) -> tuple[Tensor, Tensor]:
+    """Decode R rows, all but one of which are copies that are added after the first step.
+
+    Returns:
+        Tokens (R, T), T at most 2, and their log-probabilities.
+    """
+    uniforms = torch.linspace(0.1, 0.9, _ROWS, device=policy.device)
+    prefix = torch.full((1, 1), policy.start, device=policy.device)
+    decoding, found = Decoding(policy), []
+    for step in range(min(_STEPS, policy.length)):
+        if step:
+            decoding.select(torch.zeros(_ROWS, dtype=torch.long, device=policy.device))
+            prefix = prefix.expand(_ROWS, -1)
+            found = [log_probs.expand(_ROWS) for log_probs in found]
+        features = decoding.step(prefix)
+        drawn, log_probs = policy.draw(features, uniforms[: len(prefix)])
+        found.append(log_probs)
+        prefix = torch.cat([prefix, drawn.unsqueeze(1)], dim=1)
+    return prefix[:, 1:], torch.stack(found, dim=1)
+
+
+def _differentiate(policy: Policy, tokens: Tensor) -> None:
+    """Take the gradient of log G(*tokens*) (R, T) with respect to the weights, and discard it."""
+    trained = [p for p in policy.model.parameters() if p.requires_grad]
+    # Into no parameter's grad: wrappers for several processes react to that.
+    with torch.enable_grad():
+        torch.autograd.grad(policy.log_probs(tokens).sum(), trained, allow_unused=True)
