@@ -7,7 +7,7 @@ logging.getLogger("fairseq.tasks.text_to_speech").setLevel(logging.WARNING)
 
 from . import criterions, models, optim, rewards, tasks  # noqa: E402
 from .pretrained import SeqGAN  # noqa: E402
-from .support import compat  # noqa: E402
+from .support import compat, compat_checkpoints, compat_commands  # noqa: E402
 
 compat.allow_checkpoints()
 compat.show_all_options()
@@ -16,5 +16,7 @@ compat.refuse_damaged_checkpoints()
 compat.report_bad_gradients()
 compat.run_nothing_in_checkpoints()
 compat.join_processes()
+compat_commands.correct_options()
+compat_checkpoints.report_unwritable_folder()
 
 __all__ = ["SeqGAN", "criterions", "models", "optim", "rewards", "tasks"]

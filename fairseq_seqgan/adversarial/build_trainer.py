@@ -18,6 +18,7 @@ from ..policy.factory import PolicyFactory
 from ..rewards.base import RewardInputs, build_reward
 from ..support import compat, input_checks
 from ..support.errors import InputError
+from .architecture import architecture
 from .early_stopping import EarlyStopping
 from .objective import AUTO
 from .positives import real_sequences
@@ -172,15 +173,32 @@ def build_trainer(
     return trainer
 
 
-def build_progress(data: RealData, trainer: AdversarialTrainer, start: Start) -> Progress:
-    """Return where *trainer* is in its schedule, and make fairseq stop at its end."""
+def build_progress(
+    data: RealData,
+    criterion: DiscriminatorOwner,
+    start: Start,
+    batch_size: tuple[int | None, int | None],
+) -> Progress:
+    """Return a trainer and where it is in its schedule; make fairseq stop at the end.
+
+    Args:
+        criterion: as :func:`build_trainer` takes it, and *batch_size* too.
+        start: what the training begins with.
+
+    Raises:
+        InputError: an option does not fit the data.
+    """
+    trainer = build_trainer(data, criterion, batch_size)
+    if not start.resumes:  # otherwise the training has begun with it
+        criterion.discriminator.check_length(trainer.pool.positives.size(1))
     root = compat.root_config(data.options)
-    parts = 1
+    parts, name = 1, "the generator"
     if root is not None:
         parts = root.optimization.update_freq[0]
         schedule = trainer.schedule
         compat.end_training_at(root, schedule.epochs, schedule.total_updates, start.updates)
-    return Progress(trainer, start, len(data.dictionary), parts)
+        name = f"--arch {architecture(root.model)}"
+    return Progress(trainer, start, len(data.dictionary), parts, name)
 
 
 def _heldout(data: RealData, option: str) -> Tensor:

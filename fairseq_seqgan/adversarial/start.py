@@ -7,6 +7,7 @@ state, or begins anew at update 0, or is refused.
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -44,6 +45,8 @@ class Start(NamedTuple):
     path: str = ""  # of the checkpoint; "": there is none
     updates: int = 0  # made in the training that is resumed
     resumes: bool = False  # False: a new training, perhaps with the nets of *path*
+    generator: Shapes | None = None  # of the weights of the language model in it
+    model_options: dict[str, Any] = {}  # noqa: RUF012  (of that model)
     discriminator: Shapes | None = None  # of the criterion's weights in it; None: it has none
     options: dict[str, Any] = {}  # noqa: RUF012  (of the criterion that the checkpoint had)
     evaluates: bool = False  # True: nothing is trained, only evaluated
@@ -58,13 +61,16 @@ def find_start(root: DictConfig, state: dict[str, Any] | None) -> Start:
     Raises:
         InputError: its parts do not belong together, or the options take over only some of them.
     """
-    if state is None or root.criterion._name != "seqgan":
+    if state is None:
         return Start()
     restart = find_restart(root.checkpoint)
     path = str(restart.path)
+    start = Start(path, generator=shapes(state["model"]), model_options=_options(state, "model"))
+    if root.criterion._name != "seqgan":
+        return start
     last = _last_update(path, state)
-    start = Start(
-        path, discriminator=_shapes(state.get("criterion")), options=_options(state, "criterion")
+    start = start._replace(
+        discriminator=shapes(state.get("criterion")), options=_options(state, "criterion")
     )
     if not (restart.optimizer or restart.iterator):
         return start
@@ -98,10 +104,10 @@ def check_discriminator(criterion: FairseqCriterion, start: Start, options: Any)
     Raises:
         InputError: it has another one; names the options that differ.
     """
-    own = _shapes(criterion.state_dict())
+    own = shapes(criterion.state_dict())
     if start.discriminator in (None, own):
         return
-    changed = _differences(start.options, options)
+    changed = differences(start.options, options)
     names = sorted(own.items() ^ start.discriminator.items())
     raise InputError(
         f"{start.path}: its discriminator is not the one that the options describe: "
@@ -150,9 +156,9 @@ def _check_whole(path: str, state: dict[str, Any], updates: int) -> None:
             f"{path}: the state of the optimizer is incomplete: of {least} or more parameters it "
             f"holds {found}"
         )
-    generator = _shapes(state["model"])
+    generator = shapes(state["model"])
     for name in ("rollout_policy", "reference"):
-        if task.get(name) is not None and _shapes(task[name]) != generator:
+        if task.get(name) is not None and shapes(task[name]) != generator:
             raise InputError(f"{path}: its {name.replace('_', ' ')} is not a copy of its generator")
 
 
@@ -161,7 +167,7 @@ def _task(state: dict[str, Any]) -> Any:
     return extra.get(TASK) if isinstance(extra, dict) else None
 
 
-def _shapes(weights: Any) -> Shapes | None:
+def shapes(weights: Any) -> Shapes | None:
     """Return the shape of every tensor of *weights*; None: there are no weights."""
     if not isinstance(weights, Mapping) or not weights:
         return None
@@ -171,11 +177,13 @@ def _shapes(weights: Any) -> Shapes | None:
 def _options(state: dict[str, Any], group: str) -> dict[str, Any]:
     """Return the options of *group* that the checkpoint was trained with; {}: unknown."""
     cfg = state.get("cfg")
-    return _plain(cfg.get(group)) if isinstance(cfg, Mapping | DictConfig) else {}
+    return plain(cfg.get(group) if isinstance(cfg, Mapping | DictConfig) else state.get("args"))
 
 
-def _plain(options: Any) -> dict[str, Any]:
+def plain(options: Any) -> dict[str, Any]:
     """Return a group of options as fairseq stores them; {} if it is none."""
+    if isinstance(options, argparse.Namespace):
+        return vars(options)
     if OmegaConf.is_config(options):
         options = OmegaConf.to_container(options, resolve=True, enum_to_str=True)
     return options if isinstance(options, dict) else {}
@@ -185,9 +193,9 @@ def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _differences(saved: dict[str, Any], options: Any) -> list[str]:
+def differences(saved: dict[str, Any], options: Any) -> list[str]:
     """Return the *options* that are not what they were, with both values."""
-    now = _plain(options)
+    now = plain(options)
     return [
         f"{_option(name)} is {now[name]}, in the checkpoint {saved[name]}"
         for name in sorted(now.keys() & saved.keys() - _NEVER_NAMED)
@@ -204,7 +212,7 @@ def _check_equal(path: str, root: DictConfig, state: dict[str, Any]) -> None:
     for group, names in _EQUAL.items():
         if group == "lr_scheduler" and root.checkpoint.reset_lr_scheduler:
             continue
-        saved, now = _options(state, group), _plain(root[group])
+        saved, now = _options(state, group), plain(root[group])
         for name in now.keys() & saved.keys() & set(names):
             if now[name] != saved[name]:
                 option = _option(group if name == "_name" else name)
@@ -217,10 +225,10 @@ def _check_equal(path: str, root: DictConfig, state: dict[str, Any]) -> None:
 def _log_changed(root: DictConfig, state: dict[str, Any]) -> None:
     """Log the options that a resumed training changes."""
     changed = [
-        line for group in _GROUPS for line in _differences(_options(state, group), root[group])
+        line for group in _GROUPS for line in differences(_options(state, group), root[group])
     ]
     for group, names in _SINGLE.items():
         saved = {n: v for n, v in _options(state, group).items() if n in names}
-        changed += _differences(saved, root[group])
+        changed += differences(saved, root[group])
     if changed:
         logger.warning("resuming with other options: %s", "; ".join(sorted(set(changed))))

@@ -11,6 +11,7 @@ and for each filter a kernel w of width k tokens and a bias b:
 Shapes: R sequences, T tokens, E embedding size, F features in all, k a kernel's width.
 """
 
+import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ from .discriminator import (
 from .dtypes import resolve_dtype
 from .pooled_convolution import MaxResponses, convolve
 from .sparse_pooled_convolution import SparsePooledConvolution
+
+logger = logging.getLogger(__name__)
 
 _SCORED_ROWS = 20_480  # rollouts scored at a time; their features take 140 MB for the paper's D
 
@@ -200,6 +203,27 @@ class CNNHighway(Discriminator):
         real = tokens != self.pad
         # On a GPU, to ask whether there is padding would wait for the device: always mask there.
         return real.sum(dim=1) if tokens.is_cuda or not bool(real.all()) else None
+
+    def check_length(self, length: int) -> None:
+        """Check that no filter is wider than the longest sequence, of *length* tokens.
+
+        The widths of the paper are taken for sequences of any length; a warning names those that
+        are too wide.
+
+        Raises:
+            InputError: the user has chosen a width that is.
+        """
+        widths = [layer.kernel_size[0] for layer in self.convolutions]
+        wide = [str(width) for width in widths if width > length]
+        if not wide:
+            return
+        problem = (
+            f"the longest sequence has {length} tokens, so filters of width {', '.join(wide)} see "
+            "nothing"
+        )
+        if ",".join(map(str, widths)) != CNNHighwayConfig.d_kernel_widths:
+            raise InputError(f"--d-kernel-widths: {problem}")
+        logger.warning("%s: choose --d-kernel-widths and --d-kernel-counts", problem)
 
     def penalty(self) -> Tensor:
         """Return the L2 penalty on the output layer, d_l2 × ½(|W|² + |b|²)."""

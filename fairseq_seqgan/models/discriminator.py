@@ -58,6 +58,13 @@ class Discriminator(BaseFairseqModel):
         """Return the logits (R, 2) of FAKE and REAL for *tokens* (R, T), padded at the end."""
         raise NotImplementedError(f"{type(self).__name__} does not implement forward")
 
+    def check_length(self, length: int) -> None:
+        """Check that sequences of at most *length* tokens are long enough for D.
+
+        Raises:
+            InputError: names the option with which D could not read them.
+        """
+
     def penalty(self) -> Tensor | float:
         """Return the penalty that is added to D's mean cross-entropy; 0 unless overridden."""
         return 0.0

@@ -43,6 +43,10 @@ class DiscriminatorEnsemble(Discriminator):
         )
         return torch.stack(losses).sum(), torch.stack(logits).mean(dim=0)
 
+    def check_length(self, length: int) -> None:
+        """Check that sequences of at most *length* tokens are long enough for every member."""
+        self.members[0].check_length(length)
+
     def penalty(self) -> Tensor:
         """Return the sum of the members' penalties."""
         return torch.stack([torch.as_tensor(member.penalty()) for member in self.members]).sum()

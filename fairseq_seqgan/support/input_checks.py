@@ -1,5 +1,6 @@
 """Checks of a user's input before training starts; each mistake becomes one clear line."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import torch
 from fairseq.data import Dictionary
 from omegaconf import DictConfig
 
-from . import compat, training_options
+from . import compat, compat_models, distributed, training_options
 from .binarized_data import require_unchanged
 from .checkpoint_files import read_checkpoint
 from .errors import InputError
 from .restart import find_restart, replace_damaged_last
+
+logger = logging.getLogger(__name__)
 
 
 def data_folder(path: str | None) -> None:
@@ -101,6 +104,13 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
         compat.end_if_finished(root, state)
     if root.criterion._name != "seqgan":
         return state
+    if state is not None:
+        compat_models.build_adaptive_softmax(root.get("model"), state["model"])
+    elif distributed.rank() == 0:
+        logger.warning(
+            "G begins with random weights: there is no checkpoint to begin with. The paper trains "
+            "it by maximum likelihood first; then say --finetune-from-model LM.pt"
+        )
     if not (root.dataset.batch_size or root.dataset.max_tokens):
         raise InputError("--batch-size: at least 1 sequence is needed in a G step")
     if str(root.task.pretrain_d_keep) == "best" and (root.common.fp16 or root.common.bf16):

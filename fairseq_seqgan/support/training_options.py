@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from .compat_models import ADAPTIVE_LOSS
 from .errors import InputError
 
 # What a validation logs, beside fairseq's own numbers.
@@ -26,10 +27,15 @@ def check(root: DictConfig) -> None:
         return
     _check_numbers(root)
     optimizer = root.get("optimizer") or {}
+    backend = str(root.distributed_training.ddp_backend)
     if root.criterion._name == "seqgan" and "discriminator_lr" not in optimizer:
         raise InputError(
             f"--optimizer {optimizer.get('_name')}: D would have no learning rate of its own in "
             "adversarial training; say --optimizer seqgan_adam"
+        )
+    if root.criterion._name == ADAPTIVE_LOSS and backend in ("pytorch_ddp", "c10d"):
+        raise InputError(
+            "--criterion adaptive_loss: fairseq needs --ddp-backend legacy_ddp with it"
         )
     if not root.dataset.disable_validation:
         _check_metric(root)

@@ -20,7 +20,8 @@ from fairseq.tasks import register_task
 from fairseq.tasks.language_modeling import LanguageModelingTask
 from torch import Tensor
 
-from ..adversarial.build_trainer import RealData, build_progress, build_trainer
+from ..adversarial.architecture import build_generator
+from ..adversarial.build_trainer import RealData, build_progress
 from ..adversarial.divergence import Watch, before_saving, in_update, in_validation
 from ..adversarial.progress import Progress
 from ..adversarial.sample_texts import SampleTexts
@@ -30,15 +31,8 @@ from ..adversarial.validation import Validation, log_measured
 from ..criterions.saved_discriminator import load_guide
 from ..criterions.seqgan import Log, SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients, makes_update
+from ..policy import fairseq_generate as sampling
 from ..policy.factory import PolicyFactory
-from ..policy.fairseq_generate import (
-    Prompts,
-    SequenceSampler,
-    build_sampler,
-    make_prompts,
-    prompt_iterator,
-    search_options,
-)
 from ..rewards.base import on_registration
 from ..support import compat, distributed, input_checks, shards
 from .checked_data import load_checked
@@ -91,6 +85,11 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
             compat.prepare_command(root, distributed.size())
         return task
 
+    def build_model(self, args: Any, from_checkpoint: bool = False) -> BaseFairseqModel:
+        """Build G, if the options describe the model that the training begins with."""
+        build = partial(super().build_model, args, from_checkpoint)
+        return build_generator(build, args, self.start, None if from_checkpoint else self.args)
+
     def build_criterion(self, args: Any) -> FairseqCriterion:
         """Build the criterion; ``seqgan`` switches the task to adversarial training."""
         SeqGANCriterion.refresh_options()
@@ -116,7 +115,7 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
             return self.datasets[split]
 
         if "task_cfg" in kwargs:
-            prompts = make_prompts(self.args, kwargs["task_cfg"], self.dictionary, load)
+            prompts = sampling.make_prompts(self.args, kwargs["task_cfg"], self.dictionary, load)
             if prompts is not None:
                 self.datasets[split] = prompts
                 return
@@ -137,14 +136,14 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         **kwargs: Any,
     ) -> EpochBatchIterator:
         """Return fairseq's batches; in adversarial training, one item for each update instead."""
-        if isinstance(dataset, Prompts):
+        if isinstance(dataset, sampling.Prompts):
             shard = kwargs.get("num_shards", 1), kwargs.get("shard_id", 0)
-            return prompt_iterator(dataset, max_sentences, *shard)
+            return sampling.prompt_iterator(dataset, max_sentences, *shard)
         if self.criterion is not None and dataset is self.datasets.get(self.args.train_subset):
             if self.adversarial is None:
                 size = max_sentences, max_tokens
-                self.adversarial = build_trainer(self.real_data, self.criterion, size)
-                self.progress = build_progress(self.real_data, self.adversarial, self.start)
+                self.progress = build_progress(self.real_data, self.criterion, self.start, size)
+                self.adversarial = self.progress.trainer
             return self.progress.rest_of_epoch()
         # fairseq's default of 8 would drop the last sentences of the data.
         kwargs["required_batch_size_multiple"] = 1
@@ -154,9 +153,11 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
     # ---- training -------------------------------------------------------------------------
 
     def begin_epoch(self, epoch: int, model: BaseFairseqModel) -> None:
-        """Store the epoch for the criterion."""
+        """Store the epoch for the criterion; try out G before the first one."""
         super().begin_epoch(epoch, model)
         self.epoch = epoch
+        if self.progress is not None:
+            self.progress.begin_epoch(model)
 
     @in_update
     def train_step(
@@ -235,9 +236,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         """Return our sampler for ``--sampling``; else fairseq's search without banned symbols."""
         if getattr(args, "sampling", False):
             guide = load_guide(self.args, self.dictionary, models[0])
-            return build_sampler(self.policy, models[0], args, self.args.seed, guide)
+            return sampling.build_sampler(self.policy, models[0], args, self.args.seed, guide)
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
-        args, suppressed = search_options(args, self.dictionary, self.args.fixed_length)
+        args, suppressed = sampling.search_options(args, self.dictionary, self.args.fixed_length)
         extra["tokens_to_suppress"] = suppressed
         return super().build_generator(models, args, extra_gen_cls_kwargs=extra, **kwargs)
 
@@ -250,7 +251,7 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         constraints: Any = None,
     ) -> list[list[dict[str, Any]]]:
         """Sample, or search as fairseq does; without a prefix, continue the source."""
-        if isinstance(generator, SequenceSampler):
+        if isinstance(generator, sampling.SequenceSampler):
             return generator.generate(models, sample, prefix_tokens)
         return super().inference_step(generator, models, sample, prefix_tokens, constraints)
 
