@@ -48,6 +48,7 @@ def build_generator(
         raise
     except Exception as error:  # fairseq checks little, and mostly by assertions
         raise InputError(f"--arch {name}: fairseq cannot build it ({_reason(error)})") from error
+    compat_models.initialize_unused(model)
     root = None if task_options is None else compat.root_config(task_options)
     if root is not None:
         _check_criterion(model, root.criterion._name if root.get("criterion") else None)

@@ -35,6 +35,8 @@ def correct_options() -> None:
         given = sys.argv[1:] if input_args is None else input_args
         if getattr(args, "bf16", False) and "--tpu" not in given:
             args.tpu = False
+        if getattr(args, "total_num_update", 0) is None:
+            raise InputError(f"--lr-scheduler {args.lr_scheduler}: it needs --total-num-update")
         if getattr(args, "sampling", False) and args.nbest != args.beam:
             raise InputError(
                 f"--nbest {args.nbest}: --sampling draws --beam {args.beam} sequences of each item "

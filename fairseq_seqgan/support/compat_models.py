@@ -98,6 +98,17 @@ def least_positions(model: nn.Module) -> int:
     return max((m.kernel_size for m in convolutions), default=1)
 
 
+def initialize_unused(model: nn.Module) -> None:
+    """Set the weights of *model* to 0 that fairseq neither initialises nor uses.
+
+    Each dynamic convolution has a bias that is added to nothing. Its memory may hold NaN, which
+    would look like a divergence.
+    """
+    for module in model.modules():
+        if isinstance(module, DynamicConv_scripatable) and not module.has_conv_bias:
+            nn.init.zeros_(module.conv_bias)
+
+
 def warn_of_wide_kernels(model: nn.Module, length: int) -> None:
     """Warn if sequences of at most *length* tokens were too short to train *model* on."""
     least = least_positions(model)

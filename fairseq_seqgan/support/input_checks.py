@@ -120,6 +120,10 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
     if len(root.optimization.update_freq) > 1:
         raise InputError("--update-freq: adversarial training takes one value for all epochs")
     common = root.common
+    for name in ("memory_efficient_fp16", "memory_efficient_bf16"):
+        if common[name]:
+            option, plain = "--" + name.replace("_", "-"), name.removeprefix("memory_efficient_")
+            raise InputError(f"{option}: not with --optimizer seqgan_adam; --{plain} works")
     if (common.fp16 or common.bf16) and not common.fp16_no_flatten_grads:
         raise InputError(
             "--fp16 and bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "

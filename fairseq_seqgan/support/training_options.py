@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from typing import Any
 
+import torch
 from omegaconf import DictConfig
 
 from .compat_models import ADAPTIVE_LOSS
@@ -37,6 +38,9 @@ def check(root: DictConfig) -> None:
         raise InputError(
             "--criterion adaptive_loss: fairseq needs --ddp-backend legacy_ddp with it"
         )
+    _check_rate_schedule(root)
+    if root.criterion._name != "seqgan":
+        _check_precision(root.common)
     if not root.dataset.disable_validation:
         _check_metric(root)
 
@@ -60,6 +64,31 @@ def _check_numbers(root: DictConfig) -> None:
         raise InputError(
             f"--stop-min-lr {least}: --lr {max(rates)} is not above it, so nothing would be trained"
         )
+
+
+def _check_precision(common: DictConfig) -> None:
+    """Check that a CPU can compute with ``--fp16`` as it is given.
+
+    fairseq would allocate the flattened gradients on a GPU.
+    """
+    flattened = common.fp16 and not (common.fp16_no_flatten_grads or common.memory_efficient_fp16)
+    if flattened and (common.cpu or not torch.cuda.is_available()):
+        raise InputError("--fp16: on a CPU it needs --fp16-no-flatten-grads")
+
+
+def _check_rate_schedule(root: DictConfig) -> None:
+    """Check that ``--lr-scheduler`` has the length that it needs, and is one for this optimizer."""
+    schedule = root.get("lr_scheduler") or {}
+    name, limit = schedule.get("_name"), root.optimization.max_update
+    if name == "pass_through":
+        raise InputError(
+            "--lr-scheduler pass_through: it leaves the rates to --optimizer composite, which is "
+            "not for the command line; D has --discriminator-lr"
+        )
+    if name == "cosine" and not limit and not (schedule.lr_period_updates or 0) > 0:
+        raise InputError("--lr-scheduler cosine: it needs --lr-period-updates, or --max-update")
+    if name == "tri_stage" and schedule.phase_ratio is not None and not limit:
+        raise InputError("--phase-ratio: --lr-scheduler tri_stage needs --max-update with it")
 
 
 def _as_list(value: Any) -> list[Any]:

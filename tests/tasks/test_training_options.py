@@ -1,0 +1,104 @@
+"""Options of fairseq's training in both phases: they work, or are refused with a reason.
+
+docs/training-options.md lists what was tried.
+"""
+
+import pytest
+import torch
+from helpers.commands import fork, gan, generate, load
+from omegaconf import OmegaConf
+
+from fairseq_seqgan.support import training_options
+from fairseq_seqgan.support.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+
+def configuration(phase, **changed):
+    """What training_options reads of a training's configuration; *changed* names groups."""
+    groups = {
+        "criterion": {"_name": "seqgan" if phase == "gan" else "cross_entropy"},
+        "optimizer": {"_name": "seqgan_adam", "discriminator_lr": 0.1},
+        "optimization": {"lr": [0.1], "clip_norm": 0.0, "stop_min_lr": -1.0, "max_update": 0},
+        "common": {"cpu": True, "fp16": False, "fp16_no_flatten_grads": False},
+        "dataset": {"disable_validation": True},
+        "distributed_training": {"ddp_backend": "legacy_ddp"},
+        "lr_scheduler": {"_name": "fixed"},
+    }
+    groups["common"]["memory_efficient_fp16"] = False
+    for name, options in changed.items():
+        groups[name] = {**groups[name], **options}
+    return OmegaConf.create(groups)
+
+
+COSINE = {"_name": "cosine", "lr_period_updates": -1.0}
+TRI_STAGE = {"_name": "tri_stage", "phase_ratio": [0.1, 0.4, 0.5]}
+REFUSED = {
+    "--lr-scheduler cosine: it needs --lr-period-updates": {"lr_scheduler": COSINE},
+    "--phase-ratio: --lr-scheduler tri_stage needs --max-update": {"lr_scheduler": TRI_STAGE},
+    "--lr-scheduler pass_through": {"lr_scheduler": {"_name": "pass_through"}},
+}
+
+
+@pytest.mark.parametrize("phase", ["mle", "gan"])
+@pytest.mark.parametrize("words", REFUSED)
+def test_a_schedule_of_unknown_length_is_refused(words, phase):
+    with pytest.raises(InputError, match=words):
+        training_options.check(configuration(phase, **REFUSED[words]))
+    enough = {"optimization": {"max_update": 30}}
+    if "pass_through" not in words:
+        training_options.check(configuration(phase, **REFUSED[words], **enough))
+
+
+def test_what_a_cpu_or_a_criterion_needs():
+    with pytest.raises(InputError, match="--fp16: on a CPU it needs --fp16-no-flatten-grads"):
+        training_options.check(configuration("mle", common={"fp16": True}))
+    common = {"fp16": True, "fp16_no_flatten_grads": True}
+    training_options.check(configuration("mle", common=common))
+    adaptive = {"criterion": {"_name": "adaptive_loss"}}
+    training_options.check(configuration("mle", **adaptive))
+    backend = {"distributed_training": {"ddp_backend": "pytorch_ddp"}}
+    with pytest.raises(InputError, match=r"--criterion adaptive_loss: .* --ddp-backend legacy_ddp"):
+        training_options.check(configuration("mle", **adaptive, **backend))
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--lr-scheduler polynomial_decay", "polynomial_decay: it needs --total-num-update"),
+        ("--memory-efficient-fp16", "--memory-efficient-fp16: not with --optimizer seqgan_adam"),
+    ],
+)
+def test_refused(options, words, data, pretrained, tmp_path):
+    """In one line, before anything is trained."""
+    arguments = gan(data, tmp_path / "gan", pretrained.best, *options.split())
+    result = fork("train", tmp_path, arguments)
+    assert result.returncode == 2 and "Traceback" not in result.output
+    assert words in result.stderr.strip().splitlines()[-1]
+
+
+def test_a_moving_average_begins_with_the_weights(data, pretrained, tmp_path):
+    """With those of a checkpoint that has none; it follows G, and is resumed."""
+    options = (
+        "--store-ema --ema-decay 0.5 --ema-fp32 --reward constant --pretrain-d-steps 0 --d-steps 0 "
+        "--disable-validation"
+    ).split()
+    expected = {name: weight.clone() for name, weight in load(pretrained.best)["model"].items()}
+    for update in (1, 2):
+        arguments = gan(data, tmp_path, pretrained.best, *options, "--max-update", update)
+        fork("train", tmp_path, arguments).check()
+        state = load(tmp_path / "checkpoint_last.pt")
+        for name, weight in state["model"].items():
+            expected[name] = (expected[name] + weight) / 2
+            torch.testing.assert_close(state["extra_state"]["ema"][name], expected[name])
+            assert name in state["extra_state"]["ema_fp32_params"]
+
+
+def test_the_mean_of_checkpoints_is_a_checkpoint(data, pretrained, played, tmp_path):
+    """The weights of G are averaged, as fairseq's script does it; the rest is the last one's."""
+    state, other = load(played.last), load(pretrained.last)["model"]
+    state["model"] = {key: (w + other[key]) / 2 for key, w in state["model"].items()}
+    torch.save(state, tmp_path / "mean.pt")
+    arguments = generate(data, tmp_path / "mean.pt", "--num-samples", 2)
+    samples = fork("generate", tmp_path, arguments).check()
+    assert sum(line.startswith("H-") for line in samples.stdout.splitlines()) == 2
