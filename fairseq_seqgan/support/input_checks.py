@@ -119,6 +119,12 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
         )
     if len(root.optimization.update_freq) > 1:
         raise InputError("--update-freq: adversarial training takes one value for all epochs")
+    sharded = root.distributed_training
+    if str(sharded.zero_sharding) != "none" or str(sharded.ddp_backend) == "fully_sharded":
+        raise InputError(
+            "--zero-sharding and --ddp-backend fully_sharded: not in adversarial training, whose "
+            "checkpoints hold the optimizer's state of both nets as a whole"
+        )
     common = root.common
     for name in ("memory_efficient_fp16", "memory_efficient_bf16"):
         if common[name]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from argparse import Namespace
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import torch
@@ -27,12 +28,13 @@ def check(root: DictConfig) -> None:
     if not root.get("criterion") or (root.get("common_eval") and root.common_eval.get("path")):
         return
     _check_numbers(root)
-    optimizer = root.get("optimizer") or {}
+    optimizer = _group(root, "optimizer")
     backend = str(root.distributed_training.ddp_backend)
     if root.criterion._name == "seqgan" and "discriminator_lr" not in optimizer:
+        name = optimizer.get("_name") or optimizer.get("optimizer")
         raise InputError(
-            f"--optimizer {optimizer.get('_name')}: D would have no learning rate of its own in "
-            "adversarial training; say --optimizer seqgan_adam"
+            f"--optimizer {name}: D would have no learning rate of its own in adversarial "
+            "training; say --optimizer seqgan_adam"
         )
     if root.criterion._name == ADAPTIVE_LOSS and backend in ("pytorch_ddp", "c10d"):
         raise InputError(
@@ -45,9 +47,15 @@ def check(root: DictConfig) -> None:
         _check_metric(root)
 
 
+def _group(root: DictConfig, name: str) -> Mapping[str, Any]:
+    """Return a group of options; fairseq keeps those of its legacy parts as a namespace."""
+    options = root.get(name) or {}
+    return vars(options) if isinstance(options, Namespace) else options
+
+
 def _check_numbers(root: DictConfig) -> None:
     """Check that rates and norms are finite and not below 0, and that fairseq will train at all."""
-    optimizer = root.get("optimizer") or {}
+    optimizer = _group(root, "optimizer")
     rates = _as_list(root.optimization.lr)
     numbers = [("lr", rate) for rate in [*rates, *_as_list(optimizer.get("lr", []))]]
     numbers.append(("clip_norm", root.optimization.clip_norm))
@@ -78,7 +86,7 @@ def _check_precision(common: DictConfig) -> None:
 
 def _check_rate_schedule(root: DictConfig) -> None:
     """Check that ``--lr-scheduler`` has the length that it needs, and is one for this optimizer."""
-    schedule = root.get("lr_scheduler") or {}
+    schedule = _group(root, "lr_scheduler")
     name, limit = schedule.get("_name"), root.optimization.max_update
     if name == "pass_through":
         raise InputError(

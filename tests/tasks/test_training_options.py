@@ -3,6 +3,8 @@
 docs/training-options.md lists what was tried.
 """
 
+from argparse import Namespace
+
 import pytest
 import torch
 from helpers.commands import fork, gan, generate, load
@@ -62,10 +64,26 @@ def test_what_a_cpu_or_a_criterion_needs():
         training_options.check(configuration("mle", **adaptive, **backend))
 
 
+def test_legacy_optimizers_and_schedules_are_checked_too():
+    """fairseq keeps their options as a namespace."""
+    root = configuration("mle")
+    root._set_flag("allow_objects", True)
+    root.optimizer = Namespace(optimizer="sgd", lr=[0.1], weight_decay=-1.0)
+    root.lr_scheduler = Namespace(lr_scheduler="manual", update2lr={"5": 0.1})
+    with pytest.raises(InputError, match=r"--weight-decay is -1\.0"):
+        training_options.check(root)
+    root.optimizer.weight_decay = 0.0
+    training_options.check(root)
+    root.criterion._name = "seqgan"
+    with pytest.raises(InputError, match="--optimizer sgd: D would have no learning rate"):
+        training_options.check(root)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ("--lr-scheduler polynomial_decay", "polynomial_decay: it needs --total-num-update"),
+        ("--zero-sharding os", "--zero-sharding and --ddp-backend fully_sharded: not in advers"),
         ("--memory-efficient-fp16", "--memory-efficient-fp16: not with --optimizer seqgan_adam"),
     ],
 )
