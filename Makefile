@@ -45,7 +45,7 @@ lint: $(STAMP)
 
 # A warning is an error (mkdocs.yml). mkdocs clears build/site first.
 docs: $(STAMP)
-	$(BIN)/python -m mkdocs --quiet build
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py

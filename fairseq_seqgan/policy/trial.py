@@ -68,7 +68,8 @@ def _decode(policy: Policy) -> tuple[Tensor, Tensor]:
     """
     uniforms = torch.linspace(0.1, 0.9, _ROWS, device=policy.device)
     prefix = torch.full((1, 1), policy.start, device=policy.device)
-    decoding, found = Decoding(policy), []
+    decoding = Decoding(policy)
+    found: list[Tensor] = []
     for step in range(min(_STEPS, policy.length)):
         if step:
             decoding.select(torch.zeros(_ROWS, dtype=torch.long, device=policy.device))

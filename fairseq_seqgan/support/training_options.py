@@ -93,9 +93,9 @@ def _check_rate_schedule(root: DictConfig) -> None:
             "--lr-scheduler pass_through: it leaves the rates to --optimizer composite, which is "
             "not for the command line; D has --discriminator-lr"
         )
-    if name == "cosine" and not limit and not (schedule.lr_period_updates or 0) > 0:
+    if name == "cosine" and not limit and not (schedule.get("lr_period_updates") or 0) > 0:
         raise InputError("--lr-scheduler cosine: it needs --lr-period-updates, or --max-update")
-    if name == "tri_stage" and schedule.phase_ratio is not None and not limit:
+    if name == "tri_stage" and schedule.get("phase_ratio") is not None and not limit:
         raise InputError("--phase-ratio: --lr-scheduler tri_stage needs --max-update with it")
 
 
