@@ -49,7 +49,7 @@ docs: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/run.py
-	$(BIN)/python benchmarks/markdown.py
+	$(BIN)/python benchmarks/tables.py
 
 # A folder is removed only if it holds what says that a program made it: a folder of yours that
 # has such a name stays.

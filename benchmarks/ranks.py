@@ -6,7 +6,7 @@ runs, for each recipe, a short training in one process on the whole batch, in on
 in two on half each. Every process has one thread. ``benchmarks/results/ranks.json`` gets the
 medians over the runs, in seconds: of a G step, of drawing a pool of negatives, of an update of D,
 and of the whole round; the figures of other recipes, measured on the same day, stay.
-``benchmarks/markdown.py`` makes the tables of docs/scaling.md of it.
+``benchmarks/tables.py`` makes the tables of docs/scaling.md of it.
 """
 
 from __future__ import annotations

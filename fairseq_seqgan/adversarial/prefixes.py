@@ -44,7 +44,7 @@ def check_prefix_size(options: Any) -> None:
         raise InputError(f"--prefix-size is {size}: below 0")
     for name in ("fixed_length", "max_length"):
         length = getattr(options, name)
-        if length and size >= length:
+        if size and length and size >= length:
             option = "--" + name.replace("_", "-")
             raise InputError(f"--prefix-size {size} with {option} {length}: G could draw nothing")
 

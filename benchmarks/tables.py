@@ -1,6 +1,6 @@
 """The tables of ``docs/performance.md`` and ``scaling.md``, from ``benchmarks/results/*.json``.
 
-    python benchmarks/markdown.py
+    python benchmarks/tables.py
 
 rewrites what stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``, where NAME is
 the name of the result file; a file without markers in the page is named and left out.
