@@ -75,6 +75,7 @@ def long_run_table(figures: list[dict]) -> str:
             f"{f['what'].replace('_', ' ')} ({f['unit']})",
             f"{f['second_quarter']:.4g}",
             f"{f['last_quarter']:.4g}",
+            f"{f['machine_slower']:+.1%}",
             f"{f['growth']:+.1%}",
             f"{f['limit']:.0%}",
         ]
@@ -82,7 +83,7 @@ def long_run_table(figures: list[dict]) -> str:
         if f["name"] == "long_run"
     ]
     about = next(f for f in figures if f["name"] == "machine")
-    headers = ["median of", "second quarter", "last quarter", "growth", "limit"]
+    headers = ["median of", "second quarter", "last quarter", "a matrix product", "growth", "limit"]
     ran = "{machine}, {updates:,} updates in {seconds} s, {date}, `{command}`.".format(**about)
     return "\n".join([table(rows, headers), "", ran])
 

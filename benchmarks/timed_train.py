@@ -3,9 +3,10 @@
     python benchmarks/timed_train.py OUT.json <arguments of fairseq-train>
 
 OUT.json gets the numbers of parameters of G and D, and for every update its kind, its seconds, from
-the end of the one before, and the process's resident memory in MB (0 where the system does not tell
-it). Kinds: ``g_step``; ``pool``, an update of D that draws its pool of
-negatives first; ``d_update``, any other update of D. Of several processes only the first writes.
+the end of the one before, the process's resident memory in MB (0 where the system does not tell
+it), and the seconds of a fixed matrix product, by which a machine that gets slower is told apart.
+Kinds: ``g_step``; ``pool``, an update of D that draws its pool first; ``d_update``, any
+other update of D. Of several processes only the first writes.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import sys
 import time
 from pathlib import Path
 
+import torch
 from fairseq.trainer import Trainer
 from fairseq_cli.train import cli_main
-from timing import wait
+from timing import seconds, wait
 
 from fairseq_seqgan.adversarial.schedule import Phase, Schedule
 from fairseq_seqgan.support import distributed
@@ -45,7 +47,8 @@ def resident() -> float:
 def main() -> None:
     """Train, and write the times."""
     out = Path(sys.argv.pop(1))
-    train_step, times, memory, last = Trainer.train_step, [], [], None
+    train_step, times, memory, probes, last = Trainer.train_step, [], [], [], None
+    matrix = torch.ones(256, 256)
 
     @functools.wraps(train_step)
     def timed(trainer: Trainer, *args: object, **kwargs: object) -> object:
@@ -55,16 +58,18 @@ def main() -> None:
         update = trainer.get_num_updates()
         output = train_step(trainer, *args, **kwargs)
         wait()
-        last = time.perf_counter()
-        times.append([kind(trainer.task.adversarial.schedule, update), last - begin])
+        spent = time.perf_counter() - begin
+        times.append([kind(trainer.task.adversarial.schedule, update), spent])
         memory.append(resident())
+        probes.append(seconds(lambda: matrix @ matrix))
         counts = {
             net: sum(p.numel() for p in getattr(trainer, net).parameters())
             for net in ("model", "criterion")
         }
         if update + 1 == trainer.cfg.optimization.max_update and not distributed.rank():
             found = {"parameters": counts, "updates": times, "memory_mb": memory}
-            out.write_text(json.dumps(found))
+            out.write_text(json.dumps({**found, "probes": probes}))
+        last = time.perf_counter()
         return output
 
     Trainer.train_step = timed
