@@ -27,7 +27,7 @@ from ..support.errors import InputError
 from . import evaluate
 from .inputs import default_split, read_dictionary
 
-CONTROLS = ("constant", "random")  # rewards that do not depend on the data
+CONTROLS = ("constant", "random", "shuffled")  # rewards that say nothing about the sequence
 ORDERS = (2, 3, 4)  # of BLEU; without an oracle it is the score of a sample
 
 

@@ -1,5 +1,6 @@
 """``fairseq-seqgan run-folder``: from a checkpoint and its samples to a row of a report."""
 
+import argparse
 import json
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from helpers.commands import fork, generate
 
 from fairseq_seqgan import cli
+from fairseq_seqgan.cli import run_folder
 from fairseq_seqgan.support.errors import InputError
 
 
@@ -61,6 +63,16 @@ def test_with_an_oracle_and_a_log(data, played, pretrained, samples, tmp_path):
         "g_steps": 2,
         "pretrain_d_steps": 1,
     }
+
+
+@pytest.mark.parametrize("reward", ["discriminator", "logit", "constant", "random", "shuffled"])
+def test_a_reward_that_says_nothing_makes_a_control(reward, data, tmp_path):
+    parser = argparse.ArgumentParser()
+    run_folder.add_arguments(parser)
+    words = ["checkpoint_last.pt", "--samples", "samples.out", "--dest", str(tmp_path / "seqgan")]
+    config = {"criterion": {"_name": "seqgan"}, "task": {"reward": reward}}
+    found = run_folder.describe(parser.parse_args(words), config, data)
+    assert found["kind"] == ("system" if reward in ("discriminator", "logit") else "control")
 
 
 def test_mistakes_leave_nothing(played, samples, tmp_path):
