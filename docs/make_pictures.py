@@ -29,8 +29,8 @@ def read(preset: str) -> dict[str, Any]:
 
 
 def collapse() -> bytes:
-    """Return self-BLEU against NLL_oracle, one point for each system and seed of ``laptop``."""
-    rows = [row for row in read("laptop")["rows"] if row["temperature"] == 1.0]
+    """Return self-BLEU against NLL_oracle, one point for each system and seed of ``few_updates``."""
+    rows = [row for row in read("few_updates")["rows"] if row["temperature"] == 1.0]
     rows = [row for row in rows if row["selection"] == "last" and "self_bleu" in row]
     with styled():
         picture = figure(7.5, 4.6)
