@@ -81,7 +81,12 @@ def same(a, b):
     return type(a) is type(b) and (a == b or (a != a and b != b))
 
 
-SOURCES = [("demo", "demo"), ("nottingham", "quick"), ("synthetic", "few_updates"), ("obama", "quick")]
+SOURCES = [
+    ("demo", "demo"),
+    ("nottingham", "quick"),
+    ("synthetic", "few_updates"),
+    ("obama", "quick"),
+]
 
 
 def test_recipes_as_bytes(tmp_path):
