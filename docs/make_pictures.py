@@ -29,7 +29,7 @@ def read(preset: str) -> dict[str, Any]:
 
 
 def collapse() -> bytes:
-    """Return self-BLEU against NLL_oracle, one point for each system and seed of ``few_updates``."""
+    """Return self-BLEU and NLL_oracle of ``few_updates``, a point for each system and seed."""
     rows = [row for row in read("few_updates")["rows"] if row["temperature"] == 1.0]
     rows = [row for row in rows if row["selection"] == "last" and "self_bleu" in row]
     with styled():

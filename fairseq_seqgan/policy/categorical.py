@@ -1,6 +1,6 @@
 """Drawing tokens from logits.
 
-Shapes: R rows (one distribution each), V symbols in the dictionary.
+Shapes: R rows (one distribution each), V symbols in the dictionary, n draws from each row.
 
 The caller passes the random numbers, uniform in [0, 1). So a batched pass and a plain loop that get
 the same numbers draw the same tokens, and a test can compare them.
@@ -24,9 +24,9 @@ def chunk_rows(size: int, device: torch.device | str = "cpu") -> int:
 
 
 def draw(logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
-    """Draw one token per row from softmax(*logits*) by inverting the cumulative distribution.
+    """Draw tokens from softmax(*logits*) by inverting the cumulative distribution.
 
-    With p = softmax(logits) and u the row's uniform number, the token is the smallest v with
+    With p = softmax(logits) and u a uniform number, the token is the smallest v with
 
         u < p(0) + p(1) + ... + p(v)
 
@@ -35,11 +35,12 @@ def draw(logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         logits: (R, V) float32; ``-inf`` bans a symbol. **Overwritten** on a CPU.
-        uniforms: (R,) numbers in [0, 1).
+        uniforms: (R,) numbers in [0, 1), or (R, n) for n draws from each row.
 
     Returns:
-        tokens (R,) int64, never one of zero probability, and their log-probabilities (R,) in nats.
-        The log-probability is NaN where a row contains NaN or ``+inf``, or only ``-inf``.
+        tokens int64, never one of zero probability, and their log-probabilities in nats; both have
+        the shape of *uniforms*. The log-probability is NaN where a row contains NaN or ``+inf``, or
+        only ``-inf``.
     """
     size = logits.size(1)
     # In place, because memory that is not yet in the cache costs more than the arithmetic.
@@ -49,19 +50,24 @@ def draw(logits: Tensor, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     if whole < size:
         sums.append(probs[:, whole:].sum(dim=1, keepdim=True))
     coarse = torch.cat(sums, dim=1).cumsum(dim=1)
+    if uniforms.dim() == 1:
+        row = torch.arange(len(probs), device=probs.device).unsqueeze(1)
+    else:
+        row = torch.arange(len(probs), device=probs.device).repeat_interleave(uniforms.size(1))
+        row, coarse = row.unsqueeze(1), coarse[row]
     total = coarse[:, -1:]
-    target = _below(uniforms.unsqueeze(1).to(total) * total, total)
+    target = _below(uniforms.reshape(-1, 1).to(total) * total, total)
     block = (coarse <= target).sum(dim=1, keepdim=True).clamp_(max=coarse.size(1) - 1)
     before = coarse.gather(1, (block - 1).clamp_(min=0)).masked_fill_(block == 0, 0.0)
 
     symbols = block * _BLOCK + torch.arange(_BLOCK, device=probs.device)
-    fine = probs.gather(1, symbols.clamp(max=size - 1))
+    fine = probs[row, symbols.clamp(max=size - 1)]
     fine = fine.masked_fill_(symbols >= size, 0.0).cumsum(dim=1)
     # The two sums are rounded differently: keep the rest inside the chosen block.
     rest = _below(target - before, fine[:, -1:])
     inside = (fine <= rest).sum(dim=1, keepdim=True).clamp_(max=_BLOCK - 1)
     tokens = (block * _BLOCK + inside).clamp_(max=size - 1)
-    return tokens.squeeze(1), probs.gather(1, tokens).log().squeeze(1)
+    return tokens.view_as(uniforms), probs[row, tokens].log().view_as(uniforms)
 
 
 def _below(value: Tensor, limit: Tensor) -> Tensor:

@@ -191,8 +191,11 @@ class Policy:
         """Draw the next token of every row from the *features* (R, C) of :meth:`Decoding.step`.
 
         The projection to the vocabulary and the draw run in chunks of rows, so memory is bounded by
-        chunk × V whatever R is. Returns tokens (R,) and their log-probabilities (R,) in nats.
+        chunk × V whatever R is. Returns tokens and their log-probabilities in nats, one for each of
+        the *uniforms*, which are (R,), or (R, n) for n draws from the same distribution.
         """
+        if not len(features):  # an adaptive softmax cannot project none
+            return uniforms.long(), uniforms.clone()
         chunk = categorical.chunk_rows(self.size, features.device)
         project = self._projection(features, chunk)
         drawn = []

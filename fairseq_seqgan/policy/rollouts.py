@@ -5,12 +5,10 @@ A rollout of a prefix y_1 ... y_t is a random completion of it. The rollout poli
 
     {Y^1 ... Y^N} = MC^{G_beta}(y_1 ... y_t; N)
 
-Shapes: B sequences, T steps at most, N rollouts of each prefix, P prefixes that are rolled out,
-R rows decoded at a time.
+Shapes: B sequences, T steps at most, N rollouts of each prefix, P prefixes that are rolled out.
 
-A plain implementation generates N × (T - 1) times. Here, once y_t is drawn, the decoder state of
-every unfinished sequence is copied N times, and the copies are decoded beside the originals. That
-takes T decoding steps, whatever N is. A row that has drawn eos leaves the batch.
+A plain implementation generates N × (T - 1) times. Here, all rollouts are decoded beside the
+sequences, which takes T decoding steps, whatever N is (``incremental_batch.py``).
 """
 
 import math
@@ -25,7 +23,8 @@ from torch import Tensor
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
 from ..support.progress_display import working
-from .policy import Decoding, Policy
+from .incremental_batch import Fork, IncrementalBatch, Samples
+from .policy import Policy
 
 
 @dataclass
@@ -52,14 +51,6 @@ class RolloutConfig(FairseqDataclass):
             "of itself after an update of G; 0 (the paper): they come from G"
         },
     )
-
-
-class Samples(NamedTuple):
-    """Sequences drawn from a policy."""
-
-    tokens: Tensor  # (B, T) int64: y_1 ... y_T with eos if it was drawn, then padding
-    mask: Tensor  # (B, T) bool: True where a token was drawn
-    log_probs: Tensor  # (B, T) float32: log G(y_t | y_1 ... y_t-1) in nats, 0 where mask is False
 
 
 class Rollouts(NamedTuple):
@@ -232,17 +223,18 @@ def _roll_out_group(
     batch = IncrementalBatch(rollout_policy, torch.cat([own, copies]), given, live=size)
     originals = batch if same else IncrementalBatch(policy, own, given)
     skipped = given.size(1) // stride
-    prefix_of = []  # for every step with rollouts, the sequences that are unfinished after it
+    prefix_of = []  # for every step with new rollouts, the sequences that are unfinished before it
     for t in range(length):
         if len(batch.rows) == 0:
             done(t, length)
             break
         if not same:
             originals.step(t)
-        batch.step(t, forced=None if same else originals.tokens[:, t + 1])
-        place = (t + 1) // stride - skipped - 1  # of the prefix among those that are rolled out
-        if (t + 1) % stride == 0 and 0 <= place < prefixes:
-            prefix_of.append(batch.fork_rollouts(t, size, rollouts, place))
+        place = t // stride - skipped - 1  # of the prefix of t tokens among those rolled out
+        fork = Fork(size, rollouts, place) if t % stride == 0 and place >= 0 else None
+        sequences = batch.step(t, None if same else originals.tokens[:, t + 1], fork)
+        if fork is not None:
+            prefix_of.append(sequences)
         done(t, t + 1)
     sequence = torch.cat([*prefix_of, torch.empty(0, dtype=torch.long, device=device)])
     lengths = torch.tensor([len(s) for s in prefix_of], dtype=torch.long, device=device)
@@ -250,81 +242,3 @@ def _roll_out_group(
     completions = batch.tokens[size:, 1:].view(prefixes, size, rollouts, length)
     step = (place + 1 + skipped) * stride - 1
     return Rollouts(originals.samples(size), completions[place, sequence], sequence, step, stride)
-
-
-class IncrementalBatch:
-    """A batch that is decoded step by step, and from which rows leave and to which rows are added.
-
-    ``rows`` are the rows being decoded, as indices into ``tokens``. The decoder's state has exactly
-    these rows, in this order.
-    """
-
-    def __init__(
-        self,
-        policy: Policy,
-        uniforms: Tensor,
-        prefix: Tensor | None = None,
-        live: int | None = None,
-    ) -> None:
-        total, length = uniforms.shape
-        self.policy, self.uniforms, self.prefix = policy, uniforms, prefix
-        self.tokens = torch.full((total, length + 1), policy.pad, device=uniforms.device)
-        self.tokens[:, 0] = policy.start
-        self.log_probs = torch.zeros(total, length, device=uniforms.device)
-        self.rows = torch.arange(total if live is None else live, device=uniforms.device)
-        self.decoding = Decoding(policy)
-
-    def step(self, t: int, forced: Tensor | None = None) -> None:
-        """Draw token number t, counted from 0, of every row; rows that end with it leave the batch.
-
-        *forced* (B,) are tokens that rows 0 ... B - 1 take instead of what is drawn.
-        """
-        features = self.decoding.step(self.tokens[self.rows, : t + 1])
-        drawn, log_probs = self.policy.draw(features, self.uniforms[self.rows, t])
-        if forced is not None:
-            given = self.rows < len(forced)
-            drawn[given] = forced[self.rows[given]]
-        if self.prefix is not None and t < self.prefix.size(1):
-            wanted = self.prefix[self.rows, t]
-            given = wanted != self.policy.pad
-            drawn = torch.where(given, wanted, drawn)
-            log_probs = log_probs.masked_fill(given, 0.0)
-        self.tokens[self.rows, t + 1] = drawn
-        self.log_probs[self.rows, t] = log_probs
-        if not self.policy.fixed:
-            going = (drawn != self.policy.eos).nonzero().squeeze(1)
-            if len(going) < len(drawn):
-                self._select(going, self.rows[going])
-
-    def fork_rollouts(self, t: int, size: int, rollouts: int, prefix_number: int) -> Tensor:
-        """Start N = *rollouts* rollouts of every unfinished sequence after token number t (from 0).
-
-        The B = *size* sequences are rows 0 ... B - 1. With p = *prefix_number*, which counts from 0
-        how often this was called before, rollout n of sequence b is row B + (p B + b) N + n. With
-        B = 2 and N = 3, sequence 1 has the rows 5, 6 and 7 in the first call (p = 0), and 11, 12
-        and 13 in the second.
-
-        Returns:
-            The sequences that are unfinished, as numbers in 0 ... B - 1.
-        """
-        place = (self.rows < size).nonzero().squeeze(1)
-        sequence = self.rows[place]
-        first = size + (prefix_number * size + sequence) * rollouts
-        numbers = torch.arange(rollouts, device=first.device)
-        child_rows = (first.unsqueeze(1) + numbers).flatten()
-        parent = sequence.repeat_interleave(rollouts)
-        self.tokens[child_rows, : t + 2] = self.tokens[parent, : t + 2]
-        everyone = torch.arange(len(self.rows), device=first.device)
-        copied = place.repeat_interleave(rollouts)
-        self._select(torch.cat([everyone, copied]), torch.cat([self.rows, child_rows]))
-        return sequence
-
-    def samples(self, size: int) -> Samples:
-        """Return the first *size* rows."""
-        tokens = self.tokens[:size, 1:]
-        return Samples(tokens, tokens != self.policy.pad, self.log_probs[:size])
-
-    def _select(self, places: Tensor, rows: Tensor) -> None:
-        self.rows = rows
-        if len(rows):
-            self.decoding.select(places)

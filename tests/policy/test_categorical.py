@@ -34,6 +34,16 @@ def test_log_probabilities_are_those_of_softmax():
     torch.testing.assert_close(log_probs, expected, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", [5, 300])
+def test_several_draws_of_a_row_are_those_of_its_copies(size):
+    logits = 3 * torch.randn(20, size, generator=seeded_rng(size))
+    uniforms = torch.rand(20, 7, generator=seeded_rng(4))
+    found = draw(logits.clone(), uniforms)
+    copies = draw(logits.repeat_interleave(7, dim=0), uniforms.flatten())
+    for several, one in zip(found, copies, strict=True):
+        assert torch.equal(several, one.view(20, 7))
+
+
 def test_draw_is_the_inverse_of_the_cumulative_distribution():
     """u falls into the cell of the CDF that belongs to the token."""
     probs = torch.tensor([0.1, 0.0, 0.4, 0.3, 0.2])

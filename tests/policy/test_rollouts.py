@@ -7,7 +7,7 @@ from helpers.architectures import ARCHITECTURES, build
 from helpers.models import make_dictionary, make_lm
 
 from fairseq_seqgan.adversarial.action_values import action_values, without_rollouts
-from fairseq_seqgan.policy.policy import Policy, banned_symbols
+from fairseq_seqgan.policy.policy import Decoding, Policy, banned_symbols
 from fairseq_seqgan.policy.rollouts import roll_out, sample
 from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.support.rng import seeded_rng
@@ -135,6 +135,19 @@ def assert_equals_the_loop(policy, lagging, stride, first):
     assert torch.equal(result.completions, torch.stack(completions))
     if not fixed:
         assert any(len(tokens) < STEPS for tokens in sequences), "no sequence ended early"
+
+
+def test_rollouts_share_the_distribution_of_their_first_token(arch, monkeypatch):
+    """The decoder reads each sequence, and each rollout's tokens after the first it drew itself."""
+    policy, rows = make_policy(arch, fixed=True), []
+    step = Decoding.step
+    monkeypatch.setattr(
+        Decoding, "step", lambda self, prefix: rows.append(len(prefix)) or step(self, prefix)
+    )
+    policy.row_bytes()  # is measured with one row
+    rows.clear()
+    roll_out(policy, NUM, ROLLOUTS, seeded_rng(1))
+    assert rows == [NUM * (1 + ROLLOUTS * max(0, t - 1)) for t in range(STEPS)]
 
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
