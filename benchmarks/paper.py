@@ -40,10 +40,13 @@ class Sizes:
         return self.batch * self.rollouts * ((self.length - 1) // self.stride)
 
     @property
-    def drawn(self) -> int:
-        """Return the tokens drawn in a G step: those of the sequences and of their rollouts."""
+    def projected(self) -> int:
+        """Return the distributions that are computed in a G step.
+
+        A rollout's first token is drawn from that of its sequence.
+        """
         ends = range(self.stride, self.length, self.stride)
-        rolled = sum(self.length - end for end in ends)
+        rolled = sum(self.length - end - 1 for end in ends)
         return self.batch * (self.length + self.rollouts * rolled)
 
 

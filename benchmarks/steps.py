@@ -30,7 +30,7 @@ def g_step(runs: int, device: str, ceiling: Ceiling) -> Figure:
 
     what = "a G step: B = 64, N = 16, T = 20, V = 5,000"
     found = compare("g_step", what, paper.g_step, plain, runs)
-    projected = 2 * sizes.drawn * sizes.hidden * len(paper.dictionary)
+    projected = 2 * sizes.projected * sizes.hidden * len(paper.dictionary)
     highway = 2 * sizes.completions * 2 * paper.discriminator.output.in_features**2
     lowered = paper.discriminator.score_dtype == torch.bfloat16 and device == "cpu"
     products = {"bf16": highway} if lowered else {"fp32": highway}
