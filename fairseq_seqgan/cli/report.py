@@ -18,6 +18,7 @@ from . import outputs, user_module
 
 prepare = user_module.import_from
 FILES = ("report.md", "report.json", "results.csv", "learning_curves.png", "frontier.png")
+PANELS = "panels.png"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +54,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the learning curves after pre-training: updates of G, or rounds; "
         "default %(default)s",
     )
+    parser.add_argument(
+        "--panels",
+        action="store_true",
+        help=f"also write {PANELS}, the paper's Figure 3: the curves of each system on their own",
+    )
     outputs.add_argument(parser)
 
 
@@ -73,12 +79,14 @@ def run(args: argparse.Namespace) -> None:
         learning_curves,
         markdown_report,
         matched_nll,
+        panels,
         results_csv,
         runs,
         tables,
     )
 
-    for name in FILES if args.output.is_dir() else ():
+    names = (*FILES, PANELS) if args.panels else FILES
+    for name in names if args.output.is_dir() else ():
         outputs.check("--output", args.output / name, args.overwrite)
     if args.num_samples is not None:
         option_values.positive(num_samples=args.num_samples)
@@ -94,22 +102,24 @@ def run(args: argparse.Namespace) -> None:
     )
     lines = learning_curves.make_curves(rows, args.curve_axis)
     entropy = aggregate.oracle_entropy(rows)
-    files = (
+    files = [
         written.encode(),
         f"{report}\n".encode(),
         results_csv.results_csv(rows).encode(),
         curves.draw(lines, entropy),
         frontier.draw(rows, entropy),
-    )
+    ]
+    if args.panels:
+        files.append(panels.draw(lines))
     try:
         args.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--output {args.output}: {error.strerror}") from error
-    for name, content in zip(FILES, files, strict=True):
+    for name, content in zip(names, files, strict=True):
         outputs.write_file("--output", args.output / name, content, args.overwrite)
     print(tables.results(rows))
     for name, why in collection.incomplete:
         print(visible(f"incomplete, and in no number: {name} ({why})"))
     for name in collection.missing_logs:
         print(visible(f"missing log, no learning curve of it: {name}"))
-    print(f"written to {args.output}: {', '.join(FILES)}")
+    print(f"written to {args.output}: {', '.join(names)}")

@@ -35,9 +35,9 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
         for row, metric in zip(axes, curves.metrics, strict=True):
             for axis, side in zip(row, sides, strict=False):
                 for curve in side:
-                    _line(axis, curve, metric, colour[curve.name])
+                    line(axis, curve, metric, colour[curve.name])
             for axis in row:
-                _finish(axis)
+                finish(axis)
             row[0].set_ylabel(LABELS[metric])
             _limit(row[0], curves, metric, below)
         _label(axes, curves)
@@ -63,7 +63,7 @@ def draw(curves: Curves, entropy: float | None) -> bytes:
         return png(picture)
 
 
-def _line(axis: Axes, curve: Curve, metric: str, colour: str) -> None:
+def line(axis: Axes, curve: Curve, metric: str, colour: str) -> None:
     """Draw *curve*; a control is dashed, and few points have markers."""
     style = {"color": colour, "lw": 1.8, "ls": "--" if curve.kind == "control" else "-"}
     if len(curve.x) <= 40:
@@ -74,7 +74,8 @@ def _line(axis: Axes, curve: Curve, metric: str, colour: str) -> None:
         axis.fill_between(curve.x, low, high, color=colour, alpha=0.15, lw=0)
 
 
-def _finish(axis: Axes) -> None:
+def finish(axis: Axes) -> None:
+    """Give *axis* its grid and its ticks, and take its box away."""
     axis.grid(axis="y", color=GRID)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.reporting import aggregate, curves, learning_curves, runs, style
+from fairseq_seqgan.reporting import aggregate, curves, learning_curves, panels, runs, style
 from fairseq_seqgan.support.errors import InputError
 
 DATA = Path(__file__).parent / "data"
@@ -290,6 +290,25 @@ def test_what_ends_below_the_oracle_leaves_the_others_room():
 def test_curves_over_rounds():
     drawn = curves_of(make_runs.RUNS, "rounds")
     assert all(c.x.tolist() == [0, 1, 2, 3, 4] for c in drawn.fine_tuning)
+
+
+def test_panels_are_drawn_for_the_systems_alone(tmp_path, monkeypatch):
+    """One column for each fine-tuned system, none for its controls or for MLE; on request only."""
+    drawn = []
+    monkeypatch.setattr(panels, "png", lambda picture: drawn.append(picture) or PNG)
+    report(tmp_path / "without", make_runs.RUNS)
+    assert not drawn
+    assert not (tmp_path / "without" / "panels.png").exists()
+    report(tmp_path / "out", make_runs.RUNS, "--panels", "--curve-axis", "rounds")
+    assert (tmp_path / "out" / "panels.png").read_bytes() == PNG
+    above, below = drawn[0].axes
+    curve = next(c for c in curves_of(make_runs.RUNS, "rounds").fine_tuning if c.kind == "system")
+    assert above.get_title() == curve.label
+    assert below.get_xlabel() == "rounds"
+    for axis, metric in ((above, "nll_oracle"), (below, "nll")):
+        line, begin = axis.get_lines()
+        assert list(line.get_ydata()) == list(curve.mean[metric])
+        assert set(begin.get_ydata()) == {curve.mean[metric][0]}
 
 
 def test_curves_begin_at_the_selected_checkpoint(folder):
