@@ -16,7 +16,7 @@ from torch import Tensor
 from ..models.discriminator import Discriminator
 from ..policy.factory import PolicyFactory
 from ..rewards.base import RewardInputs, build_reward
-from ..support import compat, input_checks
+from ..support import compat, compat_stopping, input_checks
 from ..support.errors import InputError
 from .architecture import architecture
 from .early_stopping import EarlyStopping
@@ -196,7 +196,8 @@ def build_progress(
     if root is not None:
         parts = root.optimization.update_freq[0]
         schedule = trainer.schedule
-        compat.end_training_at(root, schedule.epochs, schedule.total_updates, start.updates)
+        limits = schedule.epochs, schedule.total_updates
+        compat_stopping.end_training_at(root, *limits, start.updates)
         name = f"--arch {architecture(root.model)}"
     return Progress(trainer, start, len(data.dictionary), parts, name)
 

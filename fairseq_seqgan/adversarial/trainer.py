@@ -6,29 +6,23 @@ Shapes: B sequences of a G step, N rollouts of each prefix, T tokens.
 """
 
 import logging
-import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from fairseq.models import BaseFairseqModel
 from fairseq.optim import FairseqOptimizer
-from omegaconf import II
 from torch import Tensor
 
 from ..policy.policy import Policy
-from ..policy.rollouts import RolloutConfig, Rollouts, Samples, roll_out, sample
+from ..policy.rollouts import Rollouts, Samples, roll_out, sample
 from ..policy.unfinished import Unfinished
 from ..rewards.base import Reward
 from ..support import distributed
-from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
 from ..support.finite import require_finite
-from ..support.option_values import positive
 from ..support.rng import seed_dropout, seeded_rng
 from .action_values import (
-    AdvantageConfig,
     action_values,
     advantage,
     kl_penalty,
@@ -38,54 +32,15 @@ from .action_values import (
 )
 from .calibration import calibrate_on_samples
 from .collapse import CollapseWarning
-from .early_stopping import EarlyStopping, EarlyStoppingConfig
-from .minibatches import MinibatchConfig, Pool
+from .early_stopping import EarlyStopping
+from .minibatches import Pool
 from .model_copy import ModelCopy
-from .objective import ObjectiveConfig, check_objective, reward_scale
-from .prefixes import PrefixConfig, Prefixes, check_prefix_size
-from .schedule import Phase, ScheduleConfig, Step, make_schedule
+from .objective import reward_scale
+from .options import AdversarialConfig
+from .prefixes import Prefixes
+from .schedule import Phase, Step, make_schedule
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class AdversarialConfig(
-    ScheduleConfig,
-    PrefixConfig,
-    MinibatchConfig,
-    EarlyStoppingConfig,
-    RolloutConfig,
-    AdvantageConfig,
-    ObjectiveConfig,
-):
-    """Options of adversarial training."""
-
-    seed: int = II("common.seed")
-
-
-def check_options(options: AdversarialConfig) -> None:
-    """Check the options that can be checked without data.
-
-    Raises:
-        InputError: names the option.
-    """
-    positive(
-        rollout_stride=options.rollout_stride,
-        d_batch_size=options.d_batch_size,
-    )
-    make_schedule(options, batches=1)
-    for name in ("rollouts", "pretrain_d_patience"):
-        if not 0 <= getattr(options, name) < math.inf:
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"{option} is {getattr(options, name)}: it must be 0 or more")
-    check_objective(options)
-    check_prefix_size(options)
-    if not 0 <= options.rollout_ema_decay < 1:
-        raise InputError(
-            f"--rollout-ema-decay is {options.rollout_ema_decay}: it must be in [0, 1)"
-        )
-    if options.negative_pool_size < 0:
-        raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")
 
 
 class AdversarialTrainer:

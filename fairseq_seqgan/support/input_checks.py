@@ -9,7 +9,7 @@ import torch
 from fairseq.data import Dictionary
 from omegaconf import DictConfig
 
-from . import compat, compat_models, distributed, training_options
+from . import compat_models, compat_stopping, distributed, training_options
 from .binarized_data import require_unchanged
 from .checkpoint_files import read_checkpoint
 from .errors import InputError
@@ -101,7 +101,7 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
     restart = find_restart(root.checkpoint)
     state = None if restart.path is None else checkpoint(str(restart.path), dictionary)
     if root.criterion._name != "seqgan" and restart.optimizer:
-        compat.end_if_finished(root, state)
+        compat_stopping.end_if_finished(root, state)
     if root.criterion._name != "seqgan":
         return state
     if state is not None:

@@ -6,8 +6,9 @@ from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES, LanguageModelingConfig
 from omegaconf import II
 
-from ..adversarial import trainer
-from ..adversarial.trainer import AdversarialConfig
+from ..adversarial import options as adversarial
+from ..adversarial.options import AdversarialConfig
+from ..adversarial.schedule import make_schedule
 from ..adversarial.validation import ValidationConfig
 from ..policy.fairseq_generate import GenerateConfig
 from ..policy.policy import PolicyConfig
@@ -55,7 +56,7 @@ def check_options(options: SeqGANBaseConfig, trained_before: bool = False) -> No
     Raises:
         InputError: names the option.
     """
-    trainer.check_options(options)
+    adversarial.check_options(options)
     positive(
         g_step_memory=options.g_step_memory,
         num_eval_samples=options.num_eval_samples,
@@ -65,7 +66,7 @@ def check_options(options: SeqGANBaseConfig, trained_before: bool = False) -> No
     reward.check(options)
     if reward.needs_rollouts and not options.rollouts:
         raise InputError(f"--rollouts 0: --reward {options.reward} needs rollouts, 1 or more")
-    schedule = trainer.make_schedule(options, batches=1)
+    schedule = make_schedule(options, batches=1)
     trains_d = schedule.trains_discriminator
     if reward.uses_discriminator and not (trains_d or trained_before):
         raise InputError(

@@ -34,7 +34,7 @@ from ..optim.seqgan_adam import drop_gradients, makes_update
 from ..policy import fairseq_generate as sampling
 from ..policy.factory import PolicyFactory
 from ..rewards.base import on_registration
-from ..support import compat, distributed, input_checks, shards
+from ..support import compat, compat_stopping, distributed, input_checks, shards
 from .checked_data import load_checked
 from .config import SeqGANBaseConfig, check_options, make_config
 
@@ -147,7 +147,7 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
             return self.progress.rest_of_epoch()
         # fairseq's default of 8 would drop the last sentences of the data.
         kwargs["required_batch_size_multiple"] = 1
-        kwargs = compat.batches_of_first_epoch(kwargs, compat.root_config(self.args))
+        kwargs = compat_stopping.batches_of_first_epoch(kwargs, compat.root_config(self.args))
         return super().get_batch_iterator(dataset, max_tokens, max_sentences, **kwargs)
 
     # ---- training -------------------------------------------------------------------------
@@ -192,13 +192,13 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
     @before_saving
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
-        state = compat.patience_state()
+        state = compat_stopping.patience_state()
         state |= self.progress.state_dict() if self.progress else {}
         return {type(self).__name__: state} if state else {}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""
-        compat.restore_patience(compat.root_config(self.args), state)
+        compat_stopping.restore_patience(compat.root_config(self.args), state)
         if self.progress is not None:
             self.progress.load_state_dict(state)
 

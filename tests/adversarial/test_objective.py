@@ -9,7 +9,8 @@ import torch
 from helpers.models import make_dictionary, make_lm
 
 from fairseq_seqgan.adversarial.action_values import advantage, kl_penalty, sequence_weights
-from fairseq_seqgan.adversarial.trainer import AdversarialTrainer, check_options
+from fairseq_seqgan.adversarial.options import check_options
+from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, make_config
 from fairseq_seqgan.models.discriminator import Discriminator
 from fairseq_seqgan.policy.policy import Policy

@@ -1,0 +1,56 @@
+"""The options of adversarial training, and what can be checked of them without data."""
+
+import math
+from dataclasses import dataclass
+
+from omegaconf import II
+
+from ..policy.rollouts import RolloutConfig
+from ..support.errors import InputError
+from ..support.option_values import positive
+from .action_values import AdvantageConfig
+from .early_stopping import EarlyStoppingConfig
+from .minibatches import MinibatchConfig
+from .objective import ObjectiveConfig, check_objective
+from .prefixes import PrefixConfig, check_prefix_size
+from .schedule import ScheduleConfig, make_schedule
+
+
+@dataclass
+class AdversarialConfig(
+    ScheduleConfig,
+    PrefixConfig,
+    MinibatchConfig,
+    EarlyStoppingConfig,
+    RolloutConfig,
+    AdvantageConfig,
+    ObjectiveConfig,
+):
+    """Options of adversarial training."""
+
+    seed: int = II("common.seed")
+
+
+def check_options(options: AdversarialConfig) -> None:
+    """Check the options that can be checked without data.
+
+    Raises:
+        InputError: names the option.
+    """
+    positive(
+        rollout_stride=options.rollout_stride,
+        d_batch_size=options.d_batch_size,
+    )
+    make_schedule(options, batches=1)
+    for name in ("rollouts", "pretrain_d_patience"):
+        if not 0 <= getattr(options, name) < math.inf:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option} is {getattr(options, name)}: it must be 0 or more")
+    check_objective(options)
+    check_prefix_size(options)
+    if not 0 <= options.rollout_ema_decay < 1:
+        raise InputError(
+            f"--rollout-ema-decay is {options.rollout_ema_decay}: it must be in [0, 1)"
+        )
+    if options.negative_pool_size < 0:
+        raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")
