@@ -33,6 +33,7 @@ from ..criterions.seqgan import Log, SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients, makes_update
 from ..policy import fairseq_generate as sampling
 from ..policy.factory import PolicyFactory
+from ..policy.prompts import Prompts, make_prompts, prompt_iterator
 from ..rewards.base import on_registration
 from ..support import compat, compat_stopping, distributed, input_checks, shards
 from .checked_data import load_checked
@@ -115,9 +116,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
             return self.datasets[split]
 
         if "task_cfg" in kwargs:
-            prompts = sampling.make_prompts(self.args, kwargs["task_cfg"], self.dictionary, load)
-            if prompts is not None:
-                self.datasets[split] = prompts
+            items = make_prompts(self.args, kwargs["task_cfg"], self.dictionary, load)
+            if items is not None:
+                self.datasets[split] = items
                 return
         if self.criterion is not None and split == self.args.train_subset:
             self.datasets[split] = shards.load_all(load, self.args.data)
@@ -136,9 +137,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         **kwargs: Any,
     ) -> EpochBatchIterator:
         """Return fairseq's batches; in adversarial training, one item for each update instead."""
-        if isinstance(dataset, sampling.Prompts):
+        if isinstance(dataset, Prompts):
             shard = kwargs.get("num_shards", 1), kwargs.get("shard_id", 0)
-            return sampling.prompt_iterator(dataset, max_sentences, *shard)
+            return prompt_iterator(dataset, max_sentences, *shard)
         if self.criterion is not None and dataset is self.datasets.get(self.args.train_subset):
             if self.adversarial is None:
                 size = max_sentences, max_tokens
