@@ -1,11 +1,15 @@
 """The gathered backward pass of D's convolutions against autograd's."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from fairseq_seqgan.models.pooled_convolution import convolve
-from fairseq_seqgan.models.sparse_pooled_convolution import SparsePooledConvolution
+from fairseq_seqgan.models.sparse_pooled_convolution import (
+    SparsePooledConvolution,
+    _first_largest,
+)
 
 LENGTH, SIZE = 7, 5
 KERNELS = [(1, 4), (2, 6), (3, 1), (7, 3)]  # (width, filters)
@@ -55,6 +59,16 @@ def test_equal_windows_share_what_they_learn():
     torch.testing.assert_close(*of_table, rtol=1e-12, atol=1e-12)
     for mine, autograds in zip(ours[2:], theirs[2:], strict=True):
         torch.testing.assert_close(mine, autograds, rtol=1e-12, atol=1e-12)
+
+
+def test_the_first_of_equal_windows_is_chosen():
+    """Also where no window counts, and its response is -inf everywhere."""
+    response = torch.randint(3, (9, 20, 11), generator=torch.Generator().manual_seed(1)).float()
+    response[5:] = -torch.inf
+    response[:, 3] = -torch.inf
+    value, window = _first_largest(response.clone())
+    assert torch.equal(value, response.amax(dim=0))
+    assert np.array_equal(window, response.numpy().argmax(axis=0))
 
 
 def test_same_bytes_twice():
