@@ -99,7 +99,7 @@ def make_prompts(
             "each prefix has the same one every time" if prefix else "all of them are the same",
         )
     source = load_source() if prefix else None
-    num = options.num_samples or len(source)
+    num = options.num_samples or (0 if source is None else len(source))
     positive(num_samples=num)
     return Prompts(num, dictionary.eos(), dictionary.pad(), source)
 
