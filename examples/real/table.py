@@ -102,9 +102,9 @@ class Table:
         parts = [
             f"# The paper's {self.task.table} beside ours",
             self.results(),
-            "Samples and, in the row of real data, the sequences of the valid split are held "
-            "against the whole test split, of which every sequence is a reference. NLL in nats per "
-            "token. What the metrics mean: docs/metrics.md.",
+            "BLEU's references are all sequences of the test split. The row of real data scores the "
+            "sequences of the valid split. NLL is in nats per token. What the metrics mean: "
+            "docs/metrics.md.",
             *nearest,
             "## What differs",
             "\n".join(f"- {text}" for text in (*self.task.differs, *map(markdown, differs))),
@@ -152,7 +152,7 @@ class Table:
                 numbers = ", ".join(f"{title}: {value:.3f}" for title, value in found.items())
                 return (
                     f"Nearest to the paper's {metric.title} of {paper:g} for {label} "
-                    f"is **{best}** ({numbers}). That is no proof that it is what the paper means."
+                    f"is **{best}** ({numbers}). The paper may still mean another one."
                 )
         return None
 

@@ -101,13 +101,14 @@ def _first_largest(response: Tensor) -> tuple[Tensor, Tensor]:
     """Return the maximum of *response* (S, R, F) over the windows, and its first window, (R, F).
 
     *response* is overwritten. This does what ``max(dim=0)`` does, three times as fast, because
-    only a maximum without its index is computed for many filters at once.
+    only a maximum without its index is computed for many filters at once. Where a response is NaN,
+    so is the maximum, and its window is the last one.
     """
     value = response.amax(dim=0)
     torch.eq(response, value, out=response)
     backwards = torch.arange(len(response), 0, -1, dtype=response.dtype)
     found = response.mul_(backwards.view(-1, 1, 1)).amax(dim=0)
-    return value, (len(response) - found).int()
+    return value, (len(response) - found).clamp_(max=len(response) - 1).int()
 
 
 def _by_window(

@@ -20,12 +20,16 @@ def make_layers() -> list[nn.Conv1d]:
     return [nn.Conv1d(SIZE, filters, width).double() for width, filters in KERNELS]
 
 
+def parameters_of(layers: list[nn.Conv1d]) -> list[nn.Parameter]:
+    return [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+
+
 def learn(
     layers: list[nn.Conv1d], embedded: Tensor, lengths: Tensor | None, gathered: bool
 ) -> list[Tensor]:
     """Return the largest responses and every gradient of a weighted sum of their ReLUs."""
     embedded = embedded.clone().requires_grad_()
-    parameters = [parameter for layer in layers for parameter in (layer.weight, layer.bias)]
+    parameters = parameters_of(layers)
     if gathered:
         found = SparsePooledConvolution.apply(embedded, lengths, *parameters)
     else:
@@ -69,6 +73,21 @@ def test_the_first_of_equal_windows_is_chosen():
     value, window = _first_largest(response.clone())
     assert torch.equal(value, response.amax(dim=0))
     assert np.array_equal(window, response.numpy().argmax(axis=0))
+
+
+def test_nan_spreads_as_with_autograd():
+    """A window is chosen all the same, so that the loss can tell of the divergence."""
+    layers = make_layers()
+    embedded = torch.randn(6, LENGTH, SIZE, dtype=torch.float64)
+    embedded[2, 3] = torch.nan
+    found, of_embedded, *of_parameters = learn(layers, embedded, None, gathered=True)
+    expected = learn(layers, embedded, None, gathered=False)[0]
+    assert torch.equal(found.isnan(), expected.isnan())
+    assert found[2].isnan().any()
+    assert of_embedded.shape == embedded.shape
+    assert all(
+        part.shape == p.shape for part, p in zip(of_parameters, parameters_of(layers), strict=True)
+    )
 
 
 def test_same_bytes_twice():
