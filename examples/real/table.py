@@ -102,8 +102,8 @@ class Table:
         parts = [
             f"# The paper's {self.task.table} beside ours",
             self.results(),
-            "BLEU's references are all sequences of the test split. The row of real data scores the "
-            "sequences of the valid split. NLL is in nats per token. What the metrics mean: "
+            "BLEU's references are all sequences of the test split. The row of real data scores "
+            "those of the valid split. NLL is in nats per token. What the metrics mean: "
             "docs/metrics.md.",
             *nearest,
             "## What differs",
