@@ -67,6 +67,13 @@ class Variant:
         return self.system.name if self.guide == 1 else f"{self.system.name}_k{self.guide}"
 
     @property
+    def name(self) -> str:
+        """What a recipe calls it: ``mle/best``, ``mle/best/t0.9``, or with D ``guided/k16``."""
+        how = self.checkpoint if self.guide == 1 else f"k{self.guide}"
+        at = "" if self.temperature == 1.0 else f"/t{self.temperature:g}"
+        return f"{self.system.name}/{how}{at}"
+
+    @property
     def plain(self) -> bool:
         """Whether it is the training's result: its last checkpoint as it is."""
         return self.checkpoint == LAST and self.temperature == 1.0 and self.guide == 1

@@ -30,11 +30,7 @@ def sources(recipe: Recipe, systems: list[System]) -> dict[str, Variant]:
     wanted = recipe["people"].get("sources")
     if not isinstance(wanted, dict):
         raise ValueError("must name rows, such as SeqGAN: seqgan/last")
-    rows = {
-        f"{row.system.name}/{row.checkpoint}": row
-        for row in variants(systems)
-        if row.temperature == 1.0 and row.system.options is not None
-    }
+    rows = {row.name: row for row in variants(systems) if row.system.options is not None}
     files = {_slug(REAL): REAL}
     for name, row in wanted.items():
         if row not in rows:

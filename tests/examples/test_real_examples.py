@@ -16,6 +16,7 @@ from helpers.commands import PLUGIN
 from helpers.examples import EXAMPLES, load, make_commands, pairs, variants
 from helpers.raw_data import midi, save, scale
 from helpers.run_sh import finish, kill_at, write
+from real.people import sources
 
 from fairseq_seqgan.cli.evaluate import add_arguments as evaluate_arguments
 
@@ -284,21 +285,36 @@ def test_presets_hold_options_that_the_commands_know(task, preset, monkeypatch):
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_full_is_the_authors_setting(task):
+def test_full_is_the_authors_schedule_from_the_strong_mle(task):
     made = commands_of(task, "full")
     stated = dict(itertools.pairwise(made["train"]["seqgan"]))
     expected = pairs(
-        "--decoder-hidden-size 32 --rollouts 16 --rounds 200 --g-steps 1 --d-steps 5 --k 3 "
-        "--pretrain-d-steps 50 --d-dropout 0.25 --d-l2 0.2 --discriminator-lr 0.0001 "
-        f"--clip-norm {5 / 64}"
+        "--batch-size 64 --rollouts 16 --g-steps 1 --d-steps 5 --k 3 --d-batch-size 64 "
+        f"--d-dropout 0.25 --d-l2 0.2 --discriminator-lr 0.0001 --clip-norm {5 / 64}"
     )
     assert {name: stated[name] for name in expected} == expected
+    strong, weak = commands_of(task, "worth")["train"], commands_of(task, "quick")["train"]
+    assert made["train"]["mle"] == strong["mle"] != weak["mle"]
+    assert made["train"]["guided"] == strong["guided"]
     # In every preset, adversarial training starts from the epoch with the best held-out loss.
     for preset in ("quick", "full"):
         lines = commands_of(task, preset)["train"]
         for name in set(lines) - {"mle"}:
             start = dict(itertools.pairwise(lines[name]))["--finetune-from-model"]
             assert start.endswith("mle-seed1/checkpoint_best.pt")
+
+
+def test_people_see_any_row_that_a_training_has():
+    recipe, systems = load("poem", "full")
+    shown = sources(recipe, systems)
+    assert [row.folder(1) for row in shown.values()] == [
+        "mle-best-seed1",
+        "seqgan-seed1",
+        "guided-k16-seed1",
+    ]
+    recipe["people"]["sources"] = {"A": "mle/best/t0.7", "B": "guided/k16/t0.9"}
+    shown = sources(recipe, systems)
+    assert [(row.temperature, row.guide) for row in shown.values()] == [(0.7, 1), (0.9, 16)]
 
 
 # --- what is refused
