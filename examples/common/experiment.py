@@ -6,17 +6,17 @@ import argparse
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, ClassVar
 
+from . import schedule
 from .commands import Commands
 from .console import ExperimentError, guarded
 from .files import write
 from .publish import check_target, publish
 from .recipe import Recipe, as_yaml, need_whole, read
 from .steps import Steps
-from .systems import System, parse, variants
+from .systems import System, parse
 from .workspace import Step, Workspace
 
 SECTIONS = ("environment", "data", "experiment", "device", "samples", "options", "systems")
@@ -90,7 +90,7 @@ class Experiment(ABC):
             type=int,
             default=1,
             metavar="N",
-            help="seeds that are trained side by side, each on the preset's number of threads; "
+            help="trainings and measurements side by side, each on the preset's number of threads; "
             "default 1. It changes no result",
         )
         parser.add_argument(
@@ -116,6 +116,8 @@ class Experiment(ABC):
             ExperimentError: a file or option cannot be used, or a command failed.
         """
         begin = time.monotonic()
+        if args.jobs < 1:
+            raise ExperimentError(f"--jobs is {args.jobs}: at least 1 is needed")
         preset = self.folder / f"{args.preset}.yaml"
         preset = preset if preset.is_file() else Path(args.preset)
         recipe, systems = self.load(preset)
@@ -153,10 +155,8 @@ class Experiment(ABC):
         """Return the seeds to train with.
 
         Raises:
-            ExperimentError: ``--seeds`` or ``--jobs`` is below 1.
+            ExperimentError: ``--seeds`` is below 1.
         """
-        if args.jobs < 1:
-            raise ExperimentError(f"--jobs is {args.jobs}: at least 1 is needed")
         seeds = recipe["experiment"]["seeds"] if args.seeds is None else args.seeds
         if seeds < 1:
             raise ExperimentError(f"--seeds is {seeds}: at least 1 is needed")
@@ -164,47 +164,11 @@ class Experiment(ABC):
 
 
 def run_steps(steps: Steps, seeds: Iterable[int], jobs: int, report_again: bool) -> None:
-    """Run all steps that are not done: the data, the seeds, *jobs* at a time, and the report."""
+    """Run all steps that are not done: the data, *jobs* steps of the seeds at a time, the report."""
     work = steps.work
     work.named_lines = jobs > 1
     work.run(steps.data())
-    with ThreadPoolExecutor(jobs) as pool:
-        started = [pool.submit(run_seed, steps, seed) for seed in seeds]
-        try:
-            for future in as_completed(started):
-                future.result()
-        except BaseException:
-            work.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    schedule.run([job for seed in seeds for job in schedule.of_seed(steps, seed)], jobs, work.stop)
     report = work.dest / "report"
     command, written = steps.commands.report(steps.runs, report), report / "report.md"
     work.run(Step("report", "report", command, (written,), always=report_again))
-
-
-def run_seed(steps: Steps, seed: int) -> None:
-    """Run what is not done of one seed: one system after the other, trained and measured.
-
-    A judge must be trained before anything is measured, so then all trainings come first.
-    """
-    systems = list(steps.commands.systems.values())
-    rows = variants(systems)
-    own = {s.name: [variant for variant in rows if variant.system is s] for s in systems}
-
-    def train(system: System) -> None:
-        if system.options is not None:
-            steps.work.run(steps.train(system, own[system.name], seed))
-
-    def measure(system: System) -> None:
-        for variant in own[system.name]:
-            for step in steps.measure(variant, seed):
-                steps.work.run(step)
-            steps.finish(variant, seed)
-
-    if steps.commands.judge is not None:
-        for system in systems:
-            train(system)
-    for system in systems:
-        if steps.commands.judge is None:
-            train(system)
-        measure(system)

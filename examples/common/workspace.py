@@ -106,7 +106,11 @@ class Workspace:
 
     def _say(self, step: Step, text: str) -> None:
         name = f"{step.name}: " if self.named_lines else ""
-        print(f"   {name}{escaping.visible(text)}", flush=True)
+        self._print(f"   {name}{escaping.visible(text)}")
+
+    def _print(self, line: str) -> None:
+        with self._guard:  # print writes a line and its end in two parts
+            print(line, flush=True)
 
     def log(self, name: str) -> Path:
         """Return the log file of the step *name*."""
@@ -124,10 +128,10 @@ class Workspace:
         """
         if self.done(step) and not step.always:
             seconds = self.state["seconds"][step.name]
-            print(f"== {step.title}: done before, in {seconds:.0f} s", flush=True)
+            self._print(f"== {step.title}: done before, in {seconds:.0f} s")
             return False
         variables = [f"{name}={value}" for name, value in self.environment.items()]
-        print(f"== {step.title}\n$ {shlex.join([*variables, *step.command])}", flush=True)
+        self._print(f"== {step.title}\n$ {shlex.join([*variables, *step.command])}")
         with self._guard:
             self.state["attempts"][step.name] = self.state["attempts"].get(step.name, 0) + 1
             self._save()

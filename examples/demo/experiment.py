@@ -46,7 +46,15 @@ class Demo:
             help="run a YAML file of your own instead, such as one that says `base: demo` or "
             "`base: worth` and what differs",
         )
-        parser.set_defaults(jobs=1, publish=None)
+        parser.add_argument(
+            "--jobs",
+            type=int,
+            default=min(2, os.cpu_count() or 1),
+            metavar="N",
+            help="trainings and measurements side by side; it changes no result (default: "
+            "%(default)s)",
+        )
+        parser.set_defaults(publish=None)
         return parser
 
     def main(self, argv: Sequence[str]) -> int:

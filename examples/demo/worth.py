@@ -69,7 +69,13 @@ def explain(rows: list[Row]) -> str:
         lines.append(
             f"So D knows what MLE does not: keeping one of {guided['guide']} samples by D's "
             f"judgement makes the held-out NLL\n  {plain['nll'] - guided['nll']:.3f} lower, and "
-            f"takes the judge from {plain['judge_auc']:.2f} to {guided['judge_auc']:.2f}. "
-            "A lower temperature makes NLL_oracle lower as well,\n  but the held-out NLL higher."
+            f"takes the judge from {plain['judge_auc']:.2f} to {guided['judge_auc']:.2f}."
+        )
+    cooler = next((row for row in rows if row["label"].startswith(f"{plain['label']}, T")), None)
+    if cooler is not None and cooler["nll_oracle"] < plain["nll_oracle"]:
+        lines.append(
+            f"A lower temperature makes NLL_oracle {plain['nll_oracle'] - cooler['nll_oracle']:.3f} "
+            f"lower, and changes the held-out NLL by {cooler['nll'] - plain['nll']:+.3f}: it draws "
+            "what is likely more often,\n  and the rest of the data less."
         )
     return "\n".join(lines)

@@ -1,0 +1,96 @@
+"""The trainings and measurements of an experiment, each as soon as what it builds on is there."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from graphlib import TopologicalSorter
+
+from .steps import Steps
+from .systems import System, Variant, variants
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something to do, which ends when *do* returns.
+
+    Args:
+        name: no other job has it.
+        after: the names of the jobs that must have ended.
+    """
+
+    name: Hashable
+    do: Callable[[], None]
+    after: frozenset[Hashable]
+
+
+def of_seed(steps: Steps, seed: int) -> Iterator[Job]:
+    """Yield the jobs of one seed, each after those that it builds on.
+
+    A judge must be trained before anything is measured, so then all trainings come first.
+    """
+    systems, judge = list(steps.commands.systems.values()), steps.commands.judge
+    judges = [] if judge is None else [judge.name]
+    rows = variants(systems)
+    own = {s.name: [variant for variant in rows if variant.system is s] for s in systems}
+    if judge is not None:
+        for system in systems:
+            yield from _training(steps, system, own[system.name], seed)
+    for system in systems:
+        if judge is None:
+            yield from _training(steps, system, own[system.name], seed)
+        for variant in own[system.name]:
+            needed = _trained(system, *system.ensemble, *judges)
+            after = frozenset((name, seed) for name in needed)
+            name = (variant.folder(seed), "measured")
+            yield Job(name, partial(_measure, steps, variant, seed), after)
+
+
+def _trained(system: System, *others: str) -> list[str]:
+    return [*([system.name] if system.options is not None else []), *others]
+
+
+def _training(steps: Steps, system: System, rows: list[Variant], seed: int) -> Iterator[Job]:
+    if system.options is None:
+        return
+    needed = [system.start.system] if system.start is not None else []
+    needed += [system.discriminator_from] if system.discriminator_from is not None else []
+    step = steps.train(system, rows, seed)
+    after = frozenset((name, seed) for name in needed)
+    yield Job((system.name, seed), lambda: steps.work.run(step) and None, after)
+
+
+def _measure(steps: Steps, variant: Variant, seed: int) -> None:
+    for step in steps.measure(variant, seed):
+        steps.work.run(step)
+    steps.finish(variant, seed)
+
+
+def run(jobs: list[Job], side_by_side: int, stop: Callable[[], None]) -> None:
+    """Do all *jobs*, at most *side_by_side* at a time; of those that may begin, the first one.
+
+    Args:
+        stop: called when a job has failed, or the user interrupts: it ends those that are running.
+    """
+    waiting = TopologicalSorter({job.name: job.after for job in jobs})
+    waiting.prepare()
+    positions = {job.name: position for position, job in enumerate(jobs)}
+    ready: list[int] = []
+    running: dict[Future[None], Job] = {}
+    with ThreadPoolExecutor(side_by_side) as pool:
+        try:
+            while waiting.is_active():
+                for name in waiting.get_ready():
+                    heapq.heappush(ready, positions[name])
+                while ready and len(running) < side_by_side:
+                    job = jobs[heapq.heappop(ready)]
+                    running[pool.submit(job.do)] = job
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    future.result()
+                    waiting.done(running.pop(future).name)
+        except BaseException:
+            stop()
+            raise

@@ -1,0 +1,87 @@
+"""examples/common/schedule.py: what waits for what, and jobs side by side."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+from helpers.examples import PRESETS, make_commands, schedule, variants
+
+Job = schedule.Job
+
+SECONDS = 20  # after which a test that waits for another thread has failed
+
+
+def jobs_of(name: str, preset: str) -> list[Job]:
+    _, commands = make_commands(name, preset)
+    steps = SimpleNamespace(commands=commands, train=lambda *_: None, work=None)
+    return list(schedule.of_seed(steps, 1))
+
+
+@pytest.mark.parametrize(("name", "preset"), PRESETS)
+def test_jobs_follow_what_they_build_on(name, preset):
+    """So one at a time is always possible, in the order of the recipe."""
+    jobs = jobs_of(name, preset)
+    done = set()
+    for job in jobs:
+        assert job.after <= done, job.name
+        done.add(job.name)
+    _, commands = make_commands(name, preset)
+    rows = variants(list(commands.systems.values()))
+    assert {row.folder(1) for row in rows} == {n[0] for n in done if n[1] == "measured"}
+
+
+def test_a_measurement_waits_for_the_judge_and_the_ensemble():
+    after = {job.name: job.after for job in jobs_of("nottingham", "worth")}
+    assert after["mle-best-seed1", "measured"] == {("mle", 1), ("judge", 1)}
+    assert after["real-seed1", "measured"] == {("judge", 1)}
+    assert after["guided", 1] == {("mle", 1)}
+    after = {job.name: job.after for job in jobs_of("nottingham", "ensembles")}
+    assert after["mle-best-seed1", "measured"] == {("mle", 1), ("mle_2", 1), ("mle_3", 1)}
+    after = {job.name: job.after for job in jobs_of("nottingham", "teach")}
+    assert after["second_stage", 1] == {("taught", 1), ("guided", 1)}
+
+
+def test_one_at_a_time_keeps_the_order():
+    done = []
+    graph = {"a": [], "b": ["a"], "c": [], "d": ["b"]}
+    jobs = [
+        Job(name, lambda name=name: done.append(name), frozenset(after))
+        for name, after in graph.items()
+    ]
+    schedule.run(jobs, 1, lambda: None)
+    assert done == ["a", "b", "c", "d"]
+
+
+def test_side_by_side():
+    """`left` and `right` each wait for the other to have begun; `last` for both to have ended."""
+    left, right, done = threading.Event(), threading.Event(), []
+
+    def meet(own: threading.Event, other: threading.Event) -> None:
+        own.set()
+        assert other.wait(SECONDS)
+        done.append("met")
+
+    jobs = [
+        Job("first", lambda: done.append("first"), frozenset()),
+        Job("left", lambda: meet(left, right), frozenset({"first"})),
+        Job("right", lambda: meet(right, left), frozenset({"first"})),
+        Job("last", lambda: done.append("last"), frozenset({"left", "right"})),
+    ]
+    schedule.run(jobs, 2, lambda: None)
+    assert done == ["first", "met", "met", "last"]
+
+
+def test_a_failure_stops_the_others():
+    stopped, done = threading.Event(), []
+
+    def fail() -> None:
+        raise RuntimeError("failed")
+
+    jobs = [
+        Job("long", lambda: stopped.wait(SECONDS) and None, frozenset()),
+        Job("wrong", fail, frozenset()),
+        Job("after", lambda: done.append("after"), frozenset({"long"})),
+    ]
+    with pytest.raises(RuntimeError, match="failed"):
+        schedule.run(jobs, 2, stopped.set)
+    assert stopped.is_set() and not done
