@@ -164,7 +164,7 @@ class Experiment(ABC):
 
 
 def run_steps(steps: Steps, seeds: Iterable[int], jobs: int, report_again: bool) -> None:
-    """Run all steps that are not done: the data, *jobs* steps of the seeds at a time, the report."""
+    """Run all steps that are not done: the data, the seeds, *jobs* at a time, and the report."""
     work = steps.work
     work.named_lines = jobs > 1
     work.run(steps.data())

@@ -23,7 +23,7 @@ class Job:
     """
 
     name: Hashable
-    do: Callable[[], None]
+    do: Callable[[], object]
     after: frozenset[Hashable]
 
 
@@ -43,14 +43,15 @@ def of_seed(steps: Steps, seed: int) -> Iterator[Job]:
         if judge is None:
             yield from _training(steps, system, own[system.name], seed)
         for variant in own[system.name]:
-            needed = _trained(system, *system.ensemble, *judges)
-            after = frozenset((name, seed) for name in needed)
-            name = (variant.folder(seed), "measured")
-            yield Job(name, partial(_measure, steps, variant, seed), after)
+            drawn, measured = ((variant.folder(seed), done) for done in ("drawn", "measured"))
+            needed = [system.name] if system.options is not None else []
+            yield Job(drawn, partial(_draw, steps, variant, seed), _trained(seed, needed))
+            needed = _trained(seed, [*system.ensemble, *judges])
+            yield Job(measured, partial(_measure, steps, variant, seed), needed | {drawn})
 
 
-def _trained(system: System, *others: str) -> list[str]:
-    return [*([system.name] if system.options is not None else []), *others]
+def _trained(seed: int, systems: list[str]) -> frozenset[Hashable]:
+    return frozenset((system, seed) for system in systems)
 
 
 def _training(steps: Steps, system: System, rows: list[Variant], seed: int) -> Iterator[Job]:
@@ -58,14 +59,22 @@ def _training(steps: Steps, system: System, rows: list[Variant], seed: int) -> I
         return
     needed = [system.start.system] if system.start is not None else []
     needed += [system.discriminator_from] if system.discriminator_from is not None else []
-    step = steps.train(system, rows, seed)
-    after = frozenset((name, seed) for name in needed)
-    yield Job((system.name, seed), lambda: steps.work.run(step) and None, after)
+    job = partial(_train, steps, system, rows, seed)
+    yield Job((system.name, seed), job, _trained(seed, needed))
+
+
+def _train(steps: Steps, system: System, rows: list[Variant], seed: int) -> None:
+    steps.work.run(steps.train(system, rows, seed))
+
+
+def _draw(steps: Steps, variant: Variant, seed: int) -> None:
+    step = steps.samples(variant, seed)
+    if step is not None:
+        steps.work.run(step)
 
 
 def _measure(steps: Steps, variant: Variant, seed: int) -> None:
-    for step in steps.measure(variant, seed):
-        steps.work.run(step)
+    steps.work.run(steps.evaluate(variant, seed))
     steps.finish(variant, seed)
 
 
@@ -79,7 +88,7 @@ def run(jobs: list[Job], side_by_side: int, stop: Callable[[], None]) -> None:
     waiting.prepare()
     positions = {job.name: position for position, job in enumerate(jobs)}
     ready: list[int] = []
-    running: dict[Future[None], Job] = {}
+    running: dict[Future[object], Job] = {}
     with ThreadPoolExecutor(side_by_side) as pool:
         try:
             while waiting.is_active():

@@ -62,13 +62,8 @@ class Steps:
         """Return the log of a training."""
         return self.work.log(self._training_name(system, seed))
 
-    def measure(self, variant: Variant, seed: int) -> list[Step]:
-        """Draw the samples of *variant*, if it is drawn at all, and measure them."""
-        drawing = self._samples(variant, seed)
-        return [step for step in (drawing, self._evaluate(variant, seed)) if step is not None]
-
-    def _samples(self, variant: Variant, seed: int) -> Step | None:
-        """Draw the samples of *variant*, one a line."""
+    def samples(self, variant: Variant, seed: int) -> Step | None:
+        """Draw the samples of *variant*, one a line, if it is drawn at all."""
         output = self.samples_file(variant, seed)
         drawing = self.commands.samples(variant, seed, output)
         if drawing is None:
@@ -91,7 +86,7 @@ class Steps:
         name = f"samples-{variant.folder(seed)}"
         return Step(name, title, command, (output,), prepare=prepare, finish=finish)
 
-    def _evaluate(self, variant: Variant, seed: int) -> Step:
+    def evaluate(self, variant: Variant, seed: int) -> Step:
         """Measure the samples of *variant*, and its model."""
         folder = self.folder(variant, seed)
         samples = self.samples_file(variant, seed)

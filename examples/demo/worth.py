@@ -73,9 +73,10 @@ def explain(rows: list[Row]) -> str:
         )
     cooler = next((row for row in rows if row["label"].startswith(f"{plain['label']}, T")), None)
     if cooler is not None and cooler["nll_oracle"] < plain["nll_oracle"]:
+        lower = plain["nll_oracle"] - cooler["nll_oracle"]
         lines.append(
-            f"A lower temperature makes NLL_oracle {plain['nll_oracle'] - cooler['nll_oracle']:.3f} "
-            f"lower, and changes the held-out NLL by {cooler['nll'] - plain['nll']:+.3f}: it draws "
-            "what is likely more often,\n  and the rest of the data less."
+            f"A lower temperature makes NLL_oracle {lower:.3f} lower, and changes the held-out NLL "
+            f"by {cooler['nll'] - plain['nll']:+.3f}:\n  it draws what is likely more often, and "
+            "the rest of the data less."
         )
     return "\n".join(lines)

@@ -13,7 +13,9 @@ SECONDS = 20  # after which a test that waits for another thread has failed
 
 def jobs_of(name: str, preset: str) -> list[Job]:
     _, commands = make_commands(name, preset)
-    steps = SimpleNamespace(commands=commands, train=lambda *_: None, work=None)
+    steps = SimpleNamespace(
+        commands=commands, train=lambda *_: None, work=SimpleNamespace(run=None)
+    )
     return list(schedule.of_seed(steps, 1))
 
 
@@ -32,11 +34,13 @@ def test_jobs_follow_what_they_build_on(name, preset):
 
 def test_a_measurement_waits_for_the_judge_and_the_ensemble():
     after = {job.name: job.after for job in jobs_of("nottingham", "worth")}
-    assert after["mle-best-seed1", "measured"] == {("mle", 1), ("judge", 1)}
-    assert after["real-seed1", "measured"] == {("judge", 1)}
+    assert after["mle-best-seed1", "drawn"] == {("mle", 1)}
+    assert after["mle-best-seed1", "measured"] == {("mle-best-seed1", "drawn"), ("judge", 1)}
+    assert after["real-seed1", "measured"] == {("real-seed1", "drawn"), ("judge", 1)}
     assert after["guided", 1] == {("mle", 1)}
     after = {job.name: job.after for job in jobs_of("nottingham", "ensembles")}
-    assert after["mle-best-seed1", "measured"] == {("mle", 1), ("mle_2", 1), ("mle_3", 1)}
+    measured = after["mle-best-seed1", "measured"]
+    assert measured == {("mle-best-seed1", "drawn"), ("mle_2", 1), ("mle_3", 1)}
     after = {job.name: job.after for job in jobs_of("nottingham", "teach")}
     assert after["second_stage", 1] == {("taught", 1), ("guided", 1)}
 
