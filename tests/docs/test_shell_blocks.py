@@ -15,6 +15,7 @@ import pytest
 import sentencepiece
 from helpers import warm
 from helpers.commands import PLUGIN, REPO, fork, mle
+from helpers.examples import make_commands
 from helpers.shell_blocks import Block, find
 from helpers.trainings import made_once
 
@@ -153,7 +154,9 @@ def test_fine_tuning(tuned):
 
 @pytest.mark.slow
 def test_getting_started(data, played, tmp_path):
-    training = tmp_path / "demo" / "trainings" / "seqgan"
+    recipe, commands = make_commands("demo", "demo")
+    training = commands.training(commands.systems["seqgan"], recipe["experiment"]["data-seed"])
+    training = tmp_path / "demo" / training.relative_to(commands.dest)
     training.mkdir(parents=True)
     (tmp_path / "demo" / "data").symlink_to(data)
     (training / "checkpoint_last.pt").symlink_to(played.last)
