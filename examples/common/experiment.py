@@ -64,7 +64,9 @@ class Experiment(ABC):
     def results(self, steps: Steps, seeds: list[int]) -> str:
         """Return the table that is printed, once every step is done."""
 
-    def tidy(self, steps: Steps, report: Path) -> None:  # noqa: B027 (most publish all of it)
+    def tidy(  # noqa: B027 (most publish all of it)
+        self, args: argparse.Namespace, steps: Steps, report: Path
+    ) -> None:
         """Take out of a copy of the report what is not to be published."""
 
     def closing(self, args: argparse.Namespace) -> str:
@@ -136,7 +138,7 @@ class Experiment(ABC):
         run_steps(steps, seeds, args.jobs, self.report_again)
         print(f"\n{self.results(steps, seeds)}\n")
         if target is not None:
-            publish(dest, target, lambda report: self.tidy(steps, report))
+            publish(dest, target, lambda report: self.tidy(args, steps, report))
             print(f"published to {target}")
         print(f"{self.closing(args)}   ({time.monotonic() - begin:.0f} s)")
 

@@ -45,6 +45,11 @@ class RealExperiment(Experiment):
         """Return the parser of the command line."""
         parser = super().get_parser()
         parser.add_argument(
+            "--publish-page",
+            action="store_true",
+            help="with --publish: the page for raters as well, with the few real items on it",
+        )
+        parser.add_argument(
             "--source",
             metavar="PATH|URL",
             default=os.environ.get("SOURCE") or None,
@@ -52,6 +57,16 @@ class RealExperiment(Experiment):
             f"preprocess/{self.task.script}.py knows",
         )
         return parser
+
+    def run(self, args: argparse.Namespace) -> None:
+        """Run the preset that *args* name, from where it stopped.
+
+        Raises:
+            ExperimentError: see the base class, or the page is to be published and nothing else.
+        """
+        if args.publish_page and args.publish is None:
+            raise ExperimentError("--publish-page needs --publish")
+        super().run(args)
 
     def load(self, preset: Path) -> tuple[Recipe, list[System]]:
         """Return the recipe of the YAML file *preset* and its systems, in order.
@@ -87,9 +102,9 @@ class RealExperiment(Experiment):
         People(steps).make()
         return table.results()
 
-    def tidy(self, steps: Steps, report: Path) -> None:
-        """Take the real data out of a copy of the report: they are not ours to publish."""
-        People(steps).without_real(report)
+    def tidy(self, args: argparse.Namespace, steps: Steps, report: Path) -> None:
+        """Take the real data out of a copy of the report, and add the page where it is wanted."""
+        People(steps).to_publish(report, args.publish_page)
 
 
 def find_source(named: str | None) -> str | None:

@@ -56,6 +56,7 @@ class People:
         self.drawn = {name: steps.samples_file(row, SEED) for name, row in rows.items()}
         self.files = {REAL: self.commands.data / "test.txt", **self.drawn}
         self.report = self.work.dest / "report"
+        self.page = self.work.dest / "turing" / "test.html"
 
     def make(self) -> None:
         """Choose samples, write the tunes and ``samples.md``, and make the page."""
@@ -67,11 +68,17 @@ class People:
         write(self.report / "samples.md", self._side_by_side(list(self.files)))
         self.work.run(self._page())
 
-    def without_real(self, report: Path) -> None:
-        """Take the real data out of a copy of the report: they are not ours to publish."""
+    def to_publish(self, report: Path, with_page: bool) -> None:
+        """Take the real data out of a copy of the report.
+
+        Args:
+            with_page: add the page for raters, which holds a few real items.
+        """
         self._chosen(REAL, report).unlink()
         shutil.rmtree(report / "tunes" / REAL, ignore_errors=True)
         write(report / "samples.md", self._side_by_side(list(self.drawn)))
+        if with_page:
+            shutil.copytree(self.page.parent, report / "turing", copy_function=shutil.copyfile)
 
     def _chosen(self, name: str, report: Path | None = None) -> Path:
         return (report or self.report) / "samples" / f"{_slug(name)}.txt"
@@ -84,10 +91,9 @@ class People:
         return Step(f"tunes-{_slug(name)}", title, command, first, clear=True)
 
     def _page(self) -> Step:
-        page = self.work.dest / "turing" / "test.html"
-        page.parent.mkdir(exist_ok=True)
-        command = self.commands.turing_test(self.files[REAL], self.drawn, page)
-        outputs = page, page.with_suffix(".key.json")
+        self.page.parent.mkdir(exist_ok=True)
+        command = self.commands.turing_test(self.files[REAL], self.drawn, self.page)
+        outputs = self.page, self.page.with_suffix(".key.json")
         return Step("turing-test", "page for raters", command, outputs, clear=True)
 
     def _side_by_side(self, names: list[str]) -> str:

@@ -214,12 +214,15 @@ def test_speeches(tmp_path):
 
 @pytest.mark.slow
 def test_tunes(tmp_path):
-    recipe = write(tmp_path / "tiny.yaml", tiny("nottingham", ["real", "mle", "seqgan"]))
-    dest = tmp_path / "out"
-    options = ["--source", tunes(tmp_path), "--publish", tmp_path / "results"]
+    recipe = tiny("nottingham", ["real", "mle", "seqgan"])
+    recipe, dest = write(tmp_path / "tiny.yaml", recipe), tmp_path / "out"
+    options = ["--source", tunes(tmp_path), "--publish", tmp_path / "results", "--publish-page"]
     finish(start("nottingham", recipe, "--dest", dest, *options))
     assert (tmp_path / "results" / "tunes" / "mle" / "tune-0001.mid").is_file()
     assert not (tmp_path / "results" / "tunes" / "real").exists()
+    for name in ("test.html", "test.key.json"):
+        page = (dest / "turing" / name).read_bytes()
+        assert (tmp_path / "results" / "turing" / name).read_bytes() == page
     found = check("nottingham", dest, ["real-seed1", "mle-best-seed1", "seqgan-seed1"])
     assert {"mse_nearest", "mse_mean"} <= set(found["real-seed1"])
     assert "mse_one_step" in found["seqgan-seed1"]
@@ -327,6 +330,7 @@ def test_refuses_what_is_not_there(tmp_path):
     assert "--source no/where: no such file or folder" in message
     assert "--seeds is 0" in refused("nottingham", "quick", "--dest", out, "--seeds", 0)
     assert "nothing" in refused("poem", "nothing", "--dest", out)
+    assert "needs --publish" in refused("poem", "quick", "--dest", out, "--publish-page")
     assert not out.exists()
 
 
