@@ -13,10 +13,7 @@ SECONDS = 20  # after which a test that waits for another thread has failed
 
 def jobs_of(name: str, preset: str) -> list[Job]:
     _, commands = make_commands(name, preset)
-    steps = SimpleNamespace(
-        commands=commands, train=lambda *_: None, work=SimpleNamespace(run=None)
-    )
-    return list(schedule.of_seed(steps, 1))
+    return list(schedule.of_seed(SimpleNamespace(commands=commands), 1))
 
 
 @pytest.mark.parametrize(("name", "preset"), PRESETS)
