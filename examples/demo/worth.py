@@ -30,7 +30,8 @@ class Worth(OneSeed):
             if variant.guide > 1:
                 # What is sampled is near G with D, not G.
                 found |= {"nll": found["nll_with_d"], "entropy": found["entropy_with_d"]}
-            rows.append({"label": variant.label, "guide": variant.guide, **found})
+            how = {"guide": variant.guide, "temperature": variant.temperature}
+            rows.append({"label": variant.label, **how, **found})
         entropy = read_json(commands.data / "stats.json")["splits"]["test"]["nll_oracle"]
         write_json(
             steps.work.dest / "report.json",
@@ -71,7 +72,7 @@ def explain(rows: list[Row]) -> str:
             f"judgement makes the held-out NLL\n  {plain['nll'] - guided['nll']:.3f} lower, and "
             f"takes the judge from {plain['judge_auc']:.2f} to {guided['judge_auc']:.2f}."
         )
-    cooler = next((row for row in rows if row["label"].startswith(f"{plain['label']}, T")), None)
+    cooler = next((row for row in rows if row["temperature"] < 1 and row["guide"] == 1), None)
     if cooler is not None and cooler["nll_oracle"] < plain["nll_oracle"]:
         lower = plain["nll_oracle"] - cooler["nll_oracle"]
         lines.append(

@@ -65,6 +65,12 @@ def test_the_table(tmp_path):
 )
 def test_says_what_the_gain_is(gain, says):
     worth = importlib.import_module("demo.worth")
-    plain = {"guide": 1, "nll": 3.5, "judge_auc": 0.7}
-    guided = {"guide": 16, "nll": 3.4, "judge_auc": 0.6, "d_gain": gain, "d_gain_stderr": 0.01}
-    assert says in worth.explain([plain, guided])
+    plain = {"guide": 1, "temperature": 1.0, "nll": 3.5, "nll_oracle": 4.0, "judge_auc": 0.7}
+    cooler = plain | {"temperature": 0.9, "nll": 3.52, "nll_oracle": 3.8}
+    guided = plain | {"guide": 16, "nll": 3.4, "judge_auc": 0.6, "d_gain": gain}
+    guided["d_gain_stderr"] = 0.01
+    said = worth.explain([plain, cooler, guided])
+    assert says in said
+    sentence = "makes NLL_oracle 0.200 lower, and changes the held-out NLL by +0.020"
+    assert (sentence in said) == (gain == 0.3)
+    assert "temperature" not in worth.explain([plain, guided])
