@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # There while the environment is being built: found at the start, it means "half built".
 UNFINISHED := $(VENV)/.unfinished
-# Only an environment that was built here, whole or half.
-REMOVE_VENV := if [ -e $(VENV)/pyvenv.cfg ] || [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
+# Only an environment that this Makefile has built, whole or half.
+REMOVE_VENV := if [ -e $(STAMP) ] || [ -e $(UNFINISHED) ]; then rm -rf $(VENV); fi
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 .DEFAULT_GOAL := help
@@ -55,7 +55,7 @@ bench: $(STAMP)
 # has such a name stays.
 clean:
 	@$(REMOVE_VENV)
-	@if [ -e demo/experiment.json ]; then rm -rf demo; fi
+	@if grep -qs '^  "seed":' demo/experiment.json; then rm -rf demo; fi
 	@if [ -e build/site/search/search_index.json ]; then rm -rf build/site; fi
 	@for folder in .mypy_cache .pytest_cache .ruff_cache; do \
 		if [ -e $$folder/CACHEDIR.TAG ]; then rm -rf $$folder; fi; done

@@ -1,7 +1,7 @@
 """How the time and memory of a G step grow with each size, the others being the paper's.
 
 The targets of a study: T, N, V, B, the rollout stride, and larger generators. One timed step each
-after a warm-up; where a step takes long, the warm-up is left out and marked.
+after a warm-up.
 """
 
 from __future__ import annotations

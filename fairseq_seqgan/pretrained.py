@@ -11,7 +11,7 @@ from fairseq.models import FairseqLanguageModel
 from .criterions.saved_discriminator import guide_from
 from .policy.fairseq_generate import GenerateConfig, SequenceSampler, check_guide
 from .policy.guided import Guide
-from .policy.policy import Policy
+from .policy.policy import Policy, banned_symbols
 from .policy.saved_model import load_language_model, trained_on
 from .support import input_checks
 from .support.errors import InputError
@@ -29,7 +29,6 @@ class SeqGAN:
         checkpoint: the file that the discriminator is read from when it is asked for.
         fixed_length: T, if every sequence has T tokens and no end symbol; else 0.
         max_length: if not fixed: the most tokens of a sequence.
-        start: the symbol that decoding starts from; None: fairseq's eos.
     """
 
     def __init__(
@@ -40,10 +39,9 @@ class SeqGAN:
         *,
         fixed_length: int = 0,
         max_length: int = 200,
-        start: int | None = None,
     ) -> None:
         self.model, self.dictionary, self.checkpoint = model, dictionary, checkpoint
-        self.fixed_length, self.max_length, self.start = fixed_length, max_length, start
+        self.fixed_length, self.max_length = fixed_length, max_length
         self._guides: dict[tuple[int, float | None], Guide] = {}
 
     @classmethod
@@ -63,10 +61,11 @@ class SeqGAN:
             InputError: a file is missing or damaged, or they do not fit each other.
         """
         path = Path(checkpoint)
-        data = trained_on(path) if data is None else data
-        input_checks.data_folder(str(data))
-        dictionary = Dictionary.load(str(Path(data) / "dict.txt"))
-        model, options = load_language_model(path, Path(data), dictionary)
+        data = trained_on(path) if data is None else str(data)
+        input_checks.data_folder(data)
+        folder = Path(data.split(":")[0])  # of several shards, all have the same dictionary
+        dictionary = Dictionary.load(str(folder / "dict.txt"))
+        model, options = load_language_model(path, folder, dictionary)
         return cls(
             model.to(device).eval(),
             dictionary,
@@ -74,7 +73,6 @@ class SeqGAN:
             fixed_length=options.get("fixed_length") or 0,
             # As fairseq-generate has it: --max-len-b is 200, and a transformer has its positions.
             max_length=options.get("max_length") or min(200, model.max_positions() - 1),
-            start=dictionary.bos() if options.get("add_bos_token") else None,
         )
 
     def sample(
@@ -111,7 +109,6 @@ class SeqGAN:
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
-            start=self.start,
         )
         chooser = self._guide(guide, guide_scale)
         sampler = SequenceSampler(policy, 1, seed, guide=chooser)
@@ -143,4 +140,9 @@ class SeqGAN:
         unknown = [word for word in words if word not in self.dictionary.indices]
         if unknown:
             raise InputError(f"prompt: '{unknown[0]}' is not in the dictionary")
-        return [self.dictionary.indices[word] for word in words]
+        found = [self.dictionary.indices[word] for word in words]
+        special = {self.dictionary.eos(), *banned_symbols(self.dictionary, fixed_length=False)}
+        for word, symbol in zip(words, found, strict=True):
+            if symbol in special:
+                raise InputError(f"prompt: '{word}' is a special symbol, not a word")
+        return found

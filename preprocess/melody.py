@@ -28,7 +28,7 @@ def sample(notes: Sequence[Note], step: Fraction) -> list[int]:
         step: length of a step, in seconds.
 
     Raises:
-        MidiError: a pitch is not on a piano, or there are too many steps.
+        MidiError: a pitch is not on a piano, no note sounds at a step, or there are too many steps.
     """
     for note in notes:
         if not 1 <= key_of(note.pitch) <= KEYS:
@@ -44,6 +44,8 @@ def sample(notes: Sequence[Note], step: Fraction) -> list[int]:
         # Steps k with start <= k step < end.
         sounding = keys[ceil(note.start / step) : ceil(note.end / step)]
         np.maximum(sounding, key_of(note.pitch), out=sounding)
+    if not keys.any():
+        raise MidiError(f"no note sounds at the beginning of a step of {float(step):g} s")
     return keys.tolist()
 
 

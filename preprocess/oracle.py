@@ -27,6 +27,7 @@ from fairseq_seqgan.preprocess.common.binarize import binarize
 from fairseq_seqgan.preprocess.common.folder import SPLITS, new_folder, write_stats
 
 from fairseq_seqgan.oracle.lstm import Oracle
+from fairseq_seqgan.support import option_values
 from fairseq_seqgan.support.errors import InputError
 from fairseq_seqgan.support.rng import seeded_rng
 
@@ -56,7 +57,10 @@ def get_parser() -> argparse.ArgumentParser:
             option, type=int, metavar="N", default=default, help=f"{text} (default: %(default)s)"
         )
     parser.add_argument(
-        "--seed", type=int, default=1, help="of the oracle and the data (default: %(default)s)"
+        "--seed",
+        type=option_values.seed,
+        default=1,
+        help="of the oracle and the data (default: %(default)s)",
     )
     return parser
 
@@ -113,13 +117,13 @@ def describe(oracle: Oracle, tokens: Tensor, source: str) -> dict[str, float | i
         raise InputError(
             f"{source}: the NLL of its samples is {mean}; the parameters are too large"
         )
-    error = nll.std(correction=0).item() / math.sqrt(len(nll))
+    error = nll.std().item() / math.sqrt(len(nll)) if len(nll) > 1 else None
     return {
         "sequences": tokens.size(0),
         "tokens": tokens.numel(),
         "distinct_sequences": len(tokens.unique(dim=0)),
         "nll_oracle": round(mean, 5),
-        "nll_oracle_standard_error": round(error, 5),
+        "nll_oracle_standard_error": None if error is None else round(error, 5),
     }
 
 

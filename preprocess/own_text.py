@@ -1,4 +1,4 @@
-"""Make data of your own text: one sentence, or whatever is to be a sequence, a line.
+"""Make data of your own text: each line becomes a sequence.
 
     fairseq-seqgan prepare --train FILE --dest DEST
 

@@ -79,7 +79,7 @@ def _lines(text: str) -> tuple[list[list[str]], list[str]]:
             continue
         if token in SPECIAL_SYMBOLS:
             raise NoQuatrainError(f"with {token}, which means something else to fairseq")
-        if not token.startswith("<") and not _HAN.fullmatch(token):
+        if len(token) == 1 and not _HAN.fullmatch(token):
             raise NoQuatrainError("with a lacuna (□) or another sign that is no Han character")
         if ended:
             lines.append([])

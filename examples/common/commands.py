@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .console import ExperimentError
 from .recipe import PLUGIN, Recipe, options, program
 from .shared import run_folder
 from .systems import BEST, CHECKPOINTS, LAST, System, Variant, updates_of_g
@@ -30,8 +29,6 @@ class Commands(ABC):
         self.num_samples = recipe["samples"]["num-samples"]
         # The system whose D judges the samples of all others; it is trained before they are drawn.
         judge = recipe["experiment"].get("judge")
-        if judge is not None and judge not in systems:
-            raise ExperimentError(f"experiment: judge: there is no system '{judge}'")
         self.judge = None if judge is None else systems[judge]
 
     @abstractmethod

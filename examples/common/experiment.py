@@ -23,6 +23,9 @@ SECTIONS = ("environment", "data", "experiment", "device", "samples", "options",
 OPTIONAL = ("evaluation", "report")
 
 
+BESIDE = Path("results", "PRESET")  # of --publish without a folder; compared by identity
+
+
 class Experiment(ABC):
     """What one folder of ``examples/`` runs. A subclass defines what the data are.
 
@@ -100,7 +103,7 @@ class Experiment(ABC):
             type=Path,
             nargs="?",
             metavar="FOLDER",
-            const=Path(),
+            const=BESIDE,
             help="afterwards copy the report and every run.json, but no checkpoint, to FOLDER, "
             "which is new or was published before; default: results/PRESET beside this script",
         )
@@ -124,16 +127,21 @@ class Experiment(ABC):
         preset = preset if preset.is_file() else Path(args.preset)
         recipe, systems = self.load(preset)
         seeds, identity = self.seeds(args, recipe), self.identity(args)
-        target = self.folder / "results" / preset.stem if args.publish == Path() else args.publish
+        target = args.publish
+        if target is BESIDE:
+            if preset.parent != self.folder:
+                raise ExperimentError(f"--publish: name a folder for the results of {preset}")
+            target = self.folder / "results" / preset.stem
         if target is not None:
             check_target(target, args.dest)
         dest = args.dest.resolve()
         identity["recipe"] = recipe
+        # Before anything is written: a mistake in the recipe is found here.
+        commands = self.commands(args, recipe, {system.name: system for system in systems}, dest)
         work = Workspace(dest, identity, recipe["environment"], self.noun)
         merged = dest / "recipe.yaml"
         if not merged.exists():
             write(merged, f"# {preset.name} and its base: every number.\n{as_yaml(recipe)}")
-        commands = self.commands(args, recipe, {system.name: system for system in systems}, dest)
         steps = Steps(work, commands)
         run_steps(steps, seeds, args.jobs, self.report_again)
         print(f"\n{self.results(steps, seeds)}\n")

@@ -41,6 +41,9 @@ class Steps:
         def prepare() -> bool:
             for variant in variants:
                 self._write_about(variant, seed, finished=False)
+                # Of an earlier training, whose checkpoints are gone.
+                for name in ("samples.txt", run_folder.METRICS, run_folder.SCORES):
+                    (self.folder(variant, seed) / name).unlink(missing_ok=True)
             return True
 
         checkpoint = self.commands.checkpoint(system, LAST, seed)

@@ -37,7 +37,7 @@ class System:
     options: dict[str, Any] | None  # of fairseq-train, if it is trained
     start: Start | None
     updates_of: str | None  # it has as many updates as this training has updates of G
-    control: str | None  # it is trained as this system, with a reward that ignores the data
+    control: str | None  # the system that is trained like this one, with a reward without the data
     checkpoints: tuple[str, ...]
     sweep: tuple[str, tuple[float, ...]] | None  # a checkpoint and the temperatures
     # Candidates and temperatures of sampling with D, from the last checkpoint.
@@ -112,6 +112,9 @@ def parse(path: Path, recipe: Recipe, own_kind: str) -> list[System]:
     for name, system in systems.items():
         if system.control is not None and system.control not in systems:
             raise ExperimentError(f"{path}: systems: {name}: control '{system.control}' is none")
+    judge = recipe["experiment"].get("judge")
+    if judge is not None and (judge not in systems or systems[judge].options is None):
+        raise ExperimentError(f"{path}: experiment: judge: no system '{judge}' is trained")
     return list(systems.values())
 
 
@@ -158,8 +161,9 @@ def _system(
     adversarial = options is not None and options.get("criterion") == "seqgan"
     if start is not None and not adversarial and "updates-of" not in entry:
         raise ValueError("is trained further ('from'), so it must state 'updates-of'")
-    if adversarial and not isinstance(options.get("pretrain-d-steps"), int):
-        raise ValueError("its options must state pretrain-d-steps as a whole number")
+    for option in ("pretrain-d-steps", "g-steps") if adversarial else ():
+        if not isinstance(options.get(option), int):
+            raise ValueError(f"its options must state {option} as a whole number")
     sweep = None
     if "sweep" in entry:
         sweep = entry["sweep"]["checkpoint"], tuple(entry["sweep"]["temperatures"])

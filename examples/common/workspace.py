@@ -1,8 +1,8 @@
 """An experiment's folder: what it was made with, which steps are done, and steps run in it.
 
-``experiment.json`` holds what the experiment is (its recipe, its data) and the seconds that every
-finished step took. An interrupted experiment resumes where it stopped; another experiment is
-refused. Steps may run side by side, in threads of this process.
+``experiment.json`` holds what the experiment is (its recipe, its data), the seconds that every
+finished step took, and those spent on the others. An interrupted experiment resumes where it
+stopped; another experiment is refused. Steps may run side by side, in threads of this process.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Workspace:
     ) -> None:
         self.dest, self.logs, self.environment = dest, dest / "logs", environment
         self.path = dest / STATE
-        self.state = {**identity, "seconds": {}, "attempts": {}}
+        self.state = {**identity, "seconds": {}, "attempts": {}, "spent": {}}
         advice = "choose another folder with --dest, or move this one away"
         if self.path.is_file():
             found = _read_state(self.path, tuple(identity), advice)
@@ -133,23 +133,30 @@ class Workspace:
         variables = [f"{name}={value}" for name, value in self.environment.items()]
         self._print(f"== {step.title}\n$ {shlex.join([*variables, *step.command])}")
         with self._guard:
+            # Until it is finished again, what it leaves may be half of something.
+            if self.state["seconds"].pop(step.name, None) is not None:
+                self.state["attempts"].pop(step.name, None)
+                self.state["spent"].pop(step.name, None)
             self.state["attempts"][step.name] = self.state["attempts"].get(step.name, 0) + 1
             self._save()
         start = time.monotonic()
-        if step.prepare():
-            self._run_command(step, start)
-        step.finish()
+        try:
+            if step.prepare():
+                self._run_command(step, start)
+            step.finish()
+        finally:
+            with self._guard:
+                spent = self.state["spent"].get(step.name, 0.0) + time.monotonic() - start
+                self.state["spent"][step.name] = round(spent, 1)
+                self._save()
         for path in step.outputs:
             if not path.exists():
                 raise ExperimentError(
                     f"{step.title}: left no {path}; its log: {self.log(step.name)}"
                 )
-        seconds = time.monotonic() - start
-        self._say(step, f"done in {seconds:.0f} s")
-        # A training that was interrupted and resumed has taken longer than its last part:
-        # `attempts` tells.
+        self._say(step, f"done in {time.monotonic() - start:.0f} s")
         with self._guard:
-            self.state["seconds"][step.name] = round(seconds, 1)
+            self.state["seconds"][step.name] = self.state["spent"].pop(step.name)
             self._save()
         return True
 
@@ -227,6 +234,6 @@ def _read_state(path: Path, names: tuple[str, ...], advice: str) -> dict:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         found = {name: state[name] for name in (*names, "seconds")}
-        return found | {"attempts": state.get("attempts", {})}
+        return found | {name: state.get(name, {}) for name in ("attempts", "spent")}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExperimentError(f"{path}: cannot be read; {advice}") from error

@@ -9,6 +9,7 @@ NLL minus the oracle's own entropy; D's gain is shown as a share of that.
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -51,8 +52,9 @@ def read(folder: Path) -> list[Point]:
         errors = guided["d_gain_stderr"]["values"]
         missing = (guided["nll"]["mean"] - oracle["nll"]["mean"]) * data["length"]
         seeds = len(gains)
-        # Of one seed the error over sequences; of several the larger one of that and the spread.
-        error = max(sum(errors) / seeds, guided["d_gain"].get("sd") or 0.0) / seeds**0.5
+        # All seeds have the same held-out sequences, so the error over these stays as it is; that
+        # over trainings is their spread's, and falls with the number of seeds.
+        error = math.hypot(sum(errors) / seeds, (guided["d_gain"].get("sd") or 0.0) / seeds**0.5)
         mean = sum(gains) / seeds
         point = data["vocab-size"], data["num-train"], seeds, missing, mean, error
         found.append(Point(*point, guided["d_auc"]["mean"]))
@@ -63,7 +65,7 @@ def table(points: list[Point]) -> str:
     """Return the points in Markdown; where 0 is inside the 95 % interval, there is no share."""
     lines = []
     for p in points:
-        known = p.gain > 1.96 * p.error
+        known = abs(p.gain) > 1.96 * p.error
         share = f"{p.share:.2f}" if known else "0 is inside the interval"
         numbers = f"{p.missing:.2f}", f"{p.gain:.3f} ± {1.96 * p.error:.3f}", share, f"{p.auc:.3f}"
         lines.append([p.words, f"{p.sequences:,}", p.seeds, *numbers])

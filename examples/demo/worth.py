@@ -56,7 +56,9 @@ def table(rows: list[Row], entropy: float) -> str:
 def explain(rows: list[Row]) -> str:
     """Return the lines under the table: what the columns are, and what D was worth."""
     plain = rows[0]
-    guided = next(row for row in rows if row["guide"] > 1)
+    guided = next((row for row in rows if row["guide"] > 1), None)
+    if guided is None:
+        return "Nothing was drawn with D's help."
     gain, error = guided["d_gain"], guided["d_gain_stderr"]
     lines = [
         "Nats per token; the NLL of MLE with D is a bound. Judge's AUC: the probability that "

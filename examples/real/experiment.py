@@ -78,7 +78,7 @@ class RealExperiment(Experiment):
         try:
             sources(recipe, systems)
         except ValueError as error:
-            raise ExperimentError(f"{preset}: people: sources: {error}") from error
+            raise ExperimentError(f"{preset}: people: {error}") from error
         return recipe, systems
 
     def identity(self, args: argparse.Namespace) -> dict[str, Any]:

@@ -27,17 +27,23 @@ def sources(recipe: Recipe, systems: list[System]) -> dict[str, Variant]:
     Raises:
         ValueError: the recipe names something else than a row.
     """
-    wanted = recipe["people"].get("sources")
-    if not isinstance(wanted, dict):
-        raise ValueError("must name rows, such as SeqGAN: seqgan/last")
+    people = recipe["people"]
+    for name in ("shown", "per-source"):
+        if not isinstance(people[name], int) or people[name] < 1:
+            raise ValueError(f"{name} is {people[name]}: it must be a whole number from 1 on")
+    wanted = people.get("sources")
+    if not isinstance(wanted, dict) or not wanted:
+        raise ValueError("sources: must name rows, such as SeqGAN: seqgan/last")
     rows = {row.name: row for row in variants(systems) if row.system.options is not None}
     files = {_slug(REAL): REAL}
     for name, row in wanted.items():
         if row not in rows:
-            raise ValueError(f"{name}: there is no row '{row}', only {', '.join(rows)}")
+            raise ValueError(f"sources: {name}: there is no row '{row}', only {', '.join(rows)}")
         other = files.setdefault(_slug(name), name)
         if other is not name:
-            raise ValueError(f"{name}: its files would have the names of those of '{other}'")
+            raise ValueError(
+                f"sources: {name}: its files would have the names of those of '{other}'"
+            )
     return {name: rows[row] for name, row in wanted.items()}
 
 

@@ -29,10 +29,11 @@ OTHERS = (
 
 @dataclass
 class Row:
-    """One row: its ``run.json`` (of the first seed) and every seed's ``metrics.json``."""
+    """One row: its ``run.json`` (of the first seed), every seed's ``metrics.json``, the seeds."""
 
     about: dict[str, Any]
     metrics: list[dict[str, Any]]
+    seeds: list[int]
 
     def values(self, key: str) -> list[float] | None:
         """Return a metric of every seed; None if one has none."""
@@ -53,10 +54,13 @@ def read_rows(runs: Path) -> list[Row]:
     """Return the rows of all finished runs, in the order of the recipe."""
     found: dict[int, Row] = {}
     for folder in sorted(runs.iterdir()):
+        if not (folder / run_folder.RUN).is_file():  # interrupted before anything was drawn
+            continue
         about = read_json(folder / run_folder.RUN)
         if about["finished"]:
-            row = found.setdefault(about["position"], Row(about, []))
+            row = found.setdefault(about["position"], Row(about, [], []))
             row.metrics.append(read_json(folder / run_folder.METRICS))
+            row.seeds.append(about["seed"])
     return [found[position] for position in sorted(found)]
 
 

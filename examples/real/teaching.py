@@ -18,12 +18,14 @@ def taught(systems: dict[str, System]) -> bool:
 
 
 def markdown(rows: list[Row]) -> str | None:
-    """Return the table; None before MLE and the system with D are measured on as many seeds."""
+    """Return the table; None before MLE and the system with D are measured on the same seeds."""
     start = next((row for row in rows if row.about["system"] == "mle"), None)
     guided = next((row for row in rows if row.values("d_gain")), None)
-    if start is None or guided is None or len(start.metrics) != len(guided.metrics):
+    if start is None or guided is None or start.seeds != guided.seeds:
         return None
     gains, per_token = guided.values("d_gain"), guided.values("d_gain_per_token")
+    if not all(gains):  # D knows nothing, so there is nothing to take over
+        return None
     tokens = [gain / part for gain, part in zip(gains, per_token, strict=True)]
     lines = []
     for row in rows:
@@ -32,7 +34,7 @@ def markdown(rows: list[Row]) -> str | None:
                 [row.about["label"], _shown(row.values("nll_with_d"), 4), _shown(gains, 3)]
             )
             lines[-1].append("100")
-        elif row.values("nll") and len(row.metrics) == len(gains):
+        elif row.values("nll") and row.seeds == guided.seeds:
             pairs = zip(start.values("nll"), row.values("nll"), tokens, strict=True)
             better = [(before - after) * length for before, after, length in pairs]
             share = [100 * b / gain for b, gain in zip(better, gains, strict=True)]

@@ -37,6 +37,7 @@ class Commands(Common):
     def make_data(self) -> list[str]:
         """Make the data, of a fresh oracle or of the one given; whole or not at all."""
         words = [*self._oracle_script(self.data, self.data_seed), *options(self.recipe["data"])]
+        words += ["--overwrite"]  # of what was made and not noted, because the run was interrupted
         return words if self.params is None else [*words, "--params", str(self.params)]
 
     def data_outputs(self) -> tuple[Path, ...]:

@@ -103,8 +103,9 @@ def advantage(values: Tensor, mask: Tensor, baseline: str) -> Tensor:
     ``none`` (the paper) subtracts nothing.
 
     ``mean`` subtracts, at every step t, the mean of Q(t) over the sequences that have a token
-    there. The expected gradient stays the same up to the factor 1 - 1/B; what disappears is the
-    part that rewards every token for having been drawn.
+    there. The expected gradient at step t stays the same up to the factor 1 - 1/n(t), if n(t)
+    sequences have a token there; with n(t) = 1 nothing is left of it. What disappears is the part
+    that rewards every token for having been drawn.
 
     ``leave-one-out`` subtracts the mean of Q(t) over the other B - 1 sequences, so the expected
     gradient stays the same without a factor. A sequence that ended before t counts with the value

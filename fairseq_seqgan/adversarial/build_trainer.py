@@ -143,11 +143,6 @@ def build_trainer(
         option = "--pretrain-d-keep best" if keeps_best else "--pretrain-d-patience"
         early_stopping = EarlyStopping(discriminator, _heldout(data, option), options)
     if options.reward_scale == AUTO:
-        if not options.pretrain_d_steps and criterion.slope is None:
-            raise InputError(
-                "--reward-scale auto needs a D before the first round: --pretrain-d-steps, or "
-                "--discriminator-from a checkpoint that a slope is stored in"
-            )
         if not hasattr(reward, "log_odds") or not reward.log_odds:
             raise InputError(
                 f"--reward-scale auto: it is the slope of D's log-odds; --reward {options.reward} "
@@ -191,6 +186,12 @@ def build_progress(
     trainer = build_trainer(data, criterion, batch_size)
     if not start.resumes:  # otherwise the training has begun with it
         criterion.discriminator.check_length(trainer.pool.positives.size(1))
+        options = data.options
+        if options.reward_scale == AUTO and not options.pretrain_d_steps and trainer.slope is None:
+            raise InputError(
+                "--reward-scale auto needs a D before the first round: --pretrain-d-steps, or "
+                "--discriminator-from a checkpoint that a slope is stored in"
+            )
     root = compat.root_config(data.options)
     parts, name = 1, "the generator"
     if root is not None:

@@ -6,6 +6,7 @@ Shapes: H held-out sequences, M samples of G, T tokens.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -41,13 +42,10 @@ def calibrate(discriminator: Discriminator, heldout: Tensor, samples: Tensor) ->
     both directions, because no third set of sequences is there. Every rank has all sequences,
     scores its share of them, and returns the same numbers.
     """
-    scores = [_scores(discriminator, rows, log_odds=False) for rows in (heldout, samples)]
-    _require_finite(discriminator, scores)
-    if min(len(heldout), len(samples)) < 2:
-        return Calibration(auc(*scores), _UNKNOWN)
-    log_odds = [_scores(discriminator, rows, log_odds=True) for rows in (heldout, samples)]
+    log_odds = [_log_odds(discriminator, rows) for rows in (heldout, samples)]
     _require_finite(discriminator, log_odds)
-    return Calibration(auc(*scores), crossfitted_gain(*log_odds))
+    gain = _UNKNOWN if min(map(len, log_odds)) < 2 else crossfitted_gain(*log_odds)
+    return Calibration(auc(*log_odds), gain)
 
 
 def calibrate_on_samples(
@@ -81,11 +79,8 @@ def _require_finite(discriminator: Discriminator, scores: list[np.ndarray]) -> N
     require_finite(values, "sequence, held-out or drawn,", "D's score")
 
 
-def _scores(discriminator: Discriminator, rows: Tensor, log_odds: bool) -> np.ndarray:
+def _log_odds(discriminator: Discriminator, rows: Tensor) -> np.ndarray:
     device = next(discriminator.parameters()).device
-
-    def score(own: Tensor) -> Tensor:
-        return discriminator.score(own, log_odds=log_odds)
-
+    score = partial(discriminator.score, log_odds=True)
     with eval_mode(discriminator):
         return distributed.divide(rows.long().to(device), score).cpu().numpy()

@@ -110,9 +110,12 @@ class Watch:
 
 
 def last_good(folder: Path) -> Path | None:
-    """Return the newest checkpoint in *folder* that can be read and holds finite weights only."""
+    """Return a checkpoint in *folder* that can be read and holds finite weights only.
+
+    It is the last one, or else the newest.
+    """
     newest = sorted(folder.glob("checkpoint*.pt"), key=lambda path: path.stat().st_mtime)
-    last = [path for path in newest if path.name == LAST]  # of those equally new
+    last = [path for path in newest if path.name == LAST]
     for path in [*last, *reversed(newest)]:
         try:
             state = read_checkpoint(str(path))

@@ -43,7 +43,7 @@ class Pool:
     they repeat.
 
     Args:
-        positives: (n_pos, T) int64.
+        positives: (n_pos, T) int32.
         size: n_neg.
         batch_size: sequences in a minibatch, positives and negatives together, over all ranks.
         seed: seeds the shuffling.

@@ -51,6 +51,10 @@ def check_objective(options: ObjectiveConfig) -> None:
     """
     if not 0 <= options.kl_coef < math.inf:
         raise InputError(f"--kl-coef is {options.kl_coef}: it must be 0 or more")
+    if options.kl_coef and str(options.g_loss) == "distill":
+        raise InputError(
+            "--kl-coef: --g-loss distill has no such term; its optimum is G_ref · exp(reward)"
+        )
     if options.kl_reference and not options.kl_coef and str(options.g_loss) != "distill":
         raise InputError("--kl-reference needs --kl-coef above 0, or --g-loss distill")
     if options.reward_scale != AUTO:

@@ -52,5 +52,7 @@ def check_options(options: AdversarialConfig) -> None:
         raise InputError(
             f"--rollout-ema-decay is {options.rollout_ema_decay}: it must be in [0, 1)"
         )
+    if options.rollout_ema_decay and not options.rollouts:
+        raise InputError("--rollout-ema-decay needs rollouts, and --rollouts is 0")
     if options.negative_pool_size < 0:
         raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")

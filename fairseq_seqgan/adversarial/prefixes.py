@@ -63,7 +63,7 @@ class Prefixes:
     def draw(self, num: int, generator: torch.Generator) -> Tensor | None:
         """Return *num* prefixes (num, k) int64 in random order; None if there are none.
 
-        Each sequence's occurs as often as any other's, up to once more.
+        No sequence gives its prefix more than once more often than another.
         """
         if not self.size:
             return None

@@ -51,16 +51,17 @@ class Progress:
         return UpdateIterator(self.trainer.schedule, self.clock.updates, self.parts)
 
     def begin_epoch(self, model: BaseFairseqModel) -> None:
-        """Try out *model*, the generator, before the first update.
+        """Try out *model*, the generator, and its reference before the first update.
 
         Raises:
-            InputError: it cannot be trained adversarially.
+            InputError: it cannot be trained adversarially, or the reference cannot be used.
         """
         if not self._tried:
             policy = self.trainer.make_policy(model)
             if distributed.rank() == 0:
                 compat_models.warn_of_wide_kernels(model, policy.length)
             try_out(policy, self.name)
+            self.trainer.open_reference(model)
             self._tried = True
 
     def make_batch(self, model: BaseFairseqModel, update: int, part: int) -> dict[str, Any]:

@@ -30,7 +30,10 @@ class SampleTexts:
         if writer is None:  # neither tensorboard nor tensorboardX is installed; fairseq says so
             return
         updates = int(stats["num_updates"])
-        drawn = sample(self.policy(model), NUMBER, seeded_rng("samples", self.args.seed, updates))
+        random, prefix = seeded_rng("samples", self.args.seed, updates), None
+        if self.adversarial is not None:
+            prefix = self.adversarial.prefixes.draw(NUMBER, random)
+        drawn = sample(self.policy(model), NUMBER, random, prefix=prefix)
         rows = zip(drawn.tokens.cpu(), drawn.mask.cpu(), strict=True)
         lines = [self.dictionary.string(row[seen]) for row, seen in rows]
         # Indented, it is code to Markdown, and shown as it is.

@@ -77,7 +77,8 @@ class AdversarialTrainer:
         self._collapse, self._unfinished = CollapseWarning(), Unfinished()
         self.heldout = heldout
         self.slope: float | None = None  # of D's log-odds, as fitted last
-        self.has_discriminator = self.schedule.trains_discriminator  # or it comes from a checkpoint
+        # Whether D is more than a random net; who reads it from a checkpoint sets this, too.
+        self.has_discriminator = self.schedule.trains_discriminator
 
     def make_batch(
         self, model: BaseFairseqModel, update: int, part: int, parts: int
@@ -109,8 +110,10 @@ class AdversarialTrainer:
         finished sequence; the last token's is R(y_1 ... y_T) (Eq. 4 of the paper).
 
         Returns:
-            ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log
-            ``entropy_sum``, -Σ log G in nats over the ``ntokens`` tokens drawn.
+            ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log ``ntokens``,
+            the number of tokens drawn, and ``entropy_sum``, -Σ log G over them in nats. With
+            ``--g-loss distill`` the sequences are those of the reference policy, their advantage
+            is the weight of their sequence, and there is no ``entropy_sum``.
         """
         key = (self.options.seed, update, part, distributed.rank())
         given = self.prefixes.draw(self.batch_size, seeded_rng("prefix", *key))
@@ -128,7 +131,6 @@ class AdversarialTrainer:
         batch = {
             "tokens": drawn.tokens,
             "reward": final,
-            "entropy_sum": -drawn.log_probs.sum(),
             "ntokens": int(drawn.mask[:, self.prefixes.size :].sum()),
         }
         scale = reward_scale(self.options, self.slope)
@@ -136,6 +138,7 @@ class AdversarialTrainer:
             weights = sequence_weights(scale * final)
             values = sequence_values(drawn.mask, weights)
             return batch | {"advantage": self.prefixes.cut(values)}
+        batch["entropy_sum"] = -drawn.log_probs.sum()
         if rollouts.completions.size(1):
             values = action_values(rollouts, rewards, final)
         else:
@@ -241,6 +244,11 @@ class AdversarialTrainer:
             )
             self.slope = found.gain.slope
             logger.info("the slope of D's log-odds is %.4f after pool %d", self.slope, step.pool)
+
+    def open_reference(self, model: BaseFairseqModel) -> None:
+        """Read ``--kl-reference`` now, if it is used: a wrong file should be told at once."""
+        if self._distills or self.options.kl_coef:
+            self._reference.of(model)
 
     def update_rollout_policy(self, model: BaseFairseqModel) -> None:
         """Move the rollout policy towards G: θ' ← decay θ' + (1 - decay) θ."""

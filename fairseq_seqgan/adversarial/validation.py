@@ -4,7 +4,7 @@ Shapes: M samples, T tokens.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional
 
@@ -61,8 +61,8 @@ class Validation:
         self.oracle: Oracle | None = None
         self._due = False
 
-    def load_oracle(self, symbols: int) -> None:
-        """Load the file of ``--oracle``, if it is given, for a dictionary of *symbols* symbols.
+    def load_oracle(self, symbols: Sequence[str]) -> None:
+        """Load the file of ``--oracle``, if it is given, for the *symbols* of a dictionary.
 
         Raises:
             InputError: the file cannot be used, or sequences have no fixed length.

@@ -41,7 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     wanted = next((arg for arg in argv if not arg.startswith("-")), None)
     for name, summary in COMMANDS.items():
-        command = commands.add_parser(name, help=summary, description=f"{name}: {summary}.")
+        command = commands.add_parser(
+            name, help=summary, description=f"{name}: {summary}.", allow_abbrev=False
+        )
         if name == wanted:
             module = importlib.import_module(f".{name.replace('-', '_')}", __name__)
             if hasattr(module, "prepare"):

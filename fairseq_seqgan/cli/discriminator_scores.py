@@ -1,8 +1,8 @@
 """What ``fairseq-seqgan evaluate`` computes with a discriminator, for the metrics to use.
 
 D sees sequences as in training: a row of T tokens, padded at the end, with the end symbol where the
-length is not fixed. Sequences that it never saw the like of are left out: longer ones, and those
-with an unknown word, which G never draws.
+length is not fixed. Those that G never draws are left out: longer ones, and those with an unknown
+word.
 
 Shapes: R sequences, T tokens.
 """
@@ -20,6 +20,7 @@ from ..metrics.discriminator import LogOdds
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support.errors import InputError
+from ..support.eval_mode import eval_mode
 from ..support.rng import seeded_rng
 from . import inputs, model_scores
 
@@ -58,6 +59,7 @@ def log_odds_of(
         slope_heldout=None if other is None else score(found, other),
         slope_samples=None if fitted is None else score(found, fitted),
         tokens=float((real != policy.pad).sum() / len(real)),
+        nll=nll(policy, real),
         slope_split=slope_split,
     )
 
@@ -98,6 +100,19 @@ def rows(sequences: inputs.Sequences, policy: Policy, where: str) -> Tensor:
     for row, sequence in zip(found, kept, strict=True):
         row[: len(sequence)] = torch.tensor(sequence)
     return found
+
+
+@torch.no_grad()
+def nll(policy: Policy, tokens: Tensor) -> float:
+    """Return the NLL of *tokens* (R, T), padded at the end, in nats per token."""
+    total = count = 0.0
+    with eval_mode(policy.model):
+        for part in tokens.split(256):
+            scored = policy.scored(part)
+            log_probs = policy.log_probs(part.to(policy.device)).cpu().double()
+            total += float(log_probs.masked_fill(~scored, 0.0).sum())
+            count += int(scored.sum())
+    return -total / count
 
 
 def score(discriminator: SavedDiscriminator, tokens: Tensor) -> np.ndarray:

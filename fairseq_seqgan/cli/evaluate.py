@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed",
-        type=int,
+        type=option_values.seed,
         default=1,
         help="of these samples and of the subsets for BLEU and self-BLEU; default %(default)s",
     )

@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     model = plain_language_model(state, args.checkpoint, whole and pieces.is_file())
     if not whole:
         atomic_write.require_folder(out)
-        checkpoint_files.save(model, str(out))
+        checkpoint_files.save(model, str(out), own_name=True)
         size = out.stat().st_size
     else:
         try:

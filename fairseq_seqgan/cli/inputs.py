@@ -114,6 +114,8 @@ def read_dictionary(folder: Path) -> Dictionary:
     Raises:
         InputError: there is none, or it cannot be read.
     """
+    if ":" in str(folder) and not folder.is_dir():
+        raise InputError(f"--data {folder}: one folder is needed")
     input_checks.data_folder(str(folder))
     return Dictionary.load(str(folder / "dict.txt"))
 

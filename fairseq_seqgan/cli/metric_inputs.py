@@ -45,7 +45,7 @@ class EvaluateInputs:
         self.heldout, self.training = self.corpus.heldout, self.corpus.training
         self.oracle = self.policy = length = None
         if options.oracle:
-            self.oracle = Oracle.load_for(options.oracle, len(self.dictionary))
+            self.oracle = Oracle.load_for(options.oracle, self.dictionary.symbols)
             length = self.corpus.oracle_length()
             self.corpus.require_length(length)
         if options.model:

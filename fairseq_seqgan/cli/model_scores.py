@@ -58,7 +58,6 @@ def make_policy(
         fixed_length=fixed,
         max_length=max(1, min(longest, limit - 1)),
         temperature=args.temperature,
-        start=corpus.dictionary.bos() if options.get("add_bos_token") else None,
     )
 
 

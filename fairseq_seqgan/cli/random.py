@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--num-samples", type=int, default=10_000, metavar="N", help="default %(default)s"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of the draw; default %(default)s")
+    parser.add_argument(
+        "--seed", type=option_values.seed, default=1, help="of the draw; default %(default)s"
+    )
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FILE", help="one sample a line"
     )

@@ -56,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of the row; its seeds share it; default: the name of the folder",
     )
-    parser.add_argument("--label", metavar="TEXT", help="that the report shows; default: NAME")
+    parser.add_argument(
+        "--label", metavar="TEXT", help="that the report shows; default: NAME and T"
+    )
     parser.add_argument("--kind", choices=run_folder.KINDS, help="default: by the training")
     parser.add_argument(
         "--selection",
@@ -149,11 +151,12 @@ def describe(args: argparse.Namespace, config: dict[str, Any], data: Path) -> di
     if adversarial:
         kind = "control" if task.get("reward") in CONTROLS else "system"
     name = args.system or args.dest.resolve().name
+    at = "" if args.temperature == 1.0 else f", T = {args.temperature:g}"
     best = run_folder.BEST if "best" in args.checkpoint.name else run_folder.LAST
     about = {
         "format": run_folder.FORMAT,
         "system": name,
-        "label": args.label or name,
+        "label": args.label or name + at,
         "kind": args.kind or kind,
         "selection": args.selection or best,
         "temperature": args.temperature,

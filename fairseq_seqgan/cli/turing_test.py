@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="items drawn of each source; default %(default)s",
     )
-    make.add_argument("--seed", type=int, default=1, help="of the draw; default %(default)s")
+    make.add_argument(
+        "--seed", type=option_values.seed, default=1, help="of the draw; default %(default)s"
+    )
     make.add_argument("--title", default=TITLE, help="that the page shows; default: %(default)s")
     make.add_argument(
         "--out", type=Path, required=True, metavar="PAGE.html", help="PAGE.key.json is the key"

@@ -27,9 +27,7 @@ class SavedDiscriminator(NamedTuple):
     """D as a training has left it."""
 
     net: Discriminator
-    slope: (
-        float | None
-    )  # of its log-odds, fitted on held-out data; None: it is not in the checkpoint
+    slope: float | None  # of its log-odds, fitted on held-out data; None: no validation stored one
 
     @torch.no_grad()
     def log_odds(self, tokens: Tensor) -> Tensor:

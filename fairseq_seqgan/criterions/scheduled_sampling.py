@@ -120,10 +120,8 @@ class ScheduledSamplingCriterion(CrossEntropyCriterion):
     def _as_policy(self, model: BaseFairseqModel) -> Policy:
         """Return *model* as a policy without an end symbol, at temperature 1."""
         if self._policy is None or self._policy.model is not model:
-            args, dictionary = self.task.args, self.task.source_dictionary
-            start = dictionary.bos() if args.add_bos_token else None
             # It only makes single draws; a fixed length, whatever it is, bans the end symbol.
-            self._policy = Policy(model, dictionary, fixed_length=1, start=start)
+            self._policy = Policy(model, self.task.source_dictionary, fixed_length=1)
         return self._policy
 
     def _random(self, sample: dict[str, Any]) -> torch.Generator:

@@ -131,10 +131,20 @@ class SeqGANCriterion(FairseqCriterion):
         self.discriminator = build_discriminator(str(cfg.discriminator), cfg, task)
         self.slope: float | None = None  # of the log-odds of the D that training starts with
         self.trained_before = cfg.discriminator_from is not None
-        if self.trained_before:
-            self.slope = take_over(self.discriminator, cfg.discriminator_from, cfg)
+        self._keeps_discriminator = False
         for parameter in self.discriminator.parameters():
             parameter.param_group = DISCRIMINATOR
+
+    def take_over(self, cfg: SeqGANCriterionBaseConfig) -> None:
+        """Begin a new training with the D of ``--discriminator-from``.
+
+        fairseq loads the criterion of the checkpoint that G comes from afterwards; D stays.
+
+        Raises:
+            InputError: there is no D in the file, or it is another one.
+        """
+        self.slope = take_over(self.discriminator, cfg.discriminator_from, cfg)
+        self._keeps_discriminator = True
 
     @classmethod
     def refresh_options(cls) -> None:
@@ -179,9 +189,9 @@ class SeqGANCriterion(FairseqCriterion):
             -Σ_b Σ_t A(b, t) log G(y_bt | y_b1 ... y_bt-1)
 
         A(b, t) is the advantage of token t of sequence b: its value Q minus the baseline. *sample*
-        holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log
-        ``entropy_sum`` and ``ntokens``. The sample size is B, so that fairseq makes the gradient
-        the mean over the sequences.
+        holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log ``ntokens``
+        and, where they are known, ``entropy_sum`` and ``kl_sum``. The sample size is B, so that
+        fairseq makes the gradient the mean over the sequences.
         """
         tokens, advantage = sample["tokens"], sample["advantage"]
         log_probs = self.make_policy(model).log_probs(tokens)
@@ -189,11 +199,12 @@ class SeqGANCriterion(FairseqCriterion):
         log = {
             "g_loss": (loss.detach(), len(tokens)),
             "reward": (sample["reward"].sum(), len(tokens)),
-            "entropy": (sample["entropy_sum"], sample["ntokens"]),
-            **({"kl": (sample["kl_sum"], sample["ntokens"])} if "kl_sum" in sample else {}),
             "ntokens": sample["ntokens"],
             "nsentences": len(tokens),
         }
+        for name in ("entropy", "kl"):
+            if f"{name}_sum" in sample:
+                log[name] = sample[f"{name}_sum"], sample["ntokens"]
         return loss, len(tokens), log
 
     def discriminator_loss(self, sample: dict[str, Any]) -> tuple[Tensor, int, Log]:
@@ -262,15 +273,18 @@ class SeqGANCriterion(FairseqCriterion):
             metrics.log_scalar("loss", nll[0] / math.log(2), nll[1], round=3)
         else:
             minimized = means["g_loss"] or means["d_loss"]
-            if minimized is not None:
-                metrics.log_scalar("loss", minimized[0], minimized[1], round=4)
+            # An update that trains nothing, of a pool that is skipped, has no weight.
+            metrics.log_scalar("loss", *(minimized or (0.0, 0)), round=4)
         rounds = [log["round"] for log in logging_outputs if "round" in log]
         if rounds:
             metrics.log_scalar("round", rounds[0], weight=0, round=0)
 
     def load_state_dict(self, state_dict: dict | None, strict: bool = True) -> Any:
-        """Load D. ``None``, as in the checkpoint of a plain language model, leaves D as it is."""
-        if state_dict is None:
+        """Load D, unless :meth:`take_over` has brought one.
+
+        ``None``, as in the checkpoint of a plain language model, leaves D as it is.
+        """
+        if state_dict is None or self._keeps_discriminator:
             return None
         return super().load_state_dict(state_dict, strict)
 

@@ -1,8 +1,9 @@
 """The metrics of ``evaluate`` that are BLEU: of samples, of held-out data, and self-BLEU.
 
 Forward BLEU scores every sample against all held-out sequences, backward BLEU every held-out
-sequence against all samples. An unknown word matches nothing, not even another unknown word: two
-unknown words are hardly ever the same word. How BLEU is computed is in ``bleu.py``.
+sequence against all samples. There, an unknown word matches nothing, not even another unknown word:
+two unknown words are hardly ever the same word. Self-BLEU, where only held-out data can have any,
+counts it as a word. How BLEU is computed is in ``bleu.py``.
 """
 
 from __future__ import annotations

@@ -33,6 +33,7 @@ class LogOdds(NamedTuple):
     slope_heldout: np.ndarray | None  # of the split that the slope is fitted on; None: the same
     slope_samples: np.ndarray | None  # of other samples than *samples*
     tokens: float  # mean number of tokens of the H sequences
+    nll: float  # of G on the H sequences, nats per token
     slope_split: str  # its name
 
 
@@ -119,7 +120,11 @@ class DiscriminatorGain(_DiscriminatorMetric):
     def compute(self, inputs: DiscriminatorInputs) -> Score:
         gain, found = measured_gain(inputs)
         low, high = gain.interval
-        verdict = "" if gain.teaches else "; 0 is inside, so D has nothing to teach"
+        verdict = ""
+        if low <= 0 <= high:
+            verdict = "; 0 is inside, so D has nothing to teach"
+        elif high < 0:
+            verdict = "; all of it is below 0, so D misleads"
         over = f"95 % interval {low:.4f} … {high:.4f}{verdict}"
         details = {
             "d_gain_per_token": gain.gain / found.tokens,
@@ -138,18 +143,17 @@ class NLLWithDiscriminator(_DiscriminatorMetric):
     title, row_title = "held-out NLL with D", "held-out NLL of G with D (a bound)"
     unit, direction = "nats per token", Direction.LOWER
     formula = (
-        "the held-out NLL of G − `d_gain` / (mean tokens of a held-out sequence). The estimate of "
+        "`nll_without_d` − `d_gain` / (mean tokens of a held-out sequence), both of the held-out "
+        "sequences that G can draw; `nll_without_d` is the NLL of G on these. The estimate of "
         "log Z is too small by `d_log_z_bias` on average, so the NLL is too low by as much for "
         "each sequence"
     )
 
     def compute(self, inputs: DiscriminatorInputs) -> Score:
         gain, found = measured_gain(inputs)
-        parts = inputs.heldout_log_probs()
-        total = sum(float(log_probs.double().masked_fill(~m, 0.0).sum()) for log_probs, m in parts)
-        tokens = sum(int(mask.sum()) for _, mask in parts)
-        value = -total / tokens - gain.gain / found.tokens
-        return Score(value, over=f"{tokens:,} tokens of {inputs.split}")
+        value = found.nll - gain.gain / found.tokens
+        over = f"{len(found.heldout):,} sequences of {inputs.split}"
+        return Score(value, over=over, details={"nll_without_d": found.nll})
 
 
 @register_metric("entropy_with_d")

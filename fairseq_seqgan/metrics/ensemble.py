@@ -51,6 +51,16 @@ class EnsembleNLL(LikelihoodMetric):
             "them and --model, averaged",
         )
 
+    @classmethod
+    def check(cls, options: argparse.Namespace) -> None:
+        """Check that there is a model to average the others with.
+
+        Raises:
+            InputError: there is none.
+        """
+        if options.ensemble and options.model is None:
+            raise InputError("--ensemble needs --model, the first model of the ensemble")
+
     def compute(self, inputs: EnsembleInputs) -> Score:
         """Return the mean over the held-out tokens that the policies can draw."""
         import torch

@@ -42,7 +42,7 @@ class Gain(NamedTuple):
     slope: float  # a
     effective_samples: float  # (Σ w)² / Σ w² of the samples' weights w = exp(a d), in 1 ... M
     log_z: float  # log Z, nats
-    log_z_bias: float  # how much too small log Z is expected to be: log of a mean, <= 0
+    log_z_bias: float  # expected error of log Z, the logarithm of a mean: 0 or less
     heldout: int  # H
     samples: int  # M
 
@@ -141,8 +141,13 @@ def crossfitted_gain(heldout: Scores, samples: Scores) -> Gain:
     found = [estimate_gain(*half, slope) for half, slope in zip(halves, slopes, strict=True)]
     slope = fit_slope(real, fake)
     whole = estimate_gain(real, fake, slope)
-    # Each half has half of the data, so an average of two has the error of the whole.
-    return whole._replace(gain=float(np.mean([half.gain for half in found])))
+    # Each half has half of the data, so an average of two has the standard error of the whole, but
+    # the bias of a half.
+    return whole._replace(
+        gain=float(np.mean([half.gain for half in found])),
+        log_z=float(np.mean([half.log_z for half in found])),
+        log_z_bias=float(np.mean([half.log_z_bias for half in found])),
+    )
 
 
 def residual_entropy(
@@ -154,7 +159,8 @@ def residual_entropy(
 
         -Σ_y w(y) log p(y) / Σ_y w(y) n(y),    log p(y) = log G(y) + a d(y) - log Z
 
-    The standard error is that of a ratio of two weighted means, by the delta method.
+    The standard error is that of this function of the M samples, by the delta method; log Z is
+    estimated from them as well.
 
     Args:
         log_probs: log G(y) (M,) of samples y of G, nats.
@@ -172,7 +178,7 @@ def residual_entropy(
     surprise = log_z - own - log_weights
     tokens = float(weights @ counts)
     entropy = float(weights @ surprise) / tokens
-    spread = weights * (surprise - entropy * counts)
+    spread = weights * (surprise - entropy * counts) + (weights - 1 / len(weights))
     return entropy, float(np.sqrt(np.square(spread).sum()) / tokens)
 
 

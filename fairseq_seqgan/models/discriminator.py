@@ -7,6 +7,7 @@ of its dataclass become options (docs/extending.md).
 Shapes: R sequences, B sequences of a G step, P prefixes, N rollouts of each, T tokens.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -42,6 +43,8 @@ def check_shared_options(cfg: DiscriminatorConfig) -> None:
     """
     if not 0 <= cfg.d_dropout < 1:
         raise InputError(f"--d-dropout is {cfg.d_dropout}: it must be in [0, 1)")
+    if not 0 <= cfg.d_l2 < math.inf:
+        raise InputError(f"--d-l2 is {cfg.d_l2}: it must be 0 or more")
     if cfg.d_embed_dim < 1:
         raise InputError(f"--d-embed-dim is {cfg.d_embed_dim}: at least 1 is needed")
 

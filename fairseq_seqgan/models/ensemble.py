@@ -23,7 +23,8 @@ class DiscriminatorEnsemble(Discriminator):
 
         d(x) = 1/M Σ_m [log D_m(x) - log(1 - D_m(x))],    D(x) = 1 / (1 + exp(-d(x))).
 
-    Every member has a loss of its own, so each is trained as it would be alone.
+    Every member has a loss of its own, so each is trained as it would be alone; only
+    ``--discriminator-clip-norm`` bounds the gradient of all of them together.
     """
 
     def __init__(self, members: list[Discriminator]) -> None:

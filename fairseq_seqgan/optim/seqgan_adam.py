@@ -15,6 +15,11 @@ from torch.nn import Parameter
 from ..support.errors import InputError
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
+_STATED = (
+    "weight_decay",
+    "betas",
+    "eps",
+)  # a resumed training may change these
 
 
 def net_of(parameter: Parameter) -> str:
@@ -82,22 +87,25 @@ class SeqGANAdam(FairseqOptimizer):
 
     @property
     def optimizer_config(self) -> dict[str, Any]:
-        """Return {}: a resumed training keeps each group's settings, and sets the rates anew."""
+        """Return {}: the two groups differ, so :meth:`load_state_dict` sets what is theirs."""
         return {}
 
     def load_state_dict(
         self, state_dict: dict[str, Any], optimizer_overrides: dict[str, Any] | None = None
     ) -> None:
-        """Take over the moments of both nets.
+        """Take over the moments of both nets; decay, betas and eps are those of the command.
 
         Raises:
             InputError: they are those of other parameters, or incomplete. torch would find out at
                 the first update, or never.
         """
+        stated = [{name: group[name] for name in _STATED} for group in self.param_groups]
         try:
             super().load_state_dict(state_dict, optimizer_overrides)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"the checkpoint's optimizer state does not fit ({error})") from error
+        for group, settings in zip(self.param_groups, stated, strict=True):
+            group.update(settings)
         for parameter, moments in self.optimizer.state.items():
             shapes = [m.shape for k, m in moments.items() if k != "step" and torch.is_tensor(m)]
             if "step" not in moments or shapes != 2 * [parameter.shape]:

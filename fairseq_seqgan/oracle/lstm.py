@@ -9,7 +9,7 @@ Shapes: B sequences of T tokens, V symbols, E embedding and H hidden units. The 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -119,19 +119,28 @@ class Oracle(nn.Module):
         return cls(arrays, start_token, source=str(path))
 
     @classmethod
-    def load_for(cls, path: str | Path, symbols: int) -> Oracle:
-        """Read an oracle for a dictionary of *symbols* ids, fairseq's four special ones included.
+    def load_for(cls, path: str | Path, symbols: Sequence[str]) -> Oracle:
+        """Read an oracle for the *symbols* of a dictionary, fairseq's four special ones included.
 
         Token i of the oracle is id i + 4 of the dictionary.
 
         Raises:
-            InputError: it cannot be read, or its vocabulary is not as large as the dictionary's.
+            InputError: it cannot be read, its vocabulary is not as large as the dictionary's, or
+                the dictionary holds the oracle's tokens in another order.
         """
         oracle = cls.load(path)
-        words = symbols - OFFSET
-        if oracle.vocab_size != words:
+        words = list(symbols[OFFSET:])
+        if oracle.vocab_size != len(words):
             raise InputError(
-                f"{path}: an oracle of {oracle.vocab_size} words, the data's dictionary has {words}"
+                f"{path}: an oracle of {oracle.vocab_size} words, the data's dictionary has "
+                f"{len(words)}"
+            )
+        numbers = [str(number) for number in range(len(words))]
+        if words != numbers and sorted(words) == sorted(numbers):
+            raise InputError(
+                f"{path}: the data's dictionary holds the oracle's tokens in another order, by "
+                "frequency perhaps; preprocess/oracle.py keeps theirs, or fairseq-preprocess with "
+                "--srcdict"
             )
         return oracle
 

@@ -14,8 +14,8 @@ class PolicyFactory:
     """Turns models into policies; the same model always gives the same policy.
 
     Args:
-        options: the task's: those of :class:`PolicyConfig`, ``tokens_per_sample`` and
-            ``add_bos_token``. They are read whenever a policy is made.
+        options: the task's: those of :class:`PolicyConfig` and ``tokens_per_sample``. They are read
+            whenever a policy is made.
         dictionary: the models'.
     """
 
@@ -39,7 +39,6 @@ class PolicyFactory:
             model,
             self.dictionary,
             fixed_length=options.fixed_length,
-            start=self.dictionary.bos() if options.add_bos_token else None,
             memory=options.g_step_memory * 1e6,
             **changed,
         )

@@ -34,9 +34,7 @@ Hypothesis = dict[str, Any]
 class GenerateConfig(FairseqDataclass):
     """Options of ``fairseq-generate``."""
 
-    num_samples: int = field(
-        default=0, metadata={"help": "fairseq-generate: unconditional samples to draw"}
-    )
+    num_samples: int = field(default=0, metadata={"help": "fairseq-generate: samples to draw"})
     guide: int = field(
         default=1,
         metadata={

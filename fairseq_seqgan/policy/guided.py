@@ -93,7 +93,7 @@ def guided_sample(
 
 
 def _choose(better: Tensor, new: Tensor, old: Tensor) -> Tensor:
-    return torch.where(better.unsqueeze(1), new, old)
+    return torch.where(better.unsqueeze(1).to(new.device), new, old)  # D's verdicts are on the CPU
 
 
 class EffectiveCandidates:

@@ -7,6 +7,7 @@ is fixed. They have probability zero in sampling **and** in the log-probabilitie
 gradient and of the NLL; the probabilities of the other symbols are scaled up to sum to one.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -45,7 +46,7 @@ class PolicyConfig(FairseqDataclass):
         default=1000.0,
         metadata={
             "help": "memory in MB that an update of G may need beyond the nets; rollouts and "
-            "logits are computed in parts that fit, which changes no result"
+            "logits are computed in parts that fit, which changes no result without dropout"
         },
     )
 
@@ -78,7 +79,6 @@ class Policy:
         max_length: if not fixed: the most tokens before eos. T is one more.
         temperature: logits are divided by it, here and in every log-probability.
         top_k, top_p: restrict the draw (not :meth:`log_probs`) to the most likely symbols.
-        start: the symbol that decoding starts from; fairseq's eos unless ``--add-bos-token``.
         memory: bytes, roughly, that decoding or a backward pass may need beyond the model.
 
     Raises:
@@ -95,13 +95,16 @@ class Policy:
         temperature: float = 1.0,
         top_k: int = -1,
         top_p: float = -1.0,
-        start: int | None = None,
         memory: float = 1e9,
     ) -> None:
         if not isinstance(getattr(model, "decoder", None), FairseqIncrementalDecoder):
             raise InputError(f"{type(model).__name__} has no incremental decoder to sample from")
-        if not temperature > 0:
-            raise InputError(f"--temperature is {temperature}: it must be above 0")
+        if not 0 < temperature < math.inf:
+            raise InputError(f"--temperature is {temperature}: it must be above 0, and finite")
+        if top_k != -1 and top_k < 1:
+            raise InputError(f"--sampling-topk is {top_k}: it must be 1 or more; -1: all symbols")
+        if top_p != -1 and not 0 < top_p <= 1:
+            raise InputError(f"--sampling-topp is {top_p}: it must be in (0, 1]; -1: all symbols")
         if fixed_length <= 0 and max_length <= 0:
             raise InputError("a policy needs --fixed-length or a maximal length")
         self.model = model
@@ -110,7 +113,7 @@ class Policy:
         self.temperature = temperature
         self.top_k, self.top_p = top_k, top_p
         self.pad, self.eos = dictionary.pad(), dictionary.eos()
-        self.start = self.eos if start is None else start
+        self.start = self.eos  # the symbol that decoding starts from, as fairseq's items do
         self.size = len(dictionary)
         self.memory = memory
         self._row_bytes = 0  # measured when it is first needed

@@ -228,7 +228,7 @@ def _roll_out_group(
         if len(batch.rows) == 0:
             done(t, length)
             break
-        if not same:
+        if not same and len(originals.rows):  # their rollouts may go on after their own end
             originals.step(t)
         place = t // stride - skipped - 1  # of the prefix of t tokens among those rolled out
         fork = Fork(size, rollouts, place) if t % stride == 0 and place >= 0 else None

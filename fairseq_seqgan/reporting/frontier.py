@@ -8,6 +8,7 @@ right without.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
@@ -68,7 +69,8 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
     points = [
         row for row in rows if row.kind != "oracle" and {shown.x, shown.y} <= row.metrics.keys()
     ]
-    near = [row for row in points if row.system.temperature == 1.0]
+    systems = Counter(row.system[:2] for row in points)
+    near = [r for r in points if r.system.temperature == 1.0 or systems[r.system[:2]] == 1]
     with styled():
         picture = figure(13, 6.6)
         whole, close = picture.subplots(1, 2)

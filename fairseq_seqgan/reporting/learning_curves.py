@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..support.errors import InputError
-from .aggregate import Row, find
+from .aggregate import Row
 from .run_folder import BEST, FINE_TUNING, LAST, PHASES, PRETRAINING, RUN, SELECTIONS
 from .runs import Run
 from .training_log import Record, best
@@ -44,7 +44,7 @@ class Curves:
 
 
 def make_curves(rows: list[Row], axis: str) -> Curves:
-    """Return the curves of the last-update rows at temperature 1 that hold a training's log.
+    """Return the curves of the rows at temperature 1 that hold a training's log, one of a system.
 
     Raises:
         InputError: a run's ``training`` is malformed; the message names it.
@@ -55,7 +55,7 @@ def make_curves(rows: list[Row], axis: str) -> Curves:
     ends = set()
     for row in rows:
         runs = [run for run in row.runs if run.curve]
-        if not runs or find(rows, row.system.name) is not row:
+        if not runs or _logged(rows, row.system.name) is not row:
             continue
         if phase(runs[0]) == PRETRAINING:
             points = [[(r["epoch"], r) for r in run.curve] for run in runs]
@@ -66,6 +66,14 @@ def make_curves(rows: list[Row], axis: str) -> Curves:
         found.fine_tuning.append(_join(row, points, found.metrics))
     found.ends = sorted(ends)
     return found
+
+
+def _logged(rows: list[Row], name: str | None) -> Row | None:
+    """Return the row of the system *name* that has its training's log: the last update's, or else
+    the one selected on validation."""
+    own = [row for row in rows if row.system.name == name and row.system.temperature == 1.0]
+    own = [row for row in own if any(run.curve for run in row.runs)]
+    return next((row for row in own if row.system.selection == LAST), own[0] if own else None)
 
 
 def phase(run: Run) -> str:
@@ -97,7 +105,7 @@ def start(run: Run, rows: list[Row]) -> Record | None:
         return None
     if not isinstance(named, dict) or named.get("selection") not in SELECTIONS:
         raise _malformed(run, f"start is {named!r}, not a system and its selection")
-    row = find(rows, named.get("system"))
+    row = _logged(rows, named.get("system"))
     same = [r for r in row.runs if r.about["seed"] == run.about["seed"] and r.curve] if row else []
     if not same:
         return None

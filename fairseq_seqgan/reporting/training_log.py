@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 from ..support.errors import InputError
@@ -28,6 +29,8 @@ def validation(line: str) -> Record | None:
             for k, v in logged.items()
             if k.startswith(_VALIDATION)
         }
+        if not all(map(math.isfinite, found.values())):
+            return None  # of a model that has diverged
         return {"epoch": float(logged["epoch"]), **found}
     except (ValueError, KeyError, TypeError):
         return None  # a line cut off when a training was interrupted

@@ -1,4 +1,4 @@
-"""Rewards ``discriminator`` (the paper's) and ``logit``: D's score of a finished sequence."""
+"""Rewards ``discriminator`` (the paper's), ``logit`` and ``shuffled``: D's score of a sequence."""
 
 from __future__ import annotations
 

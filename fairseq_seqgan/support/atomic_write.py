@@ -38,6 +38,8 @@ def refuse_to_replace(paths: Iterable[Path], overwrite: bool, option: str = "") 
         require_folder(path, option)
         if path.is_dir():
             raise InputError(f"{_named(option, path)}: is a folder")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{_named(option, path)}: is no regular file")
         if path.exists() and not overwrite:
             raise InputError(f"{_named(option, path)}: exists; give --overwrite to replace it")
 
@@ -67,15 +69,16 @@ def write(contents: Mapping[Path, bytes | str], option: str = "") -> None:
             temporary.unlink(missing_ok=True)
 
 
-def write_large(path: Path, fill: Callable[[BinaryIO], object]) -> None:
+def write_large(path: Path, fill: Callable[[BinaryIO], object], own_name: bool = False) -> None:
     """Write the file that *fill* fills: beside *path*, flushed to the disk, then renamed.
 
-    It is written as ``PATH.tmp``, where the next attempt replaces what a killed one has left.
+    It is written as ``PATH.tmp``, where the next attempt replaces what a killed one has left; with
+    *own_name* under a name that no file has.
 
     Raises:
         OSError: the file cannot be written; *path* is as it was, and nothing stands beside it.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = _beside(path) if own_name else path.with_name(path.name + ".tmp")
     try:
         with temporary.open("wb") as file:
             fill(file)

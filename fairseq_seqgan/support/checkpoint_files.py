@@ -28,13 +28,16 @@ _OTHERS = re.compile(r"checkpoint(\d+|_\d+_\d+|_best|\.best_.+)\.pt")
 # ---- writing --------------------------------------------------------------------------------
 
 
-def save(state: Any, path: str) -> None:
+def save(state: Any, path: str, own_name: bool = False) -> None:
     """Write *state* as the checkpoint *path*, whole or not at all.
+
+    Args:
+        own_name: nothing beside *path* is replaced, as :func:`atomic_write.write_large` has it.
 
     Raises:
         InputError: it cannot be written; *path* is as it was.
     """
-    _write(path, lambda file: torch.save(state, file))
+    _write(path, lambda file: torch.save(state, file), own_name)
 
 
 def copy(source: str, path: str) -> None:
@@ -53,9 +56,9 @@ def copy(source: str, path: str) -> None:
     _write(path, fill)
 
 
-def _write(path: str, fill: Any) -> None:
+def _write(path: str, fill: Any, own_name: bool = False) -> None:
     try:
-        atomic_write.write_large(Path(path), fill)
+        atomic_write.write_large(Path(path), fill, own_name)
     except (OSError, RuntimeError) as error:
         cause = _system_error(error)
         if cause is None:
@@ -86,7 +89,10 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not Path(path).is_file():
         raise InputError(f"{path}: no such checkpoint")
     try:
-        return _read(Path(path))
+        state = _read(Path(path))
+        if not isinstance(state, dict):
+            raise TypeError(f"it holds a {type(state).__name__}")
+        return state
     except Exception as error:  # damaged bytes can make torch.load raise anything
         other = newest_whole(Path(path).parent, Path(path))
         hint = f"; {other} is whole" if other is not None else ""

@@ -99,7 +99,7 @@ def least_positions(model: nn.Module) -> int:
 
 
 def initialize_unused(model: nn.Module) -> None:
-    """Set the weights of *model* to 0 that fairseq neither initialises nor uses.
+    """Set to 0 the weights of *model* that fairseq neither initialises nor uses.
 
     Each dynamic convolution has a bias that is added to nothing. Its memory may hold NaN, which
     would look like a divergence.

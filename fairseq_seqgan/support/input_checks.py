@@ -1,6 +1,7 @@
 """Checks of a user's input before training starts; each mistake becomes one clear line."""
 
 import logging
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -47,13 +48,19 @@ def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
     """Return the checkpoint *path*, which was trained with a dictionary of the same size.
 
     Raises:
-        InputError: it is missing, damaged, not a fairseq checkpoint, or of another vocabulary.
+        InputError: it is missing, damaged, not a fairseq checkpoint, of another vocabulary, or
+            trained with ``--add-bos-token``.
     """
     state = read_checkpoint(path)
     try:
         weights = dict(state["model"])
     except (LookupError, TypeError, ValueError) as e:
         raise InputError(f"{path}: not a fairseq checkpoint (it holds no model)") from e
+    if _task_option(state, "add_bos_token"):
+        raise InputError(
+            f"{path}: trained with --add-bos-token, with which fairseq trains and samples "
+            "differently (two start symbols, and one); train without it"
+        )
     for name, weight in weights.items():
         if name.endswith("embed_tokens.weight") and len(weight) != len(dictionary):
             raise InputError(
@@ -61,6 +68,15 @@ def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
                 f"the data has {len(dictionary)}"
             )
     return state
+
+
+def _task_option(state: dict[str, Any], name: str) -> Any:
+    """Return an option of the task that is stored in a checkpoint; None: it says nothing."""
+    config = state.get("cfg")
+    if config is None:  # of a fairseq before 0.10
+        return getattr(state.get("args"), name, None)
+    task = config.get("task") if isinstance(config, dict | DictConfig) else None
+    return getattr(task, name, None) if isinstance(task, Namespace) else (task or {}).get(name)
 
 
 def command(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
@@ -111,6 +127,12 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
             "G begins with random weights: there is no checkpoint to begin with. The paper trains "
             "it by maximum likelihood first; then say --finetune-from-model LM.pt"
         )
+    dataset = root.dataset
+    if dataset.train_subset in dataset.valid_subset.split(",") and not dataset.disable_validation:
+        raise InputError(
+            f"--valid-subset {dataset.valid_subset}: adversarial training needs held-out data, and "
+            f"'{dataset.train_subset}' is the training split itself"
+        )
     if not (root.dataset.batch_size or root.dataset.max_tokens):
         raise InputError("--batch-size: at least 1 sequence is needed in a G step")
     if str(root.task.pretrain_d_keep) == "best" and (root.common.fp16 or root.common.bf16):
@@ -132,10 +154,29 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
             raise InputError(f"{option}: not with --optimizer seqgan_adam; --{plain} works")
     if (common.fp16 or common.bf16) and not common.fp16_no_flatten_grads:
         raise InputError(
-            "--fp16 and bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
+            "--fp16 and --bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
             "could not be told apart"
         )
+    if common.fp16 or common.bf16:
+        _half_precision(root)
     return state
+
+
+def _half_precision(root: DictConfig) -> None:
+    """Refuse the options that would do something else with ``--fp16`` and ``--bf16``.
+
+    fairseq's optimizers clip the gradient of either net by ``--clip-norm``, and let ours clip it
+    before it is divided by the number of sequences.
+    """
+    for option, value in (
+        ("--clip-norm", root.optimization.clip_norm),
+        ("--discriminator-clip-norm", root.optimizer.get("discriminator_clip_norm")),
+        ("--rollout-ema-decay", root.task.rollout_ema_decay),  # an average would round to no change
+    ):
+        if value:
+            raise InputError(
+                f"{option} {value}: not with --fp16 and --bf16 in adversarial training"
+            )
 
 
 def sequence_lengths(

@@ -36,6 +36,9 @@ def check(root: DictConfig) -> None:
             f"--optimizer {name}: D would have no learning rate of its own in adversarial "
             "training; say --optimizer seqgan_adam"
         )
+    for name in ("use_old_adam", "fp16_adam_stats"):  # of fairseq's own adam
+        if "discriminator_lr" in optimizer and optimizer.get(name):
+            raise InputError(f"--{name.replace('_', '-')}: not with --optimizer seqgan_adam")
     if root.criterion._name == ADAPTIVE_LOSS and backend in ("pytorch_ddp", "c10d"):
         raise InputError(
             "--criterion adaptive_loss: fairseq needs --ddp-backend legacy_ddp with it"

@@ -42,7 +42,7 @@ def make_config() -> type[FairseqDataclass]:
         "type": ChoiceEnum(list(rewards.REWARDS)),
         "default": "discriminator",
         "help": "reward of a finished sequence: D's probability that it is real (the paper), D's "
-        "log-odds (logit), its BLEU, or the controls constant and random",
+        "log-odds (logit), its BLEU, or the controls constant, random and shuffled",
     }
     return combine("SeqGANConfig", SeqGANBaseConfig, rewards.OPTIONS, reward=reward)
 

@@ -36,6 +36,7 @@ from ..policy.factory import PolicyFactory
 from ..policy.prompts import Prompts, make_prompts, prompt_iterator
 from ..rewards.base import on_registration
 from ..support import compat, compat_stopping, distributed, input_checks, shards
+from ..support.errors import InputError
 from .checked_data import load_checked
 from .config import SeqGANBaseConfig, check_options, make_config
 
@@ -76,6 +77,8 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
     def setup_task(cls, args: SeqGANBaseConfig, **kwargs: Any) -> "SeqGANTask":
         """Check the command line, and load the dictionary."""
         input_checks.data_folder(args.data)
+        if args.add_bos_token:
+            raise InputError("--add-bos-token: with it, fairseq trains and samples differently")
         shards.check(args.data)
         task = super().setup_task(args, **kwargs)
         root = compat.root_config(args)
@@ -97,9 +100,13 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         criterion = super().build_criterion(args)
         if isinstance(criterion, SeqGANCriterion):
             check_options(self.args, criterion.trained_before)
-            check_discriminator(criterion, self.start, args)
+            new = not (self.start.resumes or self.start.evaluates)
+            if new and criterion.trained_before:
+                criterion.take_over(args)
+            else:
+                check_discriminator(criterion, self.start, args)
             self.criterion = None if self.start.evaluates else criterion
-        self.validation.load_oracle(len(self.dictionary))
+        self.validation.load_oracle(self.dictionary.symbols)
         return criterion
 
     # ---- data -----------------------------------------------------------------------------
@@ -238,6 +245,8 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         if getattr(args, "sampling", False):
             guide = load_guide(self.args, self.dictionary, models[0])
             return sampling.build_sampler(self.policy, models[0], args, self.args.seed, guide)
+        if self.args.guide != 1:
+            raise InputError("--guide needs --sampling: D chooses among samples")
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
         args, suppressed = sampling.search_options(args, self.dictionary, self.args.fixed_length)
         extra["tokens_to_suppress"] = suppressed

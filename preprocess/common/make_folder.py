@@ -31,6 +31,7 @@ class DataSet(NamedTuple):
 
 # Options without effect on the data, or whose effect is stated otherwise.
 _PLACES = ("dest", "overwrite", "source", "train", "valid", "test", "sha256", "download_dir")
+_COMMAND = ("command", "run")  # of fairseq-seqgan, which calls a script as one of its commands
 
 MakeData = Callable[[Source, argparse.Namespace, report.Dropped], DataSet]
 
@@ -95,7 +96,8 @@ def _write(
 
 def _options(args: argparse.Namespace) -> dict[str, object]:
     """Return the options that the data depend on, a script's own before those of the splits."""
-    own = {name: value for name, value in vars(args).items() if name not in _PLACES}
+    left_out = (*_PLACES, *_COMMAND)
+    own = {name: value for name, value in vars(args).items() if name not in left_out}
     last = {name: own.pop(name) for name in split.OPTIONS}
     plain = (bool, int, float, str, type(None))
     return {n: v if isinstance(v, plain) else str(v) for n, v in (own | last).items()}

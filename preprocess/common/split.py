@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fairseq_seqgan.support import option_values
 from fairseq_seqgan.support.errors import InputError
 
 from .folder import SPLITS
@@ -44,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="X",
             help=f"share of the data that becomes {split} (default: %(default)s)",
         )
-    parser.add_argument("--seed", type=int, default=1, help="of the split (default: %(default)s)")
+    parser.add_argument(
+        "--seed", type=option_values.seed, default=1, help="of the split (default: %(default)s)"
+    )
 
 
 def files(raw: Path, args: argparse.Namespace) -> list[File]:
@@ -88,7 +91,7 @@ def divide(
 
     Item i belongs to ``groups[i]``, and a group stays together. The groups are ordered by a hash of
     seed and name; the first become test, the next valid. So the same names give the same split on
-    every machine, and another option elsewhere moves few items from one split to another.
+    every machine, and changing another option moves few items between splits.
 
     Example: the groups ``a b a c``, with ``b`` in test and ``c`` in valid, give
     ``{"train": [0, 2], "valid": [3], "test": [1]}``.

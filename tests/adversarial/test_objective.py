@@ -188,6 +188,16 @@ def test_the_scale_multiplies_the_values(policies):
     assert torch.equal(batches[0]["reward"], batches[1]["reward"])
 
 
+def test_a_distillation_logs_no_entropy(policies):
+    """Its samples are those of the reference policy, not of G."""
+    found = {}
+    for g_loss in ("policy-gradient", "distill"):
+        trainer, criterion = make_trainer(policies, batch=20, rollouts=0, g_loss=g_loss)
+        batch = trainer.make_batch(policies[1], 0, 0, 1)
+        found[g_loss] = "entropy" in criterion(policies[1], batch)[2]
+    assert found == {"policy-gradient": True, "distill": False}
+
+
 def test_the_slope_is_the_scale_where_it_is_asked_for(policies):
     trainer, _ = make_trainer(policies, batch=20, rollouts=0, reward="logit", reward_scale="auto")
     trainer.slope = 0.5
@@ -201,6 +211,8 @@ def test_the_slope_is_the_scale_where_it_is_asked_for(policies):
         ({"kl_coef": -0.1}, "--kl-coef is -0.1"),
         ({"kl_coef": float("nan")}, "--kl-coef is nan"),
         ({"kl_reference": "x.pt"}, "--kl-reference needs --kl-coef"),
+        ({"kl_coef": 1.0, "g_loss": "distill"}, "--kl-coef: --g-loss distill has no such term"),
+        ({"rollout_ema_decay": 0.9, "rollouts": 0}, "--rollout-ema-decay needs rollouts"),
         ({"reward_scale": "much"}, "--reward-scale is much"),
         ({"reward_scale": "0"}, "--reward-scale is 0"),
         ({"rollouts": -1}, "--rollouts is -1"),

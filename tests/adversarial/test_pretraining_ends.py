@@ -48,6 +48,15 @@ def test_the_validations_log_the_gain(ended):
     assert all(line["d_slope"] >= 0 for line in validations)
 
 
+def test_updates_that_are_skipped_have_no_loss(ended):
+    """Not -1, by which fairseq says that it knows none."""
+    _, result = ended
+    assert "did not log a 'loss' value" not in result.output
+    losses = [line["loss"] for line in result.logged("train_inner")]
+    assert min(losses) == 0
+    assert losses.count(0) == POOL_UPDATES * (8 - len(LINE.findall(result.output)))
+
+
 @pytest.mark.parametrize("pool", [1, 7])
 def test_a_resumed_training_is_the_straight_one(ended, data, pretrained, tmp_path, pool):
     """Stopped before the end of pre-training, and among the updates that are skipped."""

@@ -1,8 +1,10 @@
 """``evaluate --discriminator`` and ``--judge``: what D is worth, by the real command."""
 
 import json
+import shutil
 
 import pytest
+from fairseq.data import indexed_dataset
 from helpers.commands import run_python
 
 from fairseq_seqgan.metrics.base import METRICS
@@ -32,13 +34,46 @@ def test_the_gain(evaluate, played):
     assert {"d_gain", "nll_with_d", "entropy_with_d", "d_auc"} <= set(METRICS)
     assert found["d_gain_per_token"] == pytest.approx(found["d_gain"] / 8)
     assert found["nll_with_d"] == pytest.approx(found["nll"] - found["d_gain_per_token"])
+    assert found["nll_without_d"] == pytest.approx(found["nll"])  # G can draw all of them
     assert found["d_slope"] >= 0 and 1 <= found["d_effective_samples"] <= 400
     assert found["d_log_z_bias"] <= 0 and found["d_gain_stderr"] >= 0
     assert "slope-split:valid" in found["d_gain_signature"]
     low, high = (found["d_gain"] + sign * 1.96 * found["d_gain_stderr"] for sign in (-1, 1))
     assert f"95 % interval {low:.4f} … {high:.4f}" in result.stdout
-    assert ("D has nothing to teach" in result.stdout) == (low <= 0)
+    assert ("D has nothing to teach" in result.stdout) == (low <= 0 <= high)
     assert evaluate(*options)[0] == found
+
+
+def test_the_bound_is_of_the_sequences_that_d_sees(data, played, tmp_path):
+    """Those with an unknown word count in G's NLL, but D's gain says nothing about them."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    (folder / "stats.json").unlink()  # it would tell that the data are others
+    corpus = indexed_dataset.make_dataset(str(folder / "test"), "mmap")
+    sequences = [corpus[i].clone() for i in range(len(corpus))]
+    for tokens in sequences[::2]:
+        tokens[3:-1] = 3  # <unk>
+    builder = indexed_dataset.make_builder(str(folder / "test.bin"), "mmap", vocab_size=54)
+    for tokens in sequences:
+        builder.add_item(tokens)
+    builder.finalize(str(folder / "test.idx"))
+    found = {}
+    for name, where in (("all", folder), ("seen", tmp_path / "seen")):
+        if name == "seen":
+            shutil.copytree(folder, where)
+            builder = indexed_dataset.make_builder(str(where / "test.bin"), "mmap", vocab_size=54)
+            for tokens in sequences[1::2]:
+                builder.add_item(tokens)
+            builder.finalize(str(where / "test.idx"))
+        out = tmp_path / f"{name}.json"
+        words = ["evaluate", "--data", where, "--samples", data / "valid.txt", "--json", out]
+        words += ["--discriminator", played.last, "--discriminator-samples", 100]
+        run_python("-m", "fairseq_seqgan.cli", *words, "--num-eval-samples", 50).check()
+        found[name] = json.loads(out.read_text())
+    one, other = found.values()
+    assert one["nll"] != pytest.approx(other["nll"], abs=1e-3)
+    assert one["nll_without_d"] == pytest.approx(other["nll"])
+    assert one["nll_with_d"] == pytest.approx(other["nll_with_d"])
 
 
 def test_the_judge(evaluate, played):
@@ -53,6 +88,7 @@ def test_the_judge(evaluate, played):
     [
         (["--judge", "{last}"], "--judge needs --model"),
         (["--discriminator", "{mle}"], "holds no discriminator"),
+        (["--ensemble", "{mle}"], "--ensemble needs --model"),
         (["--discriminator", "{last}", "--discriminator-samples", 1], "at least 2 are needed"),
         (["--discriminator", "{last}", "--slope-subset", "train"], "--slope-subset train: D was"),
         (["--discriminator", "{last}", "--valid-subset", "train"], "--valid-subset train: D was"),

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 from helpers.commands import differences, load, run, run_python
 
 from fairseq_seqgan import cli
@@ -98,6 +99,13 @@ def test_a_file_alone(played, tmp_path):
     assert differences(load(played.last)["model"], load(tmp_path / "lm.pt")["model"]) == []
 
 
+def test_what_stands_beside_it_stays(played, tmp_path):
+    (tmp_path / "lm.pt.tmp").write_text("mine", encoding="utf-8")
+    cli.main(["export", str(played.last), str(tmp_path / "lm.pt")])
+    assert (tmp_path / "lm.pt.tmp").read_text(encoding="utf-8") == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lm.pt", "lm.pt.tmp"]
+
+
 def test_pieces_go_along(text, tmp_path, pretrained, data):
     """fairseq's from_pretrained finds the model of sentencepiece under this name."""
     folder = tmp_path / "data"
@@ -122,7 +130,10 @@ def test_nothing_is_overwritten(played, tmp_path):
 
 
 def test_mistakes(played, data, text, tmp_path):
+    torch.save([torch.ones(3)], tmp_path.parent / "list.pt")
     for arguments, message in (
+        ([tmp_path.parent / "list.pt", tmp_path / "lm"], "it holds a list"),
+        ([played.last, tmp_path / "lm", "--data", f"{data}:{data}"], "one folder is needed"),
         ([tmp_path / "none.pt", tmp_path / "lm"], "none.pt: no such checkpoint"),
         ([played.last, tmp_path / "lm", "--data", text], "trained with a dictionary of 54 symbols"),
         ([played.last, tmp_path / "a" / "lm.pt"], "there is no such folder"),

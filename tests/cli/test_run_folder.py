@@ -36,6 +36,8 @@ def test_folders_become_a_report(data, played, pretrained, samples, tmp_path, ca
     assert seqgan["selection"] == "last" and seqgan["seed"] == 1 and seqgan["vocab_size"] == 50
     assert (mle["kind"], mle["selection"]) == ("baseline", "best-on-validation")
     assert (mle["label"], mle["temperature"]) == ("MLE", 0.5)
+    cooler = make(pretrained.best, samples, tmp_path / "cooler", "--temperature", 0.5)
+    assert cooler["label"] == "cooler, T = 0.5"
     assert seqgan["data"] == mle["data"]
     metrics = json.loads((runs / "seqgan" / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["samples"] == 60 and 0 < metrics["bleu4_corpus"] < 1

@@ -1,8 +1,10 @@
 """--discriminator-from: a training that starts with the D of an earlier one."""
 
+import shutil
+
 import pytest
 import torch
-from helpers.commands import differences, fork, gan, load
+from helpers.commands import PLUGIN, differences, fork, gan, load
 
 pytestmark = pytest.mark.slow
 
@@ -20,6 +22,27 @@ def test_starts_with_that_discriminator(data, pretrained, played, tmp_path):
     slopes = [state["extra_state"]["SeqGANTask"]["slope"] for state in (before, after)]
     assert slopes[0] == slopes[1]
     assert [line for line in result.logged("valid") if "d_auc_heldout" in line]
+
+
+def test_it_is_not_that_of_the_generators_checkpoint(data, pretrained, played, tmp_path):
+    """Where both hold a D, the option's counts, and a resumed training needs no file."""
+    judge = tmp_path / "judge.pt"
+    shutil.copy(played.last, judge)
+    state = load(judge)
+    for weight in state["criterion"].values():
+        weight += 0.1
+    torch.save(state, judge)
+    options = [*SHORT, "--reward", "logit", "--discriminator-from", judge]
+    fork("train", tmp_path, gan(data, tmp_path / "gan", played.last, *options)).check()
+    last = tmp_path / "gan" / "checkpoint_last.pt"
+    assert differences(load(last)["criterion"], state["criterion"]) == []
+    judge.unlink()
+    fork(
+        "train", tmp_path, gan(data, tmp_path / "gan", played.last, *options, "--rounds", 2)
+    ).check()
+    assert differences(load(last)["criterion"], state["criterion"]) == []
+    evaluated = [data, "--path", last, *f"--user-dir {PLUGIN} --task seqgan --cpu".split()]
+    fork("validate", tmp_path, [*evaluated, "--batch-size", 32]).check()
 
 
 def test_its_slope_is_the_rewards_scale(data, pretrained, played, tmp_path):

@@ -340,6 +340,11 @@ def test_refuses_what_is_not_there(tmp_path):
         ({"people": {"shown": 1, "per-source": 1, "sources": {"A": "gan/last"}}}, "no row 'gan/"),
         ({"people": {"shown": 1, "per-source": 1}}, "sources: must name rows"),
         ({"people": {"shown": 1}}, "per-source must be a whole number"),
+        ({"people": {"shown": 1, "per-source": 1, "sources": {}}}, "sources: must name rows"),
+        (
+            {"people": {"shown": 0, "per-source": 1, "sources": {"A": "mle/last"}}},
+            "shown is 0: it must be a whole number from 1 on",
+        ),
         ({"systems": {"x": {"label": "x", "kind": "oracle"}}}, "kind 'oracle'"),
     ],
 )

@@ -136,6 +136,22 @@ def test_again_it_does_nothing_again(straight):
 
 
 @pytest.mark.slow
+def test_what_is_trained_again_is_measured_again(straight, tmp_path):
+    """Of a training that was deleted, no samples and no numbers are left."""
+    recipe, expected, _ = straight
+    dest = tmp_path / "out"
+    shutil.copytree(expected, dest)
+    run = dest / "runs/mle_continued-seed1"
+    shutil.rmtree(dest / "trainings/mle_continued-seed1")
+    for name in ("samples.txt", "metrics.json"):
+        (run / name).write_text("of another training")
+    finish(start(recipe, "--dest", dest))
+    assert rows(dest) == rows(expected)
+    whole = (expected / "runs/mle_continued-seed1/samples.txt").read_bytes()
+    assert (run / "samples.txt").read_bytes() == whole
+
+
+@pytest.mark.slow
 def test_what_it_leaves(straight):
     _, dest, printed = straight
     found = {(row["system"], row["kind"]): row for row in rows(dest)}
@@ -404,6 +420,10 @@ def test_figure3_has_the_papers_strategies():
         ),
         ({"systems": {"x": TRAINED | {"control": "y"}}}, "systems: x: control 'y' is none"),
         ({"experiment": {"seeds": "many", "data-seed": 1}}, "seeds must be a whole number"),
+        (
+            {"experiment": {"seeds": 1, "data-seed": 1, "judge": "jury"}},
+            "judge: no system 'jury' is trained",
+        ),
         ({"samples": {}}, "num-samples must be a whole number"),
         ({"extra": {}}, "there is no section 'extra'"),
     ],
@@ -413,6 +433,20 @@ def test_refuses_a_broken_recipe(tmp_path, change, words):
     message = refused(path, "--dest", tmp_path / "out")
     assert "broken.yaml" in message
     assert words in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_refuses_a_training_without_its_schedule(tmp_path):
+    recipe = tiny(["mle", "seqgan"])
+    recipe["options"]["adversarial"]["g-steps"] = None
+    message = refused(write(tmp_path / "broken.yaml", recipe), "--dest", tmp_path / "out")
+    assert "seqgan: its options must state g-steps as a whole number" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_recipe_of_ones_own_has_no_place_for_results(tmp_path):
+    path = write(tmp_path / "quick.yaml", tiny(["mle"]))
+    assert "--publish: name a folder" in refused(path, "--dest", tmp_path / "out", "--publish")
     assert not (tmp_path / "out").exists()
 
 

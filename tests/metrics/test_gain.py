@@ -106,6 +106,33 @@ def test_bias_of_log_z():
     assert np.mean(errors) == pytest.approx(np.mean([f.log_z_bias for f in found]), rel=0.1)
 
 
+def test_a_crossfitted_gain_has_the_bias_of_its_halves():
+    """Each half estimates log Z from half of the samples; and its parts fit together."""
+    real, fake = drawn(RATIO, 400, 400)
+    found = crossfitted_gain(real, fake)
+    halves = [(real[i::2], fake[i::2]) for i in range(2)]
+    slopes = [fit_slope(*half) for half in reversed(halves)]
+    parts = [estimate_gain(*half, slope) for half, slope in zip(halves, slopes, strict=True)]
+    for name in ("gain", "log_z", "log_z_bias"):
+        assert getattr(found, name) == pytest.approx(np.mean([getattr(p, name) for p in parts]))
+    whole = estimate_gain(real, fake, found.slope)
+    assert found.log_z_bias == pytest.approx(2 * whole.log_z_bias, rel=0.3)
+
+
+@pytest.mark.parametrize(("spread", "correlation"), [(3.0, -0.9), (0.3, 0.0), (0.3, -0.9)])
+def test_the_error_of_the_entropy_knows_that_log_z_is_estimated(spread, correlation):
+    """That of many repetitions, also where log G and d go together."""
+    rng = np.random.default_rng(5)
+    values, errors = [], []
+    for _ in range(800):
+        d = rng.normal(size=500)
+        own = -40 + spread * (correlation * d + np.sqrt(1 - correlation**2) * rng.normal(size=500))
+        value, error = residual_entropy(own, np.full(500, 20.0), d, 1.0)
+        values.append(value)
+        errors.append(error)
+    assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
+
+
 def test_effective_samples():
     equal = estimate_gain([1.0, 2.0], np.zeros(50), 1.0)
     assert equal.effective_samples == pytest.approx(50)

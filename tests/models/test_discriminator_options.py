@@ -11,7 +11,9 @@ from torch.nn import Parameter
 
 from fairseq_seqgan.adversarial.schedule import Phase, Schedule
 from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, make_config
+from fairseq_seqgan.models.discriminator import DiscriminatorConfig, check_shared_options
 from fairseq_seqgan.optim.seqgan_adam import DISCRIMINATOR, SeqGANAdam, SeqGANAdamConfig
+from fairseq_seqgan.support.errors import InputError
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
@@ -44,6 +46,32 @@ def test_weight_decay_of_its_own(decay, expected):
     optimizer.step()
     assert g.tolist() == pytest.approx([0.9] * 3)
     assert d.tolist() == pytest.approx([expected] * 3)
+
+
+def test_a_resumed_training_takes_the_settings_of_the_command():
+    """Decay, betas and eps may change; what Adam remembers goes on."""
+    optimizers = []
+    for changed in ({}, {"weight_decay": 0.3, "adam_eps": 1e-3, "adam_betas": "(0.5, 0.6)"}):
+        g, d = Parameter(torch.ones(3)), Parameter(torch.ones(3))
+        d.param_group = DISCRIMINATOR
+        config = SeqGANAdamConfig(lr=[0.1], discriminator_weight_decay=0.7, **changed)
+        optimizers.append(SeqGANAdam(config, [g, d]))
+    before, after = optimizers
+    for group in before.param_groups:
+        for parameter in group["params"]:
+            parameter.grad = torch.ones(3)
+    before.step()
+    after.load_state_dict(before.state_dict())
+    assert [group["weight_decay"] for group in after.param_groups] == [0.3, 0.7]
+    for group in after.param_groups:
+        assert (group["eps"], group["betas"]) == (1e-3, (0.5, 0.6))
+        for parameter in group["params"]:
+            assert after.optimizer.state[parameter]["step"] == 1
+
+
+def test_a_penalty_below_0_is_refused():
+    with pytest.raises(InputError, match="--d-l2 is -1"):
+        check_shared_options(DiscriminatorConfig(d_l2=-1.0))
 
 
 def test_the_last_step_on_every_pool():

@@ -163,6 +163,19 @@ def test_fairseq_ids_are_token_plus_four():
         from_fairseq(torch.tensor([5, 2]))
 
 
+def test_a_dictionary_in_another_order_is_refused(tmp_path):
+    """fairseq-preprocess sorts by frequency, and token i would be the id of another one."""
+    path = tmp_path / "oracle.npz"
+    Oracle.random(vocab_size=12, embed_dim=4, hidden_size=4, seed=1).save(path)
+    special, words = ["<s>", "<pad>", "</s>", "<unk>"], [str(i) for i in range(12)]
+    assert Oracle.load_for(path, [*special, *words]).vocab_size == 12
+    assert Oracle.load_for(path, [*special, *"abcdefghijkl"]).vocab_size == 12  # names of one's own
+    with pytest.raises(InputError, match="in another order"):
+        Oracle.load_for(path, [*special, *sorted(words)])
+    with pytest.raises(InputError, match="an oracle of 12 words, the data's dictionary has 11"):
+        Oracle.load_for(path, [*special, *words[:-1]])
+
+
 # --- the authors' parameters
 
 

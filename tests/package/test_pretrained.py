@@ -47,6 +47,11 @@ def test_what_is_refused(data, played, tmp_path):
         ({"num": 1, "prompt": "7 nothing"}, "'nothing' is not in the dictionary"),
         ({"num": 1, "guide": 0}, "--guide is 0"),
         ({"num": 1, "temperature": 0}, "--temperature is 0"),
+        ({"num": 1, "temperature": float("inf")}, "--temperature is inf"),
+        ({"num": 1, "top_k": 0}, "--sampling-topk is 0"),
+        ({"num": 1, "top_p": 1.7}, "--sampling-topp is 1.7"),
+        ({"num": 1, "prompt": "7 </s>"}, "'</s>' is a special symbol"),
+        ({"num": 1, "prompt": "<pad> 7"}, "'<pad>' is a special symbol"),
     ):
         with pytest.raises(ValueError, match=message):
             model.sample(**arguments)
@@ -54,6 +59,12 @@ def test_what_is_refused(data, played, tmp_path):
         SeqGAN.from_pretrained(tmp_path / "none.pt")
     with pytest.raises(ValueError, match="no such folder"):
         SeqGAN.from_pretrained(played.last, tmp_path / "none")
+
+
+def test_a_folder_of_shards(data, played):
+    """As fairseq names several folders of data; each has the dictionary."""
+    found = SeqGAN.from_pretrained(played.last, f"{data}:{data}").sample(3)
+    assert found == SeqGAN.from_pretrained(played.last).sample(3)
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from helpers.commands import LENGTH, fork, gan, generate, load
 from helpers.models import make_dictionary, make_lm
 from scipy import stats
 
-from fairseq_seqgan.policy.guided import EffectiveCandidates, Guide, guided_sample
+from fairseq_seqgan.policy.guided import EffectiveCandidates, Guide, _choose, guided_sample
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.rollouts import sample
 from fairseq_seqgan.support.rng import seeded_rng
@@ -94,6 +94,12 @@ def test_what_is_reported(policy):
     torch.testing.assert_close(equal.effective, torch.full((50,), 5.0, dtype=torch.float64))
     steep = draw(policy, 50, 5, log_odds=100 * torch.arange(8.0))
     assert steep.effective.mean() < 2.5
+
+
+def test_the_discriminators_verdict_may_be_on_another_device():
+    """D's log-odds come to the CPU, where the samples of a GPU are not."""
+    new, old = (torch.empty(2, 3, device="meta") for _ in range(2))
+    assert _choose(torch.tensor([True, False]), new, old).shape == (2, 3)
 
 
 def test_prefixes_are_kept(policy):
@@ -189,6 +195,15 @@ def test_refused(guided, options, words):
     assert result.returncode == 2
     assert words in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.output
+
+
+def test_without_sampling(data, played, tmp_path):
+    """A search has no samples to choose among."""
+    arguments = generate(data, played.last, "--guide", 4, "--num-samples", 1)
+    arguments.remove("--sampling")
+    result = fork("generate", tmp_path, arguments)
+    assert result.returncode == 2
+    assert "--guide needs --sampling" in result.stderr.strip().splitlines()[-1]
 
 
 def test_a_checkpoint_without_a_discriminator(data, pretrained, tmp_path):

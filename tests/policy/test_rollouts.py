@@ -88,6 +88,22 @@ def test_every_architecture_equals_the_plain_loop(name):
     assert_equals_the_loop(policy, policy, 3, nothing)
 
 
+def test_rollouts_that_outlive_every_sequence():
+    """Drawn from another policy, they go on when all sequences have ended."""
+    length, outlived = 30, 0
+    model = make_policy("lstm_lm", fixed=False).model
+    other = make_policy("lstm_lm", fixed=False, seed=2).model
+    own, theirs = (Policy(m, make_dictionary(20), max_length=length) for m in (model, other))
+    for seed in range(20):
+        found = roll_out(own, 2, 4, seeded_rng(seed), rollout_policy=theirs)
+        longest = found.samples.mask.sum(dim=1).max()
+        outlived += int((found.completions != PAD).sum(dim=2).max() > longest)
+        assert (found.completions[:, :, longest:] != PAD).any() or longest == length + 1
+        if outlived:
+            break
+    assert outlived
+
+
 def assert_equals_the_loop(policy, lagging, stride, first):
     """Roll out in one pass and by the loop.
 

@@ -186,6 +186,12 @@ def test_all_keys_of_a_piano_and_no_other():
             keys(midi([(0, 383, pitch)]))
 
 
+def test_notes_between_two_steps_are_no_tune():
+    """At 0.4 s a step and 384 ticks a second: one note that begins and ends within a step."""
+    with pytest.raises(MidiError, match="no note sounds at the beginning of a step"):
+        keys(midi([(10, 30, 60)]))
+
+
 def test_file_of_days_is_broken():
     with pytest.raises(MidiError, match=r"steps long; 100,000 is the most"):
         keys(midi([(0, 0x0FFFFFFF, 60)]))

@@ -73,6 +73,14 @@ def test_own_splits_stay_as_they_are(prepare, tmp_path, capsys):
     assert "note: 3 sequences of test also stand in train" in capsys.readouterr().out
 
 
+def test_same_input_same_bytes(prepare):
+    """Nothing of the command that calls it is in the folder, such as an address in memory."""
+    options = ("--tokenizer", "word")
+    first, second = (prepare(lines(300), *options, dest=dest) for dest in ("one", "two"))
+    assert (first / "stats.json").read_bytes() == (second / "stats.json").read_bytes()
+    assert not {"command", "run"} & stats(first)["options"].keys()
+
+
 def test_words(prepare):
     content = [*lines(80), 'He said: "don\'t".'] * 2
     text = everything(prepare(content))

@@ -126,6 +126,7 @@ def test_characters_that_are_written_in_two_ways_are_one():
         (FIVE.replace("眠", "□"), "a lacuna"),
         (FIVE.replace("眠", "ē"), "no Han character"),
         (FIVE.replace("眠", "a"), "no Han character"),
+        (FIVE.replace("眠", "<"), "no Han character"),
         (FIVE.replace("眠", "\ufffd"), "no Han character"),
         (FIVE.replace("眠", "<unk>"), "<unk>, which means something else"),
         (FIVE.replace("眠", "<s>"), "<s>, which means something else"),

@@ -131,7 +131,7 @@ def test_statistics_hold_the_sizes_and_the_oracles_own_nll(made):
         assert numbers["sequences"] == count
         assert numbers["tokens"] == count * LENGTH
         assert numbers["nll_oracle"] == pytest.approx(nll.mean().item(), abs=1e-4)
-        error = nll.std(correction=0).item() / count**0.5
+        error = nll.std().item() / count**0.5
         assert numbers["nll_oracle_standard_error"] == pytest.approx(error, abs=1e-4)
         assert f"{split}: {count} sequences of {LENGTH} tokens" in printed
         assert f"{numbers['nll_oracle']:.3f}" in printed

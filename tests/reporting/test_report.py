@@ -13,7 +13,15 @@ from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.reporting import aggregate, curves, learning_curves, panels, runs, style
+from fairseq_seqgan.reporting import (
+    aggregate,
+    curves,
+    learning_curves,
+    panels,
+    runs,
+    style,
+    training_log,
+)
 from fairseq_seqgan.support.errors import InputError
 
 DATA = Path(__file__).parent / "data"
@@ -321,6 +329,26 @@ def test_curves_begin_at_the_selected_checkpoint(folder):
     change(about, training=json.loads(about.read_text())["training"] | {"start": start})
     drawn = curves_of(folder, "updates")
     assert drawn.ends == [5.0, 6.0]
+
+
+def test_a_selected_checkpoint_may_hold_the_log(folder):
+    """Where no run is of the last update, the curve is that of the selected one."""
+    expected = curves_of(folder, "updates")
+    for own in folder.glob("mle-best*"):
+        shutil.rmtree(own)
+    for own in folder.glob("mle-seed*"):
+        change(own / "run.json", selection="best-on-validation")
+    found = curves_of(folder, "updates")
+    for side in ("pretraining", "fine_tuning"):
+        pairs = zip(getattr(found, side), getattr(expected, side), strict=True)
+        assert all(np.array_equal(a.mean["nll"], b.mean["nll"]) for a, b in pairs)
+
+
+def test_a_validation_that_has_diverged_is_no_point(tmp_path):
+    log = tmp_path / "train.log"
+    lines = make_runs.log_lines(make_runs.curve(9.0, 7.7, "mle")[:3])
+    log.write_text(re.sub(r'("valid_nll": )"[^"]*"', r'\1"nan"', lines, count=1))
+    assert [r["epoch"] for r in training_log.validations(log)] == [2.0, 3.0]
 
 
 def test_a_repeated_epoch_counts_once(tmp_path):

@@ -121,5 +121,9 @@ def test_refusals(tmp_path):
         with pytest.raises(InputError, match=expected):
             atomic_write.refuse_to_replace([path], overwrite=False)
     atomic_write.refuse_to_replace([tmp_path / "a", tmp_path / "b"], overwrite=True)
+    os.mkfifo(tmp_path / "pipe")
+    for overwrite in (True, False):
+        with pytest.raises(InputError, match="pipe: is no regular file"):
+            atomic_write.refuse_to_replace([tmp_path / "pipe"], overwrite)
     with pytest.raises(InputError, match="--json no/a: there is no such folder"):
         atomic_write.require_folder("no/a", "--json")

@@ -109,6 +109,7 @@ LENGTHS = [
     (None, "--fixed-length 0 --max-length 3", ["--max-length 3: a training sequence has 8 tokens"]),
     (None, "--sample-break-mode none", ["--sample-break-mode", "eos"]),
 ]
+BF16 = "--bf16 --fp16-no-flatten-grads"
 OPTIONS = [
     (None, "--rounds 0", ["--rounds is 0"]),
     (None, "--batch-size 0", ["--batch-size"]),
@@ -167,6 +168,18 @@ OPTIONS = [
         ["--reward logit with --pretrain-d-steps 0 and --d-steps 0", "nothing trains"],
     ),
     (None, "--fp16", ["--fp16-no-flatten-grads"]),
+    (None, f"{BF16} --clip-norm 5", ["--clip-norm 5.0: not with --fp16 and --bf16"]),
+    (None, f"{BF16} --discriminator-clip-norm 5", ["--discriminator-clip-norm 5.0: not with"]),
+    (None, f"{BF16} --rollout-ema-decay 0.8", ["--rollout-ema-decay 0.8: not with"]),
+    (None, "--use-old-adam", ["--use-old-adam: not with --optimizer seqgan_adam"]),
+    (None, "--fp16-adam-stats", ["--fp16-adam-stats: not with --optimizer seqgan_adam"]),
+    (None, "--add-bos-token", ["--add-bos-token"]),
+    (None, "--valid-subset valid,train", ["--valid-subset valid,train", "training split itself"]),
+    (
+        None,
+        "--kl-coef 1 --kl-reference {folder}/dict.txt",
+        ["dict.txt: not a readable checkpoint"],
+    ),
 ]
 CASES = [*DATA_FILES, *CHECKPOINTS, *ORACLES, *LENGTHS, *OPTIONS]
 # One of every kind, and what must never be executed.

@@ -1,0 +1,53 @@
+"""examples/common/workspace.py: when a step counts as done, and how long it has taken."""
+
+import json
+import sys
+import time
+
+import pytest
+from common.workspace import Step, Workspace
+from helpers.examples import EXAMPLES, ExperimentError  # noqa: F401  (makes examples/ importable)
+
+WRITE = "import sys, time; open(sys.argv[1], 'w').write(sys.argv[2]); time.sleep(0.2)"
+
+
+def step(output, text: str, end: str = "") -> Step:
+    """A command that writes *text* to *output* and then runs the Python code *end*."""
+    command = [sys.executable, "-c", f"{WRITE}; {end}", str(output), text]
+    return Step("train", "training", command, (output,))
+
+
+@pytest.fixture
+def work(tmp_path):
+    return Workspace(tmp_path / "out", {"recipe": {}}, {}, "experiment")
+
+
+def test_half_of_something_is_not_done(work, tmp_path):
+    """A step whose result was deleted, and that failed when it ran again, has to run once more."""
+    output = tmp_path / "checkpoint"
+    assert work.run(step(output, "whole"))
+    assert not work.run(step(output, "whole"))
+    output.unlink()
+    with pytest.raises(ExperimentError, match="failed with status 3"):
+        work.run(step(output, "half", "sys.exit(3)"))
+    assert output.read_text() == "half" and not work.done(step(output, "whole"))
+    assert work.run(step(output, "whole"))
+    assert output.read_text() == "whole"
+
+
+def test_the_time_of_all_attempts_counts(work, tmp_path):
+    """Until it is finished; what was finished and runs again begins at 0."""
+    output = tmp_path / "checkpoint"
+    begin = time.monotonic()
+    for _ in range(2):
+        with pytest.raises(ExperimentError):
+            work.run(step(output, "half", "sys.exit(3)"))
+    work.run(step(output, "whole"))
+    state = json.loads(work.path.read_text())
+    assert state["attempts"] == {"train": 3} and state["spent"] == {}
+    assert 0.6 <= state["seconds"]["train"] <= time.monotonic() - begin + 0.1
+    output.unlink()
+    work.run(step(output, "whole"))
+    again = json.loads(work.path.read_text())
+    assert again["attempts"] == {"train": 1}
+    assert again["seconds"]["train"] < state["seconds"]["train"]

@@ -1,0 +1,19 @@
+"""Values of options that commands share."""
+
+from argparse import ArgumentParser
+
+import pytest
+
+from fairseq_seqgan.support import option_values
+
+
+@pytest.mark.parametrize("text", ["-1", "1.5", "one", ""])
+def test_a_seed_is_a_whole_number(text, capsys):
+    """What numpy and random would refuse with a traceback is the line of a wrong option."""
+    parser = ArgumentParser()
+    parser.add_argument("--seed", type=option_values.seed)
+    assert parser.parse_args(["--seed", "7"]).seed == 7
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args([f"--seed={text}"])
+    assert ended.value.code == 2
+    assert "it must be a whole number, 0 or more" in capsys.readouterr().err
