@@ -166,10 +166,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"hidden {oracle.hidden_size}"
     )
     for split, numbers in stats.items():
+        error = numbers["nll_oracle_standard_error"]
+        margin = "" if error is None else f" +- {error:.3f}"
         print(
             f"{split}: {numbers['sequences']} sequences of {args.length} tokens, the oracle's own "
-            f"NLL {numbers['nll_oracle']:.3f} +- {numbers['nll_oracle_standard_error']:.3f} nats "
-            "per token"
+            f"NLL {numbers['nll_oracle']:.3f}{margin} nats per token"
         )
     print(f"written to {args.dest}")
 
