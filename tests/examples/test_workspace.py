@@ -5,8 +5,9 @@ import sys
 import time
 
 import pytest
-from common.workspace import Step, Workspace
-from helpers.examples import EXAMPLES, ExperimentError  # noqa: F401  (makes examples/ importable)
+from helpers.examples import ExperimentError, workspace
+
+Step, Workspace = workspace.Step, workspace.Workspace
 
 WRITE = "import sys, time; open(sys.argv[1], 'w').write(sys.argv[2]); time.sleep(0.2)"
 

@@ -10,11 +10,11 @@ from helpers.commands import REPO
 EXAMPLES = REPO / "examples"
 sys.path.append(str(EXAMPLES))
 
-from common import presets, publish, schedule  # noqa: E402
+from common import presets, publish, schedule, workspace  # noqa: E402
 from common.console import ExperimentError  # noqa: E402
 from common.systems import variants  # noqa: E402
 
-__all__ = ["ExperimentError", "presets", "publish", "schedule", "variants"]
+__all__ = ["ExperimentError", "presets", "publish", "schedule", "variants", "workspace"]
 
 EXPERIMENTS = sorted(path.parent.name for path in EXAMPLES.glob("*/experiment.py"))
 EXPERIMENTS = [name for name in EXPERIMENTS if (EXAMPLES / name / "run.sh").exists()]
