@@ -18,7 +18,8 @@ from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY, BaseFairseqModel
 from ..support import compat, compat_models
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
-from .start import Start, differences, plain, shapes
+from ..support.stored_options import plain
+from .start import Start, differences, shapes
 
 
 def build_generator(

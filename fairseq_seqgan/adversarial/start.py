@@ -7,17 +7,17 @@ state, or begins anew at update 0, or is refused.
 
 from __future__ import annotations
 
-import argparse
 import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
 from fairseq.criterions import FairseqCriterion
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from ..support.errors import InputError
 from ..support.restart import DEFAULT, find_restart
+from ..support.stored_options import plain, stored_options
 
 logger = logging.getLogger(__name__)
 
@@ -65,12 +65,13 @@ def find_start(root: DictConfig, state: dict[str, Any] | None) -> Start:
         return Start()
     restart = find_restart(root.checkpoint)
     path = str(restart.path)
-    start = Start(path, generator=shapes(state["model"]), model_options=_options(state, "model"))
+    model_options = stored_options(state, "model")
+    start = Start(path, generator=shapes(state["model"]), model_options=model_options)
     if root.criterion._name != "seqgan":
         return start
     last = _last_update(path, state)
     start = start._replace(
-        discriminator=shapes(state.get("criterion")), options=_options(state, "criterion")
+        discriminator=shapes(state.get("criterion")), options=stored_options(state, "criterion")
     )
     if not (restart.optimizer or restart.iterator):
         return start
@@ -174,21 +175,6 @@ def shapes(weights: Any) -> Shapes | None:
     return {name: w.shape for name, w in weights.items() if torch.is_tensor(w)}
 
 
-def _options(state: dict[str, Any], group: str) -> dict[str, Any]:
-    """Return the options of *group* that the checkpoint was trained with; {}: unknown."""
-    cfg = state.get("cfg")
-    return plain(cfg.get(group) if isinstance(cfg, Mapping | DictConfig) else state.get("args"))
-
-
-def plain(options: Any) -> dict[str, Any]:
-    """Return a group of options as fairseq stores them; {} if it is none."""
-    if isinstance(options, argparse.Namespace):
-        return vars(options)
-    if OmegaConf.is_config(options):
-        options = OmegaConf.to_container(options, resolve=True, enum_to_str=True)
-    return options if isinstance(options, dict) else {}
-
-
 def _option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
@@ -212,7 +198,7 @@ def _check_equal(path: str, root: DictConfig, state: dict[str, Any]) -> None:
     for group, names in _EQUAL.items():
         if group == "lr_scheduler" and root.checkpoint.reset_lr_scheduler:
             continue
-        saved, now = _options(state, group), plain(root[group])
+        saved, now = stored_options(state, group), plain(root[group])
         for name in now.keys() & saved.keys() & set(names):
             if now[name] != saved[name]:
                 option = _option(group if name == "_name" else name)
@@ -225,10 +211,10 @@ def _check_equal(path: str, root: DictConfig, state: dict[str, Any]) -> None:
 def _log_changed(root: DictConfig, state: dict[str, Any]) -> None:
     """Log the options that a resumed training changes."""
     changed = [
-        line for group in _GROUPS for line in differences(_options(state, group), root[group])
+        line for group in _GROUPS for line in differences(stored_options(state, group), root[group])
     ]
     for group, names in _SINGLE.items():
-        saved = {n: v for n, v in _options(state, group).items() if n in names}
+        saved = {n: v for n, v in stored_options(state, group).items() if n in names}
         changed += differences(saved, root[group])
     if changed:
         logger.warning("resuming with other options: %s", "; ".join(sorted(set(changed))))

@@ -1,7 +1,6 @@
 """Checks of a user's input before training starts; each mistake becomes one clear line."""
 
 import logging
-from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from .binarized_data import require_unchanged
 from .checkpoint_files import read_checkpoint
 from .errors import InputError
 from .restart import find_restart, replace_damaged_last
+from .stored_options import stored_options
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
         weights = dict(state["model"])
     except (LookupError, TypeError, ValueError) as e:
         raise InputError(f"{path}: not a fairseq checkpoint (it holds no model)") from e
-    if _task_option(state, "add_bos_token"):
+    if stored_options(state, "task").get("add_bos_token"):
         raise InputError(
             f"{path}: trained with --add-bos-token, with which fairseq trains and samples "
             "differently (two start symbols, and one); train without it"
@@ -68,15 +68,6 @@ def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
                 f"the data has {len(dictionary)}"
             )
     return state
-
-
-def _task_option(state: dict[str, Any], name: str) -> Any:
-    """Return an option of the task that is stored in a checkpoint; None: it says nothing."""
-    config = state.get("cfg")
-    if config is None:  # of a fairseq before 0.10
-        return getattr(state.get("args"), name, None)
-    task = config.get("task") if isinstance(config, dict | DictConfig) else None
-    return getattr(task, name, None) if isinstance(task, Namespace) else (task or {}).get(name)
 
 
 def command(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:

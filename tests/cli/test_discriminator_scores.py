@@ -1,13 +1,18 @@
 """``evaluate --discriminator`` and ``--judge``: what D is worth, by the real command."""
 
 import json
+import math
 import shutil
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from fairseq.data import indexed_dataset
 from helpers.commands import run_python
 
 from fairseq_seqgan.metrics.base import METRICS
+from fairseq_seqgan.metrics.discriminator import DiscriminatorGain, LogOdds
+from fairseq_seqgan.metrics.gain import Gain
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +79,18 @@ def test_the_bound_is_of_the_sequences_that_d_sees(data, played, tmp_path):
     assert one["nll"] != pytest.approx(other["nll"], abs=1e-3)
     assert one["nll_without_d"] == pytest.approx(other["nll"])
     assert one["nll_with_d"] == pytest.approx(other["nll_with_d"])
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [(0.0, "D has nothing to teach"), (-3.0, "so D misleads"), (3.0, ""), (math.nan, "")],
+)
+def test_the_verdict_is_what_the_interval_says(gain, words):
+    found = Gain(gain, 0.1, 0.1, 1.0, 50.0, 0.0, 0.0, heldout=10, samples=100)
+    odds = LogOdds(*[np.zeros(3)] * 4, None, None, tokens=5.0, nll=2.0, slope_split="valid")
+    inputs = SimpleNamespace(once=lambda name, measure: (found, odds))
+    over = DiscriminatorGain().compute(inputs).over
+    assert over.partition(";")[2].strip().endswith(words) and bool(words) == (";" in over)
 
 
 def test_the_judge(evaluate, played):

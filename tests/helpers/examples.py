@@ -13,8 +13,13 @@ sys.path.append(str(EXAMPLES))
 from common import presets, publish, schedule, workspace  # noqa: E402
 from common.console import ExperimentError  # noqa: E402
 from common.systems import variants  # noqa: E402
+from data_size import figure  # noqa: E402
+from real import table, teaching  # noqa: E402
 
-__all__ = ["ExperimentError", "presets", "publish", "schedule", "variants", "workspace"]
+__all__ = [
+    "ExperimentError", "figure", "presets", "publish", "schedule", "table", "teaching", "variants",
+    "workspace",
+]  # fmt: skip
 
 EXPERIMENTS = sorted(path.parent.name for path in EXAMPLES.glob("*/experiment.py"))
 EXPERIMENTS = [name for name in EXPERIMENTS if (EXAMPLES / name / "run.sh").exists()]

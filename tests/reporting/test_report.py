@@ -16,6 +16,7 @@ from fairseq_seqgan.cli import main
 from fairseq_seqgan.reporting import (
     aggregate,
     curves,
+    frontier,
     learning_curves,
     panels,
     runs,
@@ -342,6 +343,18 @@ def test_a_selected_checkpoint_may_hold_the_log(folder):
     for side in ("pretraining", "fine_tuning"):
         pairs = zip(getattr(found, side), getattr(expected, side), strict=True)
         assert all(np.array_equal(a.mean["nll"], b.mean["nll"]) for a, b in pairs)
+
+
+def test_a_lone_row_at_another_temperature_is_a_point(tmp_path, folder, monkeypatch):
+    """A line needs two rows."""
+    for own in folder.glob("mle-*"):
+        if "t0.8" not in own.name:
+            shutil.rmtree(own)
+    drawn = []
+    monkeypatch.setattr(frontier, "_point", lambda axis, row, *rest: drawn.append(row.label))
+    report(tmp_path / "report", folder)
+    label = json.loads(next(folder.glob("mle-t0.8*/run.json")).read_text())["label"]
+    assert label in drawn
 
 
 def test_a_validation_that_has_diverged_is_no_point(tmp_path):

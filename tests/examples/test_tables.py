@@ -1,0 +1,69 @@
+"""What examples/ makes of several seeds: which runs count, which are paired, and the intervals."""
+
+import json
+
+import pytest
+import yaml
+from helpers.examples import figure, table, teaching
+
+
+def run(folder, name, seed, **metrics):
+    """Make the run folder of the row *name*."""
+    own = folder / f"{name}-seed{seed}"
+    own.mkdir(parents=True)
+    about = {"system": name, "label": name, "seed": seed, "finished": True, "selection": "last"}
+    about |= {"position": ["mle", "guided", "student"].index(name), "temperature": 1.0}
+    (own / "run.json").write_text(json.dumps(about))
+    (own / "metrics.json").write_text(json.dumps(metrics))
+    return own
+
+
+def with_d(gain):
+    return {"nll": 2.0, "nll_with_d": 1.9, "d_gain": gain, "d_gain_per_token": gain / 10}
+
+
+def test_a_run_that_was_interrupted_before_it_began_does_not_count(tmp_path):
+    run(tmp_path, "mle", 1, nll=2.0)
+    (tmp_path / "real-seed2").mkdir()
+    assert [row.seeds for row in table.read_rows(tmp_path)] == [[1]]
+
+
+def test_only_the_same_seeds_are_paired(tmp_path):
+    """A student of seeds 1 and 3 has no share of what D is worth with seeds 1 and 2."""
+    for seed in (1, 2):
+        run(tmp_path, "mle", seed, nll=2.0)
+        run(tmp_path, "guided", seed, **with_d(1.0))
+    for seed in (1, 3):
+        run(tmp_path, "student", seed, nll=1.95)
+    rows = table.read_rows(tmp_path)
+    assert "| student" not in teaching.markdown(rows)
+    (tmp_path / "student-seed3" / "run.json").unlink()
+    run(tmp_path, "student", 2, nll=1.95)
+    assert "50.0" in teaching.markdown(table.read_rows(tmp_path))
+
+
+def test_where_d_knows_nothing_there_is_no_share(tmp_path):
+    run(tmp_path, "mle", 1, nll=2.0)
+    run(tmp_path, "guided", 1, **with_d(0.0) | {"d_gain": -0.0, "d_gain_per_token": -0.0})
+    run(tmp_path, "student", 1, nll=1.95)
+    assert teaching.markdown(table.read_rows(tmp_path)) is None
+
+
+@pytest.mark.parametrize(("gain", "words"), [(-0.5, "-5.00"), (0.05, "0 is inside")])
+def test_the_interval_over_seeds(tmp_path, gain, words):
+    """The seeds share the held-out sequences, so only the spread falls with their number."""
+    own = tmp_path / "v200-n10000"
+    own.mkdir()
+    guided = {"d_gain": {"values": [gain] * 4, "mean": gain, "sd": 0.06}}
+    guided |= {
+        "d_gain_stderr": {"values": [0.04] * 4},
+        "nll": {"mean": 2.0},
+        "d_auc": {"mean": 0.6},
+    }
+    rows = [{"system": "oracle", "nll": {"mean": 1.0}}, {"system": "guided", **guided}]
+    (own / "report.json").write_text(json.dumps({"systems": rows, "rows": rows}))
+    recipe = {"data": {"vocab-size": 200, "num-train": 10000, "length": 10}}
+    (own / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    (point,) = figure.read(tmp_path)
+    assert point.error == pytest.approx(0.05)  # sqrt(0.04² + (0.06 / sqrt 4)²)
+    assert words in figure.table([point])
