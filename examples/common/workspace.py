@@ -147,7 +147,7 @@ class Workspace:
         finally:
             with self._guard:
                 spent = self.state["spent"].get(step.name, 0.0) + time.monotonic() - start
-                self.state["spent"][step.name] = round(spent, 1)
+                self.state["spent"][step.name] = round(spent, 3)
                 self._save()
         for path in step.outputs:
             if not path.exists():
@@ -156,7 +156,7 @@ class Workspace:
                 )
         self._say(step, f"done in {time.monotonic() - start:.0f} s")
         with self._guard:
-            self.state["seconds"][step.name] = self.state["spent"].pop(step.name)
+            self.state["seconds"][step.name] = round(self.state["spent"].pop(step.name), 1)
             self._save()
         return True
 
