@@ -14,7 +14,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -34,6 +34,8 @@ from paper import Sizes
 from timing import Ceiling, Figure, figure
 from whole_round import whole_round
 
+from fairseq_seqgan.support.atomic_write import write
+
 RESULTS = Path(__file__).resolve().parent / "results"
 DEFAULT = ("d_step", "g_step", "draw_10k", "round", "memory", "bleu", "nll_oracle")
 PARTS = (*DEFAULT[:4], "round_bf16", *DEFAULT[4:], "large", "growth")
@@ -44,7 +46,9 @@ def get_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--threads", type=int, default=2, help="threads of torch (2)")
     parser.add_argument("--runs", type=int, default=3, help="timed runs of each side (3)")
-    parser.add_argument("--name", help="of the result file (cpu, or the GPU's)")
+    parser.add_argument(
+        "--name", help="of the result file (cpu or gpu; with --only and few parts: cpu-PART)"
+    )
     parser.add_argument(
         "--only",
         nargs="+",
@@ -167,6 +171,13 @@ def about(args: argparse.Namespace, device: str) -> Figure:
     }
 
 
+def result_name(only: Sequence[str], device: str) -> str:
+    """Return the name of the result file: the parts alone never replace the whole table."""
+    base = "cpu" if device == "cpu" else "gpu"
+    parts = [part for part in PARTS if part in only]
+    return base if set(DEFAULT) <= set(parts) else "-".join([base, *parts])
+
+
 def main() -> None:
     """Run the benchmarks that the command line names."""
     args = get_parser().parse_args()
@@ -174,13 +185,12 @@ def main() -> None:
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(args, Path(folder))
-        name = args.name or ("cpu" if bench.device == "cpu" else "gpu")
-        path = RESULTS / f"{name}.json"
+        path = RESULTS / f"{args.name or result_name(args.only, bench.device)}.json"
         path.parent.mkdir(exist_ok=True)
 
         def save() -> None:
             figures = [*bench.found, bench.ceiling.as_figure(), about(args, bench.device)]
-            path.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+            write({path: json.dumps(figures, indent=1) + "\n"})
 
         bench.run(save)
     print(show(bench.found))
