@@ -106,7 +106,7 @@ def _keys(metric: Metric, score: Score, prefix: str = "") -> Json:
     found: Json = {f"{prefix}{metric.name}": score.value}
     if score.stderr is not None:
         found[f"{prefix}{metric.name}_stderr"] = score.stderr
-    found |= score.details
+    found |= {f"{prefix}{key}": value for key, value in score.details.items()}
     if score.signature:
         found[f"{prefix}{metric.signature_key}"] = score.signature
     return found

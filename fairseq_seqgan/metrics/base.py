@@ -56,7 +56,8 @@ class Score:
     stderr: float | None = None  # standard error of the value; None: the metric has none
     over: str = ""  # what was measured, for the table, such as "5 samples"
     signature: str = ""  # every setting that two comparable values must share, in one line
-    details: Mapping[str, float | int] = field(default_factory=dict)  # further keys of the JSON
+    # Further keys of the JSON; those of the held-out data get the prefix ``heldout_``.
+    details: Mapping[str, float | int] = field(default_factory=dict)
     counts: Mapping[str, int] = field(default_factory=dict)  # further rows of the table, by title
     per_sample: np.ndarray | None = None  # (S,) float64: a score of each sample, for --per-sample
 

@@ -200,13 +200,13 @@ class SelfBleu(Metric):
 
     def compute(self, inputs: MetricInputs) -> Score:
         """Return self-BLEU of the samples; NaN of a single one."""
-        return self._measure(inputs.samples, inputs, "")
+        return self._measure(inputs.samples, inputs)
 
     def compute_heldout(self, inputs: MetricInputs) -> Score:
         """Return self-BLEU of as many held-out sequences."""
-        return self._measure(inputs.heldout, inputs, "heldout_")
+        return self._measure(inputs.heldout, inputs)
 
-    def _measure(self, sequences: Sequence[Tokens], inputs: MetricInputs, prefix: str) -> Score:
+    def _measure(self, sequences: Sequence[Tokens], inputs: MetricInputs) -> Score:
         if len(sequences) < 2:
             return Score(float("nan"))
         chosen = choose(sequences, inputs.options.self_bleu_samples, inputs.seed)
@@ -214,7 +214,7 @@ class SelfBleu(Metric):
         return Score(
             found.sentence,
             signature=found.signature(),
-            details={f"{prefix}self_bleu_samples": found.hypotheses},
+            details={"self_bleu_samples": found.hypotheses},
             counts={f"sequences in {self.row_title}": found.hypotheses},
         )
 

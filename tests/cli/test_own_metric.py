@@ -25,11 +25,18 @@ class ShareOfWord(Metric):
     formula = "mean over the samples of (number of tokens that are `--word`) / (number of tokens)"
 
     def compute(self, inputs):
+        return self._measure(inputs.samples, inputs)
+
+    def compute_heldout(self, inputs):
+        return self._measure(inputs.heldout, inputs)
+
+    def _measure(self, sequences, inputs):
         word = inputs.dictionary.index(inputs.options.word)
-        shares = np.array([sample.count(word) / len(sample) for sample in inputs.samples])
+        shares = np.array([sequence.count(word) / len(sequence) for sequence in sequences])
         error = shares.std(ddof=1) / len(shares) ** 0.5
-        over = f"{len(shares)} samples"
-        return Score(float(shares.mean()), float(error), over, f"word:{inputs.options.word}")
+        over, signature = f"{len(shares)} samples", f"word:{inputs.options.word}"
+        details = {"share_sequences": len(shares)}
+        return Score(float(shares.mean()), float(error), over, signature, details)
 
     @classmethod
     def add_arguments(cls, parser):
@@ -77,7 +84,10 @@ def test_evaluate(own, arguments, tmp_path):
     assert found["share_of_word_stderr"] == pytest.approx(1 / len(SAMPLES))
     assert found["share_of_word_signature"] == "word:7"
     (line,) = (line for line in printed.splitlines() if line.startswith("share of one word"))
-    assert line.split()[4:] == ["(share)", "0.2000", "0.2000", "-", "5", "samples"]
+    heldout = f"{found['heldout_share_of_word']:.4f}"
+    assert line.split()[4:] == ["(share)", "0.2000", "0.2000", heldout, "5", "samples"]
+    assert found["share_sequences"] == len(SAMPLES)
+    assert found["heldout_share_sequences"] == found["heldout_sequences"] != len(SAMPLES)
 
     zero = command("evaluate", *options, "--word", "0").check()
     assert "share of one word" in zero.stdout
