@@ -98,6 +98,7 @@ class Validation:
         prefix = found.prefixes.in_order(num)
         return measure(policy, discriminator, self.oracle, found.sequences, num, generator, prefix)
 
+    @torch.no_grad()  # fairseq-validate does not say so itself, as fairseq-train does
     def measure_language_model(self, policy: Policy, tokens: Tensor) -> dict[str, float]:
         """Measure of a plain language model what adversarial training logs, for any criterion.
 

@@ -223,6 +223,7 @@ def test_validate_command(split, data, played, tmp_path):
     (found,) = result.logged(split)
     assert found["bsz"] == {"test": 50, "train": 200}[split]  # all of them in one "update"
     assert found["nll"] == pytest.approx(found["loss"] * math.log(2), abs=1e-3)
+    assert "requires_grad" not in result.output  # torch's warning that a graph was kept
 
 
 def test_validate_command_of_a_language_model(data, pretrained, tmp_path):
@@ -231,6 +232,7 @@ def test_validate_command_of_a_language_model(data, pretrained, tmp_path):
     arguments += ["--valid-subset", "valid", "--batch-size", 32, "--num-workers", 0]
     result = fork("validate", tmp_path, [*arguments, "--log-format", "simple"]).check()
     assert result.logged("valid")[-1]["nll"] == pretrained.result.logged("valid")[-1]["nll"]
+    assert "requires_grad" not in result.output
 
 
 def test_language_model_training_needs_no_options_of_the_game(pretrained):
