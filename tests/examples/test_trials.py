@@ -1,0 +1,42 @@
+"""examples/trials: the scripts that docs/trials.md names, run on tiny data."""
+
+import re
+
+import pytest
+from helpers.commands import LENGTH
+from helpers.examples import EXAMPLES
+from helpers.run_sh import finish, start
+
+STUDENT = f"--fixed-length {LENGTH} --tokens-per-sample {LENGTH + 1} --decoder-hidden-size 8 --cpu"
+TRAINING, SAMPLES = 200, 24
+
+
+@pytest.mark.slow
+def test_a_larger_student(data, played, tmp_path):
+    """Three students, whose data are the training split and the samples; resumed, the same."""
+    script = EXAMPLES / "trials" / "larger_student.sh"
+    arguments = [played.last, data, tmp_path]
+    sizes = {"SAMPLES": str(SAMPLES), "EPOCHS": "1", "STUDENT": STUDENT}
+    printed = finish(start(script, *arguments, **sizes))
+    found = dict(re.findall(r"^student, (\w+): nll (\d\.\d+)$", printed, re.MULTILINE))
+    assert list(found) == ["real", "plain", "guided"]
+    assert found["real"] != found["plain"] != found["guided"]
+
+    texts = {kind: (tmp_path / kind / "data/text").read_text().splitlines() for kind in found}
+    real = (data / "train.txt").read_text().splitlines()
+    assert texts["real"] == real and len(real) == TRAINING
+    for kind in ("plain", "guided"):
+        assert texts[kind][:TRAINING] == real
+        assert [len(line.split()) for line in texts[kind][TRAINING:]] == [LENGTH] * SAMPLES
+    assert texts["plain"] != texts["guided"]
+
+    drawn = (tmp_path / "guided/generate.txt").stat().st_mtime_ns
+    assert finish(start(script, *arguments, **sizes)) == printed
+    assert (tmp_path / "guided/generate.txt").stat().st_mtime_ns == drawn
+
+
+def test_arguments_are_missing(tmp_path):
+    process = start(EXAMPLES / "trials" / "larger_student.sh", tmp_path)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "larger_student.sh CHECKPOINT DATA DEST" in err
