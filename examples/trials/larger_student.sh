@@ -42,8 +42,8 @@ for kind in real plain guided; do
     fi
     "$bin/fairseq-train" "$folder/data" "${task[@]}" "${student[@]}" "${changes[@]}" --batch-size 64 \
         --optimizer adam --lr 0.003 --clip-norm 5 --max-epoch "${EPOCHS:-40}" --patience 5 \
-        --lr-scheduler reduce_lr_on_plateau --lr-patience 1 --lr-shrink 0.5 --lr-threshold 0 --best-checkpoint-metric nll \
-        --num-workers 0 --log-format simple --no-epoch-checkpoints \
+        --lr-scheduler reduce_lr_on_plateau --lr-patience 1 --lr-shrink 0.5 --lr-threshold 0 \
+        --best-checkpoint-metric nll --num-workers 0 --log-format simple --no-epoch-checkpoints \
         --save-dir "$folder/checkpoints" >> "$folder/train.log" 2>&1
 done
 
