@@ -20,25 +20,26 @@ student=(--arch lstm_lm --decoder-embed-dim 64 --decoder-hidden-size 384 --decod
     --dropout 0.3 --fixed-length 32 --tokens-per-sample 33)
 read -ra changes <<< "${STUDENT:-}"
 mkdir -p "$dest"
+trap 'echo "error: a command failed; what it said is in $dest" >&2' ERR
 
 for kind in real plain guided; do
     folder="$dest/$kind"
     if [ ! -f "$folder/data/train.idx" ]; then
-        rm -rf "$folder/half"
-        mkdir -p "$folder/half"
-        cp "$data"/{valid,test}.{bin,idx} "$folder/half"
-        cp "$data/train.txt" "$folder/half/text"
+        mkdir -p "$folder"
+        half="$(mktemp -d "$folder/half.XXXXXX")"
+        cp "$data"/{valid,test}.{bin,idx} "$half"
+        cp "$data/train.txt" "$half/text"
         if [ "$kind" != real ]; then
             guide=1
             [ "$kind" = plain ] || guide=16
             "$bin/fairseq-generate" "$data" "${task[@]}" --path "$checkpoint" --sampling \
                 --guide "$guide" --num-samples "${SAMPLES:-50000}" --batch-size 500 \
                 > "$folder/generate.txt" 2> "$folder/generate.log"
-            grep '^H-' "$folder/generate.txt" | cut -f 3 >> "$folder/half/text"
+            grep '^H-' "$folder/generate.txt" | cut -f 3 >> "$half/text"
         fi
         "$bin/fairseq-preprocess" --only-source --srcdict "$data/dict.txt" \
-            --trainpref "$folder/half/text" --destdir "$folder/half" > "$folder/preprocess.log" 2>&1
-        mv "$folder/half" "$folder/data"
+            --trainpref "$half/text" --destdir "$half" > "$folder/preprocess.log" 2>&1
+        mv "$half" "$folder/data"
     fi
     "$bin/fairseq-train" "$folder/data" "${task[@]}" "${student[@]}" "${changes[@]}" --batch-size 64 \
         --optimizer adam --lr 0.003 --clip-norm 5 --max-epoch "${EPOCHS:-40}" --patience 5 \

@@ -40,3 +40,16 @@ def test_arguments_are_missing(tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "larger_student.sh CHECKPOINT DATA DEST" in err
+
+
+@pytest.mark.slow
+def test_a_command_fails(data, tmp_path):
+    """One line says where its log is; what was made before stays."""
+    script = EXAMPLES / "trials" / "larger_student.sh"
+    sizes = {"EPOCHS": "1", "STUDENT": STUDENT}
+    process = start(script, tmp_path / "nothing.pt", data, tmp_path / "out", **sizes)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode not in (0, None)
+    assert f"error: a command failed; what it said is in {tmp_path / 'out'}" in err
+    assert "nothing.pt" in (tmp_path / "out/plain/generate.log").read_text()
+    assert (tmp_path / "out/real/checkpoints/checkpoint_best.pt").exists()
