@@ -396,7 +396,21 @@ def test_figure3_has_the_papers_strategies():
         stated = stated_in(line)
         if stated.get("--reward") == "discriminator":
             found.add(tuple(int(stated[o]) for o in ("--g-steps", "--d-steps", "--k")))
+            # They start with D's trained alike.
+            assert int(stated["--pretrain-d-steps"]) * int(stated["--k"]) == 30
     assert found == {(100, 1, 10), (30, 1, 30), (1, 1, 10), (1, 5, 3)}
+
+
+def test_authors_d_is_laptop_with_the_discriminator_of_paper():
+    paper, laptop, authors_d = (
+        {name: stated_in(line) for name, line in commands_of(preset)[1].items()}["seqgan"]
+        for preset in ("paper", "laptop", "authors_d")
+    )
+    of_d = {"--d-embed-dim", "--d-kernel-widths", "--d-kernel-counts"}
+    assert {name: authors_d[name] for name in of_d} == {name: paper[name] for name in of_d}
+    differ = {name for name in laptop if laptop[name] != authors_d.get(name)}
+    when = {"--max-update", "--rounds", "--validate-interval", "--save-interval", "--save-dir"}
+    assert of_d <= differ <= of_d | when
 
 
 # --- what is refused
