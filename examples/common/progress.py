@@ -36,12 +36,12 @@ def _when(record: Record, pretrain: int | None) -> str:
 
 
 def _metrics(record: Record) -> str:
-    """Return the NLLs in nats per token, and D's AUCs."""
+    """Return the NLLs in nats per token, and D's AUCs, if it was shown held-out sequences."""
     found = [f"{title} {record[name]:.3f}" for name, title in TITLES.items() if name in record]
     if not found:  # MLE on data without an oracle logs only fairseq's loss, in bits
         found = [f"held-out loss {record['loss'] * math.log(2):.3f}"]
     text = ", ".join(found) + " nats/token"
-    if "d_auc_train" in record:
+    if "d_auc_heldout" in record:
         text += (
             f"   D's AUC {record['d_auc_train']:.2f} training, "
             f"{record['d_auc_heldout']:.2f} held out"

@@ -76,7 +76,8 @@ class AdversarialTrainer:
         self.prefixes = Prefixes(options.prefix_size, positives)
         self._collapse, self._unfinished = CollapseWarning(), Unfinished()
         self.heldout = heldout
-        self.slope: float | None = None  # of D's log-odds, as fitted last
+        self.slope: float | None = None  # of D's log-odds in the reward, as fitted last
+        self._measured_slope: float | None = None  # by the last validation, for sampling with D
         # Whether D is more than a random net; who reads it from a checkpoint sets this, too.
         self.has_discriminator = self.schedule.trains_discriminator
 
@@ -262,8 +263,8 @@ class AdversarialTrainer:
         if "entropy" in measured:
             samples = -(-self.options.num_eval_samples // distributed.size())
             self._collapse.see(measured["entropy"][0] / samples)
-        if "d_slope" in measured and self.heldout is None:
-            self.slope = measured["d_slope"][0]
+        if "d_slope" in measured:
+            self._measured_slope = measured["d_slope"][0]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs beyond the nets and the optimizer."""
@@ -273,8 +274,10 @@ class AdversarialTrainer:
         }
         copies = {"rollout_policy": self._rollout_copy, "reference": self._reference}
         state |= {name: own for name, c in copies.items() if (own := c.state_dict()) is not None}
-        if self.slope is not None:
-            state["slope"] = self.slope
+        # As G learns what D knows, the slope of the reward no longer says how much of it G is still
+        # missing, so sampling with D reads the other one.
+        slopes = {"reward_slope": self.slope, "slope": self._measured_slope}
+        state |= {name: slope for name, slope in slopes.items() if slope is not None}
         if self.early_stopping is not None:
             state["early_stopping"] = self.early_stopping.state_dict()
         return state
@@ -285,6 +288,8 @@ class AdversarialTrainer:
         self.pool.load_state_dict(state["pool"])
         self._rollout_copy.load_state_dict(state.get("rollout_policy"))
         self._reference.load_state_dict(state.get("reference"))
-        self.slope = state.get("slope")
+        self._measured_slope = state.get("slope")
+        # Earlier versions stored one slope for both.
+        self.slope = state.get("reward_slope", self._measured_slope)
         if self.early_stopping is not None and "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])

@@ -12,6 +12,11 @@ from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
 
 _PREFIX = "discriminator."
+# Options that may differ between two trainings whose D has the same weights.
+_NEVER_THE_REASON = {
+    *("discriminator_from", "d_dropout", "d_token_dropout", "d_label_smoothing", "d_l2"),
+    *("d_train_dtype", "d_score_dtype"),
+}
 
 
 class StoredDiscriminator(NamedTuple):
@@ -54,7 +59,8 @@ def take_over(net: Discriminator, path: str, own_options: Any) -> float | None:
         differ = [
             f"--{name.replace('_', '-')} {stored.options[name]} there and {value} here"
             for name, value in dict(own_options).items()
-            if name in stored.options and str(stored.options[name]) != str(value)
+            if name in stored.options.keys() - _NEVER_THE_REASON
+            and str(stored.options[name]) != str(value)
         ]
         reason = "; ".join(differ) or str(error).splitlines()[-1].strip()[:160]
         raise InputError(
@@ -73,8 +79,8 @@ def _criterion_options(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _slope(state: dict[str, Any]) -> float | None:
-    """Return the slope that the task has stored."""
+    """Return the slope of the last validation; before one, that of the reward."""
     extra = state.get("extra_state")
     task = extra.get("SeqGANTask") if isinstance(extra, dict) else None
-    slope = task.get("slope") if isinstance(task, dict) else None
+    slope = task.get("slope", task.get("reward_slope")) if isinstance(task, dict) else None
     return float(slope) if isinstance(slope, float | int) else None

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from ..models.discriminator import Discriminator
 from ..models.ensemble import build_discriminator
-from ..policy.fairseq_generate import check_guide
+from ..policy.fairseq_generate import check_guide, checkpoint_path
 from ..policy.guided import Guide
-from ..support import compat
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
 from .discriminator_weights import read_discriminator
@@ -81,7 +80,7 @@ def load_guide(options: Any, dictionary: Dictionary, model: BaseFairseqModel) ->
     check_guide(options)
     if options.guide == 1:
         return None
-    path = compat.root_config(options).common_eval.path
+    path = checkpoint_path(options)
     device = next(model.parameters()).device
     return guide_from(path, dictionary, device, options.guide, options.guide_scale)
 

@@ -28,6 +28,9 @@ from scipy.special import logsumexp
 from ..support.errors import InputError
 
 _LARGEST_SLOPE = 1e3
+# Samples that the weights exp(a d) must be worth, or half of them all: with fewer, log Z hangs on
+# one or two, and where real data score higher than every sample, no slope would be too large.
+_FEWEST_EFFECTIVE = 10.0
 _CONFIDENCE = 1.96  # standard errors on both sides: 95 %
 
 Scores = Sequence[float] | np.ndarray
@@ -74,7 +77,8 @@ def fit_slope(heldout: Scores, samples: Scores) -> float:
     """Return the slope a >= 0 with the largest gain for log-odds of *heldout* (H,), *samples* (M,).
 
     The gain is concave in a, and its derivative is E_data[d] - E_p[d]. Where that is 0 or less at
-    a = 0, D ranks samples as high as real data, and the slope is 0.
+    a = 0, D ranks samples as high as real data, and the slope is 0. It is never so large that fewer
+    than 10 samples are effective (of less than 20, fewer than half): more cannot be told from them.
 
     Raises:
         InputError: one side is empty, or a number is not finite.
@@ -87,9 +91,22 @@ def fit_slope(heldout: Scores, samples: Scores) -> float:
 
     if derivative(0.0) <= 0 or np.ptp(fake) == 0:
         return 0.0
-    if derivative(_LARGEST_SLOPE) >= 0:  # real data scores higher than every sample
+    most = _largest_slope(fake)
+    if derivative(most) >= 0:
+        return most
+    return float(brentq(derivative, 0.0, most, xtol=1e-9))
+
+
+def _largest_slope(fake: np.ndarray) -> float:
+    """Return the largest slope at which enough samples are effective; they fall as it grows."""
+    fewest = min(_FEWEST_EFFECTIVE, (len(fake) + 1) / 2)
+
+    def spare(slope: float) -> float:
+        return _effective(slope * fake) - fewest
+
+    if spare(_LARGEST_SLOPE) >= 0:  # that many samples share the highest log-odds
         return _LARGEST_SLOPE
-    return float(brentq(derivative, 0.0, _LARGEST_SLOPE, xtol=1e-9))
+    return float(brentq(spare, 0.0, _LARGEST_SLOPE, xtol=1e-9))
 
 
 def estimate_gain(heldout: Scores, samples: Scores, slope: float) -> Gain:
@@ -108,8 +125,7 @@ def estimate_gain(heldout: Scores, samples: Scores, slope: float) -> Gain:
     size = len(fake)
     log_weights = slope * fake
     log_z = float(logsumexp(log_weights) - math.log(size))
-    weights = np.exp(log_weights - log_weights.max())
-    effective = float(weights.sum() ** 2 / np.square(weights).sum())
+    effective = _effective(log_weights)
     spread = max(0.0, size / effective - 1)  # Var(w) / E(w)²
     return Gain(
         gain=float(slope * real.mean() - log_z),
@@ -141,10 +157,12 @@ def crossfitted_gain(heldout: Scores, samples: Scores) -> Gain:
     found = [estimate_gain(*half, slope) for half, slope in zip(halves, slopes, strict=True)]
     slope = fit_slope(real, fake)
     whole = estimate_gain(real, fake, slope)
-    # Each half has half of the data, so an average of two has the standard error of the whole, but
-    # the bias of a half.
+    # The halves' slopes may differ from that of all data, so the errors are those of the halves: of
+    # a useless D the latter is often 0, which would be an error of 0.
     return whole._replace(
         gain=float(np.mean([half.gain for half in found])),
+        stderr_heldout=math.hypot(*(half.stderr_heldout for half in found)) / 2,
+        stderr_samples=math.hypot(*(half.stderr_samples for half in found)) / 2,
         log_z=float(np.mean([half.log_z for half in found])),
         log_z_bias=float(np.mean([half.log_z_bias for half in found])),
     )
@@ -180,6 +198,12 @@ def residual_entropy(
     entropy = float(weights @ surprise) / tokens
     spread = weights * (surprise - entropy * counts) + (weights - 1 / len(weights))
     return entropy, float(np.sqrt(np.square(spread).sum()) / tokens)
+
+
+def _effective(log_weights: np.ndarray) -> float:
+    """Return (Σ w)² / Σ w² of weights w, of which *log_weights* (M,) are the logarithms."""
+    weights = np.exp(log_weights - log_weights.max())
+    return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 def _stderr(values: np.ndarray) -> float:

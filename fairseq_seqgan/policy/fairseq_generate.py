@@ -11,18 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import torch
+from fairseq import utils
 from fairseq.data import Dictionary
 from fairseq.dataclass import FairseqDataclass
+from fairseq.dataclass.configs import GenerationConfig
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
-from ..support import distributed
+from ..support import compat
 from ..support.errors import InputError
 from ..support.rng import seeded_rng
 from .factory import PolicyFactory
 from .guided import EffectiveCandidates, Guide, guided_sample
 from .policy import Policy, banned_symbols
 from .rollouts import Samples, sample
+from .saved_model import stored_lengths
 from .unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
@@ -64,6 +67,22 @@ def check_guide(options: GenerateConfig) -> None:
         raise InputError(f"--guide-scale is {scale}: it must be 0 or more")
     if scale is not None and options.guide == 1:
         raise InputError("--guide-scale needs --guide, 2 or more candidates")
+
+
+def checkpoint_path(options: Any) -> str | None:
+    """Return the one checkpoint that a command samples from; None outside a command.
+
+    Args:
+        options: the task's.
+
+    Raises:
+        InputError: there are several.
+    """
+    root = compat.root_config(options)
+    path = root.common_eval.path if root is not None else None
+    if path and len(utils.split_paths(path)) != 1:
+        raise InputError("--path: sampling takes one checkpoint, not an ensemble")
+    return path
 
 
 def search_options(
@@ -204,17 +223,31 @@ def build_sampler(
     seed: int,
     guide: Guide | None = None,
 ) -> SequenceSampler:
-    """Return the sampler for fairseq's options of *generation*; *guide* brings D's help."""
-    # A transformer has no positions for a longer sequence with its end symbol.
-    longest = min(generation.max_len_b, model.max_positions() - 1)
+    """Return the sampler for fairseq's options of *generation*; *guide* brings D's help.
+
+    Where no option says how long sequences are, they are as long as in the checkpoint's training:
+    D knows no longer ones.
+    """
+    options = policies.options
+    longest = options.max_length
+    if not options.fixed_length and not longest:
+        path = checkpoint_path(options)
+        options.fixed_length, stored = stored_lengths(path) if path else (0, 0)
+        stated = generation.max_len_b != GenerationConfig.max_len_b
+        longest = min(stored, generation.max_len_b) if stored and stated else stored
+        # A transformer has no positions for a longer sequence with its end symbol.
+        longest = longest or min(generation.max_len_b, model.max_positions() - 1)
     policy = policies.make(
         model,
-        max_length=policies.options.max_length or longest,
+        max_length=longest,
         temperature=generation.temperature,
         top_k=generation.sampling_topk,
         top_p=generation.sampling_topp,
     )
-    sampler = SequenceSampler(policy, generation.nbest, seed, distributed.rank(), guide)
+    # fairseq-generate does not start torch.distributed: which shard it has is an option.
+    root = compat.root_config(options)
+    shard = root.distributed_training.distributed_rank if root is not None else 0
+    sampler = SequenceSampler(policy, generation.nbest, seed, shard, guide)
     # fairseq-interactive does not know which batch is the last one.
     atexit.register(sampler.report)
     return sampler

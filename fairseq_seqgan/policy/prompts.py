@@ -42,7 +42,12 @@ class Prompts(FairseqDataset):
         return index, self.source[index % len(self.source)]["target"]
 
     def collater(self, items: list[tuple[int, Tensor | None]]) -> dict[str, Any]:
-        """Return a batch as ``fairseq-generate`` reads it; ``target`` (B, T) or None."""
+        """Return a batch as ``fairseq-generate`` reads it; ``target`` (B, T) or None.
+
+        One without items is empty: fairseq-generate leaves it out.
+        """
+        if not items:  # fairseq adds one to a shard that has fewer batches than another
+            return {}
         ids = torch.tensor([index for index, _ in items])
         target = None
         if self.source is not None:

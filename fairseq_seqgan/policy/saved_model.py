@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from fairseq import checkpoint_utils
 from fairseq.data import Dictionary
 from fairseq.dataclass.utils import convert_namespace_to_omegaconf
 from fairseq.models import FairseqLanguageModel
 from fairseq.tasks.language_modeling import LanguageModelingTask
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from ..support import compat_models, input_checks
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
 
 
+class Lengths(NamedTuple):
+    """How long the sequences of a checkpoint are; 0: it does not say so."""
+
+    fixed: int  # T, if every sequence has T tokens and no end symbol
+    longest: int  # else the most tokens before the end symbol
+
+
 def load_language_model(
     path: Path, folder: Path, dictionary: Dictionary
 ) -> tuple[FairseqLanguageModel, DictConfig]:
     """Return the language model in the checkpoint *path*, and the task's options stored with it.
+
+    ``max_length`` among them is that of the longest training sequence where adversarial training
+    was given none; 0: it is not stored.
 
     fairseq's own task builds it, whatever task trained it: the model needs nothing but the
     dictionary, and the files that the training began with may be gone.
@@ -34,6 +45,8 @@ def load_language_model(
             state["cfg"] = convert_namespace_to_omegaconf(state["args"])
         compat_models.require_lists(state["cfg"].model)
         options = state["cfg"].task
+        with open_dict(options):
+            options.max_length = _lengths(state, options).longest
         task = LanguageModelingTask.setup_task(options)
         models, _, _ = checkpoint_utils.load_model_ensemble_and_task(
             [str(path)], task=task, state=state
@@ -45,6 +58,26 @@ def load_language_model(
             f"{path}: no language model that fits {folder / 'dict.txt'} ({first_line(error)})"
         ) from error
     return models[0], options
+
+
+def stored_lengths(path: str) -> Lengths:
+    """Return how long the sequences are that the checkpoint *path* was trained on.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    state = read_checkpoint(path)
+    return _lengths(state, (state.get("cfg") or {}).get("task") or {})
+
+
+def _lengths(state: dict[str, Any], options: Any) -> Lengths:
+    """Return the lengths in a checkpoint's *state*; *options* are its task's."""
+    fixed, longest = (options.get(name) or 0 for name in ("fixed_length", "max_length"))
+    if fixed or longest:
+        return Lengths(fixed, longest)
+    task = (state.get("extra_state") or {}).get("SeqGANTask") or {}
+    counted = (task.get("schedule") or {}).get("length")  # with the end symbol
+    return Lengths(0, counted - 1 if isinstance(counted, int) else 0)
 
 
 def trained_on(path: Path) -> str:

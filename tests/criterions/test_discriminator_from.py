@@ -6,6 +6,8 @@ import pytest
 import torch
 from helpers.commands import PLUGIN, differences, fork, gan, load
 
+from fairseq_seqgan.criterions.discriminator_weights import read_discriminator
+
 pytestmark = pytest.mark.slow
 
 # One round of two G steps, in which D is not trained.
@@ -13,15 +15,18 @@ SHORT = "--rounds 1 --d-steps 0 --pretrain-d-steps 0".split()
 
 
 def test_starts_with_that_discriminator(data, pretrained, played, tmp_path):
-    """D stays as it was stored, and its slope scales the reward and is stored again."""
+    """D stays as it was stored; its slope scales the reward, and sampling gets the new G's."""
     options = [*SHORT, "--reward", "logit", "--reward-scale", "auto", "--discriminator-from"]
     arguments = gan(data, tmp_path / "gan", pretrained.best, *options, played.last)
     result = fork("train", tmp_path, arguments).check()
     before, after = load(played.last), load(tmp_path / "gan" / "checkpoint_last.pt")
     assert differences(before["criterion"], after["criterion"]) == []
-    slopes = [state["extra_state"]["SeqGANTask"]["slope"] for state in (before, after)]
-    assert slopes[0] == slopes[1]
-    assert [line for line in result.logged("valid") if "d_auc_heldout" in line]
+    stored, new = (state["extra_state"]["SeqGANTask"] for state in (before, after))
+    assert new["reward_slope"] == stored["slope"]
+    validated = result.logged("valid")[-1]
+    assert "d_auc_heldout" in validated
+    assert new["slope"] == pytest.approx(validated["d_slope"], abs=1e-4)
+    assert read_discriminator(tmp_path / "gan" / "checkpoint_last.pt").slope == new["slope"]
 
 
 def test_it_is_not_that_of_the_generators_checkpoint(data, pretrained, played, tmp_path):
@@ -64,6 +69,7 @@ def test_its_slope_is_the_rewards_scale(data, pretrained, played, tmp_path):
     [
         ("--d-kernel-counts 8,8,9", "--d-kernel-counts 8,8,8 there and 8,8,9 here"),
         ("--d-ensemble 2", "--d-ensemble 1 there and 2 here"),
+        ("--d-embed-dim 4 --d-dropout 0.9", "another one (--d-embed-dim 64 there and 4 here)"),
         ("--discriminator rcnn", "--discriminator cnn_highway there and rcnn here"),
     ],
 )

@@ -35,11 +35,44 @@ def test_a_larger_student(data, played, tmp_path):
     assert (tmp_path / "guided/generate.txt").stat().st_mtime_ns == drawn
 
 
-def test_arguments_are_missing(tmp_path):
-    process = start(EXAMPLES / "trials" / "larger_student.sh", tmp_path)
+@pytest.mark.slow
+def test_cross_fitting(data, tmp_path):
+    """Six discriminators of two halves of the training split; resumed, the same."""
+    script = EXAMPLES / "trials" / "cross_fitting.sh"
+    sizes = {
+        "SAMPLES": "100",
+        "G": f"--fixed-length {LENGTH} --tokens-per-sample {LENGTH + 1} --decoder-hidden-size 8"
+        " --cpu --max-epoch 1",
+        "D": "--d-kernel-widths 1,2 --d-kernel-counts 4,4 --pretrain-d-steps 1",
+    }
+    printed = finish(start(script, data, tmp_path, **sizes))
+    rows = re.findall(r"^\| ([\w -]+\w) +\| (-?\d\.\d+) ± \d\.\d+", printed, re.MULTILINE)
+    names = [f"{pair}-{half}" for pair in ("all", "halves", "cross") for half in (1, 2)]
+    assert [name for name, _ in rows][:6] == names
+    assert [name for name, _ in rows][6:] == [
+        f"mean of {pair}-1 and {pair}-2" for pair in ("all", "halves", "cross")
+    ]
+    assert "100 samples" in printed
+
+    halves = [(tmp_path / f"half-{half}/text").read_text().splitlines() for half in (1, 2)]
+    real = (data / "train.txt").read_text().splitlines()
+    assert halves == [real[::2], real[1::2]]
+    for name, start_of in {"all-1": "g-all", "halves-1": "g-all", "cross-1": "g-half-2"}.items():
+        assert f"{tmp_path}/{start_of}/checkpoint_best.pt" in (tmp_path / f"{name}.log").read_text()
+    trained = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/checkpoint_last.pt")}
+    assert len(trained) == 9
+    assert finish(start(script, data, tmp_path, **sizes)) == printed
+
+
+@pytest.mark.parametrize(
+    ("script", "usage"),
+    [("larger_student.sh", "CHECKPOINT DATA DEST"), ("cross_fitting.sh", "DATA DEST")],
+)
+def test_arguments_are_missing(script, usage, tmp_path):
+    process = start(EXAMPLES / "trials" / script, tmp_path)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert "larger_student.sh CHECKPOINT DATA DEST" in err
+    assert f"{script} {usage}\n" in err
 
 
 @pytest.mark.slow

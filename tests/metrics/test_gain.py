@@ -133,6 +133,32 @@ def test_the_error_of_the_entropy_knows_that_log_z_is_estimated(spread, correlat
     assert np.mean(errors) == pytest.approx(np.std(values), rel=0.15)
 
 
+@pytest.mark.parametrize(("samples", "effective"), [(100, 10), (12, 6.5), (2, 1.5)])
+def test_the_slope_leaves_enough_samples(samples, effective):
+    """Where all real data score higher than every sample, a larger slope would always be better."""
+    fake = np.random.default_rng(5).normal(0, 1, samples)
+    real = np.full(20, 4.0)
+    slope = fit_slope(real, fake)
+    assert estimate_gain(real, fake, slope).effective_samples == pytest.approx(effective)
+
+
+def test_a_crossfitted_gain_of_a_useless_discriminator_has_an_error():
+    """0 is in the interval about as often as it says, whatever slope all data together have."""
+    rng = np.random.default_rng(6)
+    found = [crossfitted_gain(*rng.normal(0, 1, (2, 500))) for _ in range(300)]
+    assert all(one.stderr > 0 for one in found if one.gain)
+    assert np.mean([one.interval[1] < 0 for one in found]) < 0.12
+    assert np.mean([one.teaches for one in found]) < 0.05
+
+
+@pytest.mark.parametrize("shift", [0.3, 1.0])
+def test_the_error_of_a_crossfitted_gain_is_its_spread(shift):
+    rng = np.random.default_rng(7)
+    found = [crossfitted_gain(rng.normal(shift, 1, 500), rng.normal(0, 1, 500)) for _ in range(300)]
+    spread = np.std([one.gain for one in found])
+    assert np.mean([one.stderr for one in found]) == pytest.approx(spread, rel=0.25)
+
+
 def test_effective_samples():
     equal = estimate_gain([1.0, 2.0], np.zeros(50), 1.0)
     assert equal.effective_samples == pytest.approx(50)

@@ -6,6 +6,8 @@ import pytest
 from helpers.commands import LENGTH, PLUGIN, WORDS, fork, gan, generate, mle, program
 from helpers.trainings import made_once
 
+from fairseq_seqgan.pretrained import SeqGAN
+
 pytestmark = pytest.mark.slow
 
 TRANSFORMER = (
@@ -137,7 +139,7 @@ def played_text(text, tmp_path_factory):
     """An adversarial training of a transformer on sentences of 2 to 6 words."""
 
     def make(folder):
-        form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 7"}
+        form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 12"}
         fork("train", folder, mle(text, folder / "mle", **form)).check()
         start = folder / "mle" / "checkpoint_best.pt"
         fork("train", folder, gan(text, folder, start, "--rounds", 1, **form)).check()
@@ -146,13 +148,18 @@ def played_text(text, tmp_path_factory):
 
 
 def test_variable_length(text, played_text, tmp_path):
-    """Text without a fixed length: samples of several lengths, none over the longest position."""
-    samples = hypotheses(
-        fork("generate", tmp_path, generate(text, played_text, "--num-samples", 50))
-    )
+    """Text without a fixed length: samples of several lengths, as in the training.
+
+    The model has positions for 11 words; the longest training sequence has 6. From Python likewise.
+    """
+    options = ["--num-samples", 50, "--temperature", 3]
+    result = fork("generate", tmp_path, generate(text, played_text, *options))
+    samples = hypotheses(result)
     lengths = {len(sample) for _, sample in samples}
     assert len(samples) == 50
-    assert len(lengths) > 2 and max(lengths) <= 6
+    assert len(lengths) > 2 and max(lengths) == 6
+    assert "did not end within 6 tokens" in result.output
+    assert SeqGAN.from_pretrained(played_text, text).max_length == 6
     assert set("abcdefgh").issuperset(word for _, sample in samples for word in sample)
 
 
@@ -168,3 +175,17 @@ def test_samples_end_within_the_maximal_length(option, text, played_text, tmp_pa
     assert max(len(sample) for _, sample in samples) == 3
     assert result.output.count("samples did not end within 3 tokens and were cut off there") == 1
     assert "of 50 samples did not end" in result.output
+
+
+def test_shards_draw_different_samples(text, played_text, tmp_path):
+    """Two processes share the items; the second has one batch less, and none of the first's."""
+    found = []
+    for rank in range(2):
+        options = "--num-samples 50 --batch-size 10 --distributed-world-size 2".split()
+        arguments = generate(text, played_text, *options, "--distributed-rank", rank)
+        found.append(hypotheses(fork("generate", tmp_path, arguments)))
+    items = [[number for number, _ in shard] for shard in found]
+    assert sorted(sum(items, [])) == list(range(50))
+    assert [len(shard) for shard in items] == [30, 20]
+    first, second = ([sample for _, sample in shard] for shard in found)
+    assert first[:20] != second
