@@ -2,7 +2,7 @@
 
     examples/data_size/figure.py [FOLDER]     # default: results beside this file
 
-reads FOLDER/*/report.json and writes FOLDER/gain.png and FOLDER/gain.md. G is missing its held-out
+reads FOLDER/v*-n*/report.json and writes FOLDER/gain.png and FOLDER/gain.md. G is missing its held-out
 NLL minus the oracle's own entropy; D's gain is shown as a share of that.
 """
 
@@ -42,7 +42,7 @@ class Point(NamedTuple):
 def read(folder: Path) -> list[Point]:
     """Return the point of every published preset in *folder*, by words and sequences."""
     found = []
-    for path in folder.glob("*/report.json"):
+    for path in folder.glob("v*-n*/report.json"):
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         recipe = yaml.safe_load((path.parent / "recipe.yaml").read_text(encoding="utf-8"))
         data = recipe["data"]

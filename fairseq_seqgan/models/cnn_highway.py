@@ -55,7 +55,7 @@ class CNNHighwayConfig(DiscriminatorConfig):
         default="auto",
         metadata={
             "help": "arithmetic of D's highway layer when it scores rewards on a CPU; auto: "
-            "bfloat16 if the processor has it (which changes a probability by less than 0.01)"
+            "bfloat16 if the processor has it (which moves a probability by less than 0.01)"
         },
     )
     d_train_dtype: ChoiceEnum(["float32", "bfloat16"]) = field(

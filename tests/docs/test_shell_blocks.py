@@ -34,7 +34,9 @@ NOT_RUN = {
         "needs hours; the script is that of tests/examples/test_trials.py",
     ],
     "examples/data_size/README.md": [
-        "needs an hour; its steps are those of tests/examples/test_demo_worth.py"
+        "needs an hour; its steps are those of tests/examples/test_demo_worth.py",
+        "needs the authors' oracle, and 15 minutes; its steps are those of "
+        "tests/examples/test_demo_worth.py",
     ],
 }
 # README.md is free of comments: the first program of its blocks, and the test that runs them.
