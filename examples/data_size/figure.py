@@ -2,8 +2,8 @@
 
     examples/data_size/figure.py [FOLDER]     # default: results beside this file
 
-reads FOLDER/v*-n*/report.json and writes FOLDER/gain.png and FOLDER/gain.md. G is missing its held-out
-NLL minus the oracle's own entropy; D's gain is shown as a share of that.
+reads FOLDER/v*-n*/report.json and writes FOLDER/gain.png and FOLDER/gain.md. G is missing its
+held-out NLL minus the oracle's own entropy; D's gain is shown as a share of that.
 """
 
 from __future__ import annotations
