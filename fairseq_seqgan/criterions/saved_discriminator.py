@@ -81,6 +81,8 @@ def load_guide(options: Any, dictionary: Dictionary, model: BaseFairseqModel) ->
     if options.guide == 1:
         return None
     path = checkpoint_path(options)
+    if not path:
+        raise InputError("--guide needs --path, a checkpoint that holds a discriminator")
     device = next(model.parameters()).device
     return guide_from(path, dictionary, device, options.guide, options.guide_scale)
 
