@@ -75,9 +75,10 @@ def _lengths(state: dict[str, Any], options: Any) -> Lengths:
     fixed, longest = (options.get(name) or 0 for name in ("fixed_length", "max_length"))
     if fixed or longest:
         return Lengths(fixed, longest)
-    task = (state.get("extra_state") or {}).get("SeqGANTask") or {}
-    counted = (task.get("schedule") or {}).get("length")  # with the end symbol
-    return Lengths(0, counted - 1 if isinstance(counted, int) else 0)
+    found: Any = state
+    for name in ("extra_state", "SeqGANTask", "schedule", "length"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return Lengths(0, max(0, found - 1) if isinstance(found, int) else 0)  # without the end symbol
 
 
 def trained_on(path: Path) -> str:
