@@ -318,6 +318,7 @@ def test_nothing_in_a_checkpoint_is_run(command, folder):
         ("--num-samples -3", "--num-samples is -3"),
         ("--num-samples 3 --temperature 0", "--temperature is 0.0"),
         ("--num-samples 3 --path {folder}/mle.pt:{folder}/mle.pt", "not an ensemble"),
+        ("--num-samples 3 --guide 4 --path {folder}/mle.pt:{folder}/mle.pt", "not an ensemble"),
         ("--num-samples 3 --path {folder}/gone.pt", "gone.pt: no such checkpoint"),
         ("--num-samples 3 --path {folder}/test.bin", "test.bin: not a readable checkpoint"),
         ("--prefix-size 2 --gen-subset rest", "rest.idx: missing"),
