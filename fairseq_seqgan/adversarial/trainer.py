@@ -271,13 +271,14 @@ class AdversarialTrainer:
         state: dict[str, Any] = {
             "pool": self.pool.state_dict(),
             "processes": distributed.size(),
+            # As G learns what D knows, this slope no longer says how much of it G is still missing,
+            # so sampling with D reads "slope".
+            "reward_slope": self.slope,
         }
         copies = {"rollout_policy": self._rollout_copy, "reference": self._reference}
         state |= {name: own for name, c in copies.items() if (own := c.state_dict()) is not None}
-        # As G learns what D knows, the slope of the reward no longer says how much of it G is still
-        # missing, so sampling with D reads the other one.
-        slopes = {"reward_slope": self.slope, "slope": self._measured_slope}
-        state |= {name: slope for name, slope in slopes.items() if slope is not None}
+        if self._measured_slope is not None:
+            state["slope"] = self._measured_slope
         if self.early_stopping is not None:
             state["early_stopping"] = self.early_stopping.state_dict()
         return state
@@ -290,6 +291,6 @@ class AdversarialTrainer:
         self._reference.load_state_dict(state.get("reference"))
         self._measured_slope = state.get("slope")
         # Earlier versions stored one slope for both.
-        self.slope = state.get("reward_slope", self._measured_slope)
+        self.slope = state["reward_slope"] if "reward_slope" in state else self._measured_slope
         if self.early_stopping is not None and "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])
