@@ -23,7 +23,7 @@ class Synthetic(Experiment):
     kind = ORACLE
     epilog = (
         "The environment variable ORACLE names the oracle's parameter file, such as the "
-        "authors' target_params.pkl; without it the oracle is a fresh one."
+        "authors' target_params_py3.pkl; without it the oracle is a fresh one."
     )
     needed = Experiment.needed | {"data": ("length",)}
 

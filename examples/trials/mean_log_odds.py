@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from extra_inputs import half_gain
 from tabulate import tabulate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -22,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fairseq_seqgan.cli.discriminator_scores import rows, score
 from fairseq_seqgan.cli.inputs import read_dictionary, read_split
 from fairseq_seqgan.criterions.saved_discriminator import load_discriminator
+from fairseq_seqgan.metrics.gain import crossfitted_gain
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.rollouts import sample
 from fairseq_seqgan.policy.saved_model import load_language_model
@@ -32,11 +32,8 @@ SEED = 1
 
 def gain(real: np.ndarray, fake: np.ndarray) -> str:
     """Return the gain of log-odds of *real* (H,) and *fake* (M,) sequences, as text."""
-    sides = real[:, None], fake[:, None]
-    halves = [half_gain(*sides, half, combined=False) for half in (0, 1)]
-    mean = np.concatenate([values for values, _ in halves]).mean()
-    error = sum(stderr**2 for _, stderr in halves) ** 0.5 / 2
-    return f"{mean:.3f} ± {error:.3f}"
+    found = crossfitted_gain(real, fake)
+    return f"{found.gain:.3f} ± {found.stderr:.3f}"
 
 
 def main() -> None:

@@ -291,6 +291,6 @@ class AdversarialTrainer:
         self._reference.load_state_dict(state.get("reference"))
         self._measured_slope = state.get("slope")
         # Earlier versions stored one slope for both.
-        self.slope = state["reward_slope"] if "reward_slope" in state else self._measured_slope
+        self.slope = state.get("reward_slope", self._measured_slope)
         if self.early_stopping is not None and "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])

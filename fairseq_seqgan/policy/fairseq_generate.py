@@ -25,7 +25,7 @@ from .factory import PolicyFactory
 from .guided import EffectiveCandidates, Guide, guided_sample
 from .policy import Policy, banned_symbols
 from .rollouts import Samples, sample
-from .saved_model import stored_lengths
+from .saved_model import Lengths, stored_lengths
 from .unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
@@ -216,6 +216,24 @@ class SequenceSampler:
         return drawn, log_weights
 
 
+def _lengths(options: Any, generation: Any, model: BaseFairseqModel) -> Lengths:
+    """Return how long samples are: as the task's *options* say, else as in the training.
+
+    D knows no longer ones. fairseq's ``--max-len-b`` can make them shorter; where the checkpoint
+    does not say how long they were, it decides.
+    """
+    if options.fixed_length or options.max_length:
+        return Lengths(options.fixed_length, options.max_length)
+    path = checkpoint_path(options)
+    fixed, longest = stored_lengths(path) if path else Lengths(0, 0)
+    if not longest:
+        # A transformer has no positions for a longer sequence with its end symbol.
+        longest = min(generation.max_len_b, model.max_positions() - 1)
+    elif generation.max_len_b != GenerationConfig.max_len_b:  # the default is no wish
+        longest = min(longest, generation.max_len_b)
+    return Lengths(fixed, longest)
+
+
 def build_sampler(
     policies: PolicyFactory,
     model: BaseFairseqModel,
@@ -223,20 +241,9 @@ def build_sampler(
     seed: int,
     guide: Guide | None = None,
 ) -> SequenceSampler:
-    """Return the sampler for fairseq's options of *generation*; *guide* brings D's help.
-
-    Where no option says how long sequences are, they are as long as in the checkpoint's training:
-    D knows no longer ones.
-    """
+    """Return the sampler for fairseq's options of *generation*; *guide* brings D's help."""
     options = policies.options
-    longest = options.max_length
-    if not options.fixed_length and not longest:
-        path = checkpoint_path(options)
-        options.fixed_length, stored = stored_lengths(path) if path else (0, 0)
-        stated = generation.max_len_b != GenerationConfig.max_len_b
-        longest = min(stored, generation.max_len_b) if stored and stated else stored
-        # A transformer has no positions for a longer sequence with its end symbol.
-        longest = longest or min(generation.max_len_b, model.max_positions() - 1)
+    options.fixed_length, longest = _lengths(options, generation, model)
     policy = policies.make(
         model,
         max_length=longest,
