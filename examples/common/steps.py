@@ -129,7 +129,7 @@ class Steps:
         if variant.system.options is not None:
             training = self._training_name(variant.system, seed)
             before[training] = self.commands.train(variant.system, seed)
-            if variant.plain:  # its time is that of one row, whatever else is made of it
+            if variant.timed:  # once, whatever else is made of it
                 own = {training: before[training], **own}
         about = identity(self.commands, variant, seed)
         about |= provenance(self.work, self.commands, before | own)

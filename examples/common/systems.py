@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,7 @@ class Variant:
     temperature: float
     position: int  # of its row in the report
     guide: int = 1  # K, the candidates of each sample; 1: D does not help
+    timed: bool = False  # whether the time of the training is counted in this row
 
     @property
     def row(self) -> str:
@@ -128,10 +129,14 @@ def variants(systems: list[System]) -> list[Variant]:
         if system.guides is not None:
             candidates, temperatures = system.guides
             found += [(system, LAST, float(t), k) for k in candidates for t in temperatures]
-    return [
+    rows = [
         Variant(system, checkpoint, temperature, position, guide)
         for position, (system, checkpoint, temperature, guide) in enumerate(found)
     ]
+    # In the plain row of a system; a system without one has it in its first.
+    timed = {row.system.name: row.position for row in reversed(rows)}
+    timed |= {row.system.name: row.position for row in rows if row.plain}
+    return [replace(row, timed=timed[row.system.name] == row.position) for row in rows]
 
 
 def _system(

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -91,6 +92,15 @@ def check(task: str, dest: Path, runs: list[str]) -> dict[str, dict]:
     """Check what every task leaves; return the metrics of every run."""
     found = {run: metrics(dest, run) for run in runs}
     assert sorted(path.name for path in (dest / "runs").iterdir()) == sorted(runs)
+    about = [json.loads((dest / "runs" / run / "run.json").read_text()) for run in runs]
+    steps = json.loads((dest / "experiment.json").read_text())["seconds"]
+    # Each training is counted once, also where only its best checkpoint has a row.
+    counted = sum(
+        took for step, took in steps.items() if re.match("train-|samples-|metrics-", step)
+    )
+    assert sum(each["wall_seconds"] for each in about) == pytest.approx(
+        counted, abs=0.1 * len(runs)
+    )
     for run, values in found.items():
         about = json.loads((dest / "runs" / run / "run.json").read_text())
         assert about["finished"] is True
