@@ -26,6 +26,7 @@ from .guided import EffectiveCandidates, Guide, guided_sample
 from .policy import Policy, banned_symbols
 from .rollouts import Samples, sample
 from .saved_model import Lengths, stored_lengths
+from .trial import check_positions
 from .unfinished import Unfinished
 
 logger = logging.getLogger(__name__)
@@ -86,14 +87,14 @@ def checkpoint_path(options: Any) -> str | None:
 
 
 def search_options(
-    args: Any, dictionary: Dictionary, fixed_length: int
+    args: Any, dictionary: Dictionary, lengths: Lengths
 ) -> tuple[Any, tuple[str, ...]]:
     """Return fairseq's options for a search that only finds sequences that the policy can draw.
 
     Args:
         args: fairseq's options of generation; they are not changed.
         dictionary: the dictionary of the data.
-        fixed_length: T, or 0.
+        lengths: of the sequences (:func:`sample_lengths`).
 
     Returns:
         The changed options, and the words that the search has to suppress. The unknown word is not
@@ -103,9 +104,9 @@ def search_options(
     banned = [i for i in banned_symbols(dictionary, fixed_length=False) if i != unk]
     args = copy.copy(args)
     args.unkpen = 1e4
-    if fixed_length:
-        args.min_len = args.max_len_b = fixed_length
-        args.max_len_a = 0
+    args.max_len_a, args.max_len_b = 0, lengths.fixed or lengths.longest
+    if lengths.fixed:
+        args.min_len = lengths.fixed
     return args, tuple(dictionary[i] for i in banned)
 
 
@@ -216,16 +217,21 @@ class SequenceSampler:
         return drawn, log_weights
 
 
-def _lengths(options: Any, generation: Any, model: BaseFairseqModel) -> Lengths:
+def sample_lengths(options: Any, generation: Any, model: BaseFairseqModel) -> Lengths:
     """Return how long samples are: as the task's *options* say, else as in the training.
 
     D knows no longer ones. fairseq's ``--max-len-b`` can make them shorter; where the checkpoint
     does not say how long they were, it decides.
+
+    Raises:
+        InputError: ``--max-len-a``, a factor of the source's length, is given.
     """
-    if options.fixed_length or options.max_length:
-        return Lengths(options.fixed_length, options.max_length)
+    if generation.max_len_a:
+        raise InputError("--max-len-a: a language model has no source; --max-len-b is a length")
+    fixed, longest = options.fixed_length, options.max_length
     path = checkpoint_path(options)
-    fixed, longest = stored_lengths(path) if path else Lengths(0, 0)
+    if not (fixed or longest) and path:
+        fixed, longest = stored_lengths(path)
     if not longest:
         # A transformer has no positions for a longer sequence with its end symbol.
         longest = min(generation.max_len_b, model.max_positions() - 1)
@@ -243,7 +249,7 @@ def build_sampler(
 ) -> SequenceSampler:
     """Return the sampler for fairseq's options of *generation*; *guide* brings D's help."""
     options = policies.options
-    options.fixed_length, longest = _lengths(options, generation, model)
+    options.fixed_length, longest = sample_lengths(options, generation, model)
     policy = policies.make(
         model,
         max_length=longest,
@@ -251,6 +257,7 @@ def build_sampler(
         top_k=generation.sampling_topk,
         top_p=generation.sampling_topp,
     )
+    check_positions(policy)
     # fairseq-generate does not start torch.distributed: which shard it has is an option.
     root = compat.root_config(options)
     shard = root.distributed_training.distributed_rank if root is not None else 0

@@ -99,8 +99,10 @@ class Policy:
     ) -> None:
         if not isinstance(getattr(model, "decoder", None), FairseqIncrementalDecoder):
             raise InputError(f"{type(model).__name__} has no incremental decoder to sample from")
-        if not 0 < temperature < math.inf:
-            raise InputError(f"--temperature is {temperature}: it must be above 0, and finite")
+        if not 1e-6 <= temperature < math.inf:  # float32 logits are divided by it
+            raise InputError(
+                f"--temperature is {temperature}: it must be finite, and not below 1e-6"
+            )
         if top_k != -1 and top_k < 1:
             raise InputError(f"--sampling-topk is {top_k}: it must be 1 or more; -1: all symbols")
         if top_p != -1 and not 0 < top_p <= 1:

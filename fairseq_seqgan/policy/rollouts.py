@@ -151,7 +151,7 @@ def roll_out(
     shape = (length - 1) // stride - skipped, num, rollouts, length
     theirs = torch.rand(shape, generator=generator, device=device)
     rollout_policy = rollout_policy or policy
-    group = _sequences_at_a_time(rollout_policy, 1 + rollouts * len(theirs))
+    group = check_memory(rollout_policy, rollouts, stride, 0 if given is None else given.size(1))
     work = [1 + rollouts * max(0, t // stride - skipped) for t in range(length)]  # rows at step t
     with (
         eval_mode(policy.model, rollout_policy.model),
@@ -179,8 +179,19 @@ def roll_out(
     )
 
 
-def _sequences_at_a_time(policy: Policy, rows: int) -> int:
-    """Return how many sequences, each of *rows* rows, fit into the policy's memory."""
+def check_memory(policy: Policy, rollouts: int, stride: int = 1, given: int = 0) -> int:
+    """Return how many sequences fit into the policy's memory, each with all its rollouts.
+
+    Args:
+        policy: the rollout policy.
+        rollouts: N.
+        stride: k.
+        given: the tokens that each sequence begins with.
+
+    Raises:
+        InputError: there is no room for one.
+    """
+    rows = 1 + rollouts * ((policy.length - 1) // stride - given // stride)
     needed = rows * policy.row_bytes()
     if needed > policy.memory:
         raise InputError(

@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..support import compat_models
 from ..support.errors import InputError, first_line
 from ..support.eval_mode import eval_mode
 from .policy import Decoding, Policy
@@ -31,9 +32,10 @@ def try_out(policy: Policy, name: str) -> None:
         name: what the user calls the model, such as ``--arch lstm_lm``.
 
     Raises:
-        InputError: a part fails; or decoding step by step gives other probabilities than one pass
-            over the whole sequence.
+        InputError: a sequence is longer than the model allows, or a part fails, or decoding step
+            by step gives other probabilities than one pass over the whole sequence.
     """
+    check_positions(policy)
     device = policy.device
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
@@ -58,6 +60,22 @@ def try_out(policy: Policy, name: str) -> None:
             f"{name}: this language model cannot be trained adversarially: decoded step by step, "
             f"it gives log-probabilities that differ by {worst:.2g} nats from those of one pass"
         )
+
+
+def check_positions(policy: Policy) -> None:
+    """Check that the model of *policy* has a position for every token of a sequence.
+
+    Raises:
+        InputError: it has learned fewer.
+    """
+    most = compat_models.most_positions(policy.model)
+    if most is None or policy.length <= most:
+        return
+    option, end = ("--fixed-length", 0) if policy.fixed else ("--max-length", 1)
+    raise InputError(
+        f"{option}: the model has learned {most} positions, so a sequence has at most "
+        f"{most - end} tokens, not {policy.length - end}"
+    )
 
 
 def _decode(policy: Policy) -> tuple[Tensor, Tensor]:

@@ -10,7 +10,7 @@ import torch
 from fairseq.models import FairseqDecoder, FairseqIncrementalDecoder
 from fairseq.models.lstm import LSTMDecoder
 from fairseq.models.transformer import TransformerDecoderBase
-from fairseq.modules import AdaptiveSoftmax
+from fairseq.modules import AdaptiveSoftmax, LearnedPositionalEmbedding
 from fairseq.modules.dynamic_convolution import DynamicConv_scripatable
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor, nn
@@ -86,6 +86,15 @@ def has_features(decoder: FairseqDecoder) -> bool:
     """
     inherited = FairseqDecoder.extract_features, FairseqIncrementalDecoder.extract_features
     return type(decoder).extract_features not in inherited
+
+
+def most_positions(model: nn.Module) -> int | None:
+    """Return the length of the longest sequence that *model* has positions for; None: any.
+
+    fairseq looks a learned position up without a check; torch then fails, on a GPU long after.
+    """
+    positions = getattr(model.decoder, "embed_positions", None)
+    return positions.max_positions if isinstance(positions, LearnedPositionalEmbedding) else None
 
 
 def least_positions(model: nn.Module) -> int:

@@ -206,7 +206,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""
-        compat_stopping.restore_patience(compat.root_config(self.args), state)
+        root = compat.root_config(self.args)
+        if root is None or not root.checkpoint.reset_optimizer:  # then it is another training
+            compat_stopping.restore_patience(root, state)
         if self.progress is not None:
             self.progress.load_state_dict(state)
 
@@ -248,7 +250,8 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         if self.args.guide != 1:
             raise InputError("--guide needs --sampling: D chooses among samples")
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
-        args, suppressed = sampling.search_options(args, self.dictionary, self.args.fixed_length)
+        lengths = sampling.sample_lengths(self.args, args, models[0])
+        args, suppressed = sampling.search_options(args, self.dictionary, lengths)
         extra["tokens_to_suppress"] = suppressed
         return super().build_generator(models, args, extra_gen_cls_kwargs=extra, **kwargs)
 

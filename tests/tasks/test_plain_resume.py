@@ -68,6 +68,18 @@ def test_patience_is_kept(data, tmp_path):
     assert differences(outcome(resumed), expected) == []
 
 
+def test_a_new_training_has_its_own_patience(data, tmp_path):
+    """Begun with the weights of one that patience had stopped, it is not stopped, too."""
+    options = ["--lr", 0.5, "--patience", 1, "--max-epoch", 30]
+    fork("train", tmp_path, mle(data, tmp_path / "first", *options)).check()
+    last = tmp_path / "first" / "checkpoint_last.pt"
+    epochs = outcome(last.parent)["updates"] // EPOCH
+    assert epochs < 30  # it did stop
+    options = ["--restore-file", last, "--reset-optimizer", *options]
+    fork("train", tmp_path, mle(data, tmp_path / "second", *options)).check()
+    assert outcome(tmp_path / "second")["updates"] > 0
+
+
 def test_a_finished_training_stays_as_it_is(data, tmp_path):
     """Started again, it does not do one update more; with a higher limit, it does the rest."""
     args = mle(data, tmp_path, "--max-update", 5)
