@@ -66,6 +66,45 @@ def check_objective(options: ObjectiveConfig) -> None:
             ) from None
 
 
+def uses_reference(options: ObjectiveConfig) -> bool:
+    """Return whether G's objective has a reference policy."""
+    return bool(options.kl_coef) or str(options.g_loss) == "distill"
+
+
+def check_stored_reference(options: ObjectiveConfig, path: str, stored: bool) -> None:
+    """Check that a training whose G has been trained goes on with the reference that it had.
+
+    Args:
+        path: of the checkpoint that it is resumed from.
+        stored: whether the reference is in there, G as the training started.
+
+    Raises:
+        InputError: names the option.
+    """
+    if not uses_reference(options) or stored == (options.kl_reference is None):
+        return
+    if stored:
+        raise InputError(
+            f"{path}: holds its own reference policy, G as the training started; it is resumed "
+            "without --kl-reference"
+        )
+    option = "--g-loss distill" if str(options.g_loss) == "distill" else "--kl-coef"
+    raise InputError(
+        f"{path}: holds no reference policy, which {option} needs; name it with --kl-reference"
+    )
+
+
+def require_slope(measured: float | None) -> float:
+    """Return the slope that the last validation *measured*.
+
+    Raises:
+        InputError: none has.
+    """
+    if measured is None:
+        raise InputError("--reward-scale auto: the checkpoint holds no slope of D's log-odds")
+    return measured
+
+
 def reward_scale(options: ObjectiveConfig, slope: float | None) -> float:
     """Return the factor of the reward: a number, or the *slope* of D's log-odds, 1 at first."""
     if options.reward_scale != AUTO:

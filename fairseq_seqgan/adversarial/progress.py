@@ -6,9 +6,11 @@ from typing import Any
 from fairseq.models import BaseFairseqModel
 from fairseq.optim import FairseqOptimizer
 
+from ..policy.rollouts import check_memory
 from ..policy.trial import try_out
 from ..support import compat_models, distributed
 from .clock import Clock
+from .objective import check_stored_reference
 from .pace import Pace
 from .start import Start
 from .stored_schedule import StoredSchedule
@@ -54,7 +56,8 @@ class Progress:
         """Try out *model*, the generator, and its reference before the first update.
 
         Raises:
-            InputError: it cannot be trained adversarially, or the reference cannot be used.
+            InputError: it cannot be trained adversarially, the reference cannot be used, or there
+                is too little memory for the rollouts.
         """
         if not self._tried:
             policy = self.trainer.make_policy(model)
@@ -62,6 +65,9 @@ class Progress:
                 compat_models.warn_of_wide_kernels(model, policy.length)
             try_out(policy, self.name)
             self.trainer.open_reference(model)
+            if self.trainer.rolls_out:
+                options, given = self.trainer.options, self.trainer.prefixes.size
+                check_memory(policy, options.rollouts, options.rollout_stride, given)
             self._tried = True
 
     def make_batch(self, model: BaseFairseqModel, update: int, part: int) -> dict[str, Any]:
@@ -97,4 +103,7 @@ class Progress:
         if not self.start.resumes:
             return
         self.stored.check(self.start.path, state, self.clock.updates, self.symbols)
+        if self.clock.updates > self.trainer.schedule.pretrain_updates:  # until then G is its start
+            stored = state.get("reference") is not None
+            check_stored_reference(self.trainer.options, self.start.path, stored)
         self.trainer.load_state_dict(state)

@@ -95,6 +95,7 @@ def find_start(root: DictConfig, state: dict[str, Any] | None) -> Start:
         raise InputError(f"{path}: its number of updates is {updates!r}")
     _check_whole(path, state, updates)
     _check_equal(path, root, state)
+    _check_rates(path, root, state)
     _log_changed(root, state)
     return start._replace(updates=updates, resumes=True)
 
@@ -206,6 +207,19 @@ def _check_equal(path: str, root: DictConfig, state: dict[str, Any]) -> None:
                     f"{path}: {option} is {now[name]}, in the checkpoint {saved[name]}; a training "
                     "is resumed with the same"
                 )
+
+
+def _check_rates(path: str, root: DictConfig, state: dict[str, Any]) -> None:
+    """Refuse other learning rates where the schedule goes on from those in the checkpoint."""
+    if root.lr_scheduler._name != "reduce_lr_on_plateau":
+        return
+    for group, name in (("optimization", "lr"), ("optimizer", "discriminator_lr")):
+        saved = {k: v for k, v in stored_options(state, group).items() if k == name}
+        for changed in differences(saved, root[group]):
+            raise InputError(
+                f"{path}: {changed}; with --lr-scheduler reduce_lr_on_plateau a training is "
+                "resumed with the rates that it had come to"
+            )
 
 
 def _log_changed(root: DictConfig, state: dict[str, Any]) -> None:

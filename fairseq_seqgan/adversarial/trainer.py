@@ -35,7 +35,7 @@ from .collapse import CollapseWarning
 from .early_stopping import EarlyStopping
 from .minibatches import Pool
 from .model_copy import ModelCopy
-from .objective import reward_scale
+from .objective import AUTO, require_slope, reward_scale, uses_reference
 from .options import AdversarialConfig
 from .prefixes import Prefixes
 from .schedule import Phase, Step, make_schedule
@@ -170,7 +170,7 @@ class AdversarialTrainer:
         """
         count, stride = self.options.rollouts, self.options.rollout_stride
         policy = self._reference_policy(model) if self._distills else self.make_policy(model)
-        if self.reward.reads_tokens and count and not self._distills:
+        if self.rolls_out:
             return roll_out(
                 policy,
                 self.batch_size,
@@ -182,6 +182,11 @@ class AdversarialTrainer:
             )
         drawn = sample(policy, self.batch_size, generator, prefix=given)
         return without_rollouts(drawn, 0 if self._distills else count, stride, self.prefixes.size)
+
+    @property
+    def rolls_out(self) -> bool:
+        """Whether a G step needs rollouts."""
+        return self.reward.reads_tokens and bool(self.options.rollouts) and not self._distills
 
     @property
     def _distills(self) -> bool:
@@ -248,7 +253,7 @@ class AdversarialTrainer:
 
     def open_reference(self, model: BaseFairseqModel) -> None:
         """Read ``--kl-reference`` now, if it is used: a wrong file should be told at once."""
-        if self._distills or self.options.kl_coef:
+        if uses_reference(self.options):
             self._reference.of(model)
 
     def update_rollout_policy(self, model: BaseFairseqModel) -> None:
@@ -284,7 +289,11 @@ class AdversarialTrainer:
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what :meth:`state_dict` returned."""
+        """Take over what :meth:`state_dict` returned, and the number of ``updates`` beside it.
+
+        Raises:
+            InputError: ``--reward-scale auto`` is new, and no slope is stored.
+        """
         distributed.note_resize(state.get("processes"))
         self.pool.load_state_dict(state["pool"])
         self._rollout_copy.load_state_dict(state.get("rollout_policy"))
@@ -292,5 +301,8 @@ class AdversarialTrainer:
         self._measured_slope = state.get("slope")
         # Earlier versions stored one slope for both.
         self.slope = state.get("reward_slope", self._measured_slope)
+        fitted = self.slope is not None or state.get("updates", 0) < self.schedule.pretrain_updates
+        if self.options.reward_scale == AUTO and not fitted:  # it was another number before
+            self.slope = require_slope(self._measured_slope)
         if self.early_stopping is not None and "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])

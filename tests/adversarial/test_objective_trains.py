@@ -57,6 +57,42 @@ def test_distillation_trains(data, pretrained, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("--kl-coef 0.5", "--kl-coef 0.5 --kl-reference {start}", "holds its own reference policy"),
+        ("", "--kl-coef 0.5", "holds no reference policy, which --kl-coef needs"),
+        ("", "--g-loss distill", "holds no reference policy, which --g-loss distill needs"),
+        ("", "--kl-coef 0.5 --kl-reference {start}", None),
+        ("--disable-validation", "--reward-scale auto", "--reward-scale auto: the checkpoint"),
+    ],
+)
+def test_resumed_with_another_objective(data, pretrained, tmp_path, before, after, words):
+    """G as the training started is not at hand any more once G has been trained."""
+    usual = "--reward logit --rollouts 0".split()
+    stop = ["--max-update", POOL_UPDATES + 2]
+    arguments = gan(data, tmp_path, pretrained.best, *usual, *before.split(), *stop)
+    fork("train", tmp_path, arguments).check()
+    options = after.format(start=pretrained.best).split()
+    result = fork("train", tmp_path, gan(data, tmp_path, None, *usual, *options))
+    assert "Traceback" not in result.output
+    assert result.returncode == (0 if words is None else 2), result.output[-2000:]
+    assert words is None or words in result.stderr.strip().splitlines()[-1]
+
+
+def test_a_scale_that_follows_d_from_now_on(data, pretrained, tmp_path):
+    """The slope that the last validation measured is the first scale."""
+    options = "--reward logit --rollouts 0 --d-steps 0".split()
+    stop = ["--max-update", POOL_UPDATES + 1]
+    fork("train", tmp_path, gan(data, tmp_path, pretrained.best, *options, *stop)).check()
+    before = load(tmp_path / "checkpoint_last.pt")["extra_state"]["SeqGANTask"]
+    assert before["reward_slope"] is None
+    arguments = gan(data, tmp_path, None, *options, "--reward-scale", "auto")
+    fork("train", tmp_path, arguments).check()
+    after = load(tmp_path / "checkpoint_last.pt")["extra_state"]["SeqGANTask"]
+    assert after["reward_slope"] == before["slope"]
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         ("--kl-coef -1", "--kl-coef is -1"),
