@@ -151,8 +151,12 @@ def build_trainer(
         slope_data = _heldout(data, "--reward-scale auto")
     max_sentences, max_tokens = batch_size
     size = max_sentences or max(1, max_tokens // policies.length)
-    if str(options.baseline) == "leave-one-out" and size < 2:
-        raise InputError("--baseline leave-one-out needs a --batch-size of 2 or more")
+    for option, value, needs_two in (
+        ("--baseline", options.baseline, "leave-one-out"),
+        ("--g-loss", options.g_loss, "distill"),  # one sequence has the weight 1, whatever D says
+    ):
+        if str(value) == needs_two and size < 2:
+            raise InputError(f"{option} {needs_two} needs a --batch-size of 2 or more")
     trainer = AdversarialTrainer(
         options,
         positives,

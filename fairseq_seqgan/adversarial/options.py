@@ -1,5 +1,6 @@
 """The options of adversarial training, and what can be checked of them without data."""
 
+import logging
 import math
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ from .minibatches import MinibatchConfig
 from .objective import ObjectiveConfig, check_objective
 from .prefixes import PrefixConfig, check_prefix_size
 from .schedule import ScheduleConfig, make_schedule
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -54,5 +57,15 @@ def check_options(options: AdversarialConfig) -> None:
         )
     if options.rollout_ema_decay and not options.rollouts:
         raise InputError("--rollout-ema-decay needs rollouts, and --rollouts is 0")
+    if options.rollout_ema_decay and str(options.g_loss) == "distill":
+        raise InputError("--rollout-ema-decay needs rollouts, and --g-loss distill has none")
+    if str(options.baseline) != "none" and str(options.g_loss) == "distill":
+        logger.warning("--baseline %s: --g-loss distill has no use for it", options.baseline)
+    stops = str(options.pretrain_d_keep) == "best" or options.pretrain_d_patience
+    if str(options.pretrain_d_select) != "auc" and not stops:
+        raise InputError(
+            f"--pretrain-d-select {options.pretrain_d_select} needs --pretrain-d-keep best or "
+            "--pretrain-d-patience"
+        )
     if options.negative_pool_size < 0:
         raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")

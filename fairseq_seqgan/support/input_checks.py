@@ -199,6 +199,20 @@ def sequence_lengths(
             )
 
 
+def room_in_batch(sizes: np.ndarray, split: str, max_tokens: int | None) -> None:
+    """Check that the longest sequence of a split, of *sizes*, fits into a batch.
+
+    Raises:
+        InputError: fairseq would fail when it makes the batches.
+    """
+    longest = int(sizes.max()) if len(sizes) else 0
+    if max_tokens is not None and longest > max_tokens:
+        raise InputError(
+            f"--max-tokens {max_tokens}: the longest sequence of split '{split}' has {longest} "
+            "with its end"
+        )
+
+
 def known_symbols(sequences: torch.Tensor, dictionary: Dictionary, source: str) -> None:
     """Check that *sequences* contain no symbol beyond the end of *dictionary*.
 

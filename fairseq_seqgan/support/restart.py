@@ -9,6 +9,7 @@ from .checkpoint_files import LAST, whole_last
 from .errors import InputError
 
 DEFAULT = LAST  # of --restore-file
+_RESETS = ("reset_optimizer", "reset_lr_scheduler", "reset_meters", "reset_dataloader")
 
 
 class Restart(NamedTuple):
@@ -27,9 +28,18 @@ def find_restart(options: DictConfig) -> Restart:
     """Return what fairseq will do with its *options* of group ``checkpoint``.
 
     Raises:
-        InputError: ``--restore-file`` does not exist; fairseq would begin with random nets.
+        InputError: ``--restore-file`` does not exist; fairseq would begin with random nets. Or
+            ``--finetune-from-model`` stands beside an option that contradicts it.
     """
     path = Path(options.restore_file)
+    contradicts = [f"--{name.replace('_', '-')}" for name in _RESETS if options.get(name)]
+    if options.restore_file != DEFAULT:
+        contradicts.append("--restore-file")
+    if options.finetune_from_model and contradicts:
+        raise InputError(
+            f"{contradicts[0]} with --finetune-from-model: they say differently what the training "
+            "begins with; leave one away"
+        )
     if options.restore_file == DEFAULT:
         path = Path(options.save_dir, DEFAULT)
         if not path.is_file() and options.get("continue_once"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from argparse import Namespace
 from collections.abc import Collection, Mapping
@@ -28,6 +29,9 @@ def check(root: DictConfig) -> None:
     if not root.get("criterion") or (root.get("common_eval") and root.common_eval.get("path")):
         return
     _check_numbers(root)
+    if not 0 <= root.common.seed < 2**32:
+        raise InputError(f"--seed is {root.common.seed}: it must be in 0 ... 2^32 - 1")
+    _check_overrides(root.checkpoint.optimizer_overrides)
     optimizer = _group(root, "optimizer")
     backend = str(root.distributed_training.ddp_backend)
     if root.criterion._name == "seqgan" and "discriminator_lr" not in optimizer:
@@ -50,6 +54,17 @@ def check(root: DictConfig) -> None:
         _check_metric(root)
 
 
+def _check_overrides(text: str) -> None:
+    try:
+        found = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        found = None
+    if not isinstance(found, dict):
+        raise InputError(
+            f"--optimizer-overrides {text}: it must be a dictionary, such as {{'lr': 1}}"
+        )
+
+
 def _group(root: DictConfig, name: str) -> Mapping[str, Any]:
     """Return a group of options; fairseq keeps those of its legacy parts as a namespace."""
     options = root.get(name) or {}
@@ -70,11 +85,29 @@ def _check_numbers(root: DictConfig) -> None:
         if not 0 <= value < math.inf:
             option = "--" + name.replace("_", "-")
             raise InputError(f"{option} is {value}: it must be 0 or more, and finite")
+    _check_adam(optimizer)
     least = root.optimization.stop_min_lr
     if not max(rates) > least:
         raise InputError(
             f"--stop-min-lr {least}: --lr {max(rates)} is not above it, so nothing would be trained"
         )
+
+
+def _check_adam(optimizer: Mapping[str, Any]) -> None:
+    """Check what torch would refuse in its own words."""
+    betas, eps = optimizer.get("adam_betas"), optimizer.get("adam_eps")
+    if isinstance(betas, str):
+        try:
+            betas = [float(part) for part in betas.strip("()[] ").split(",")]
+        except ValueError:
+            betas = []
+    if betas is not None and not (len(betas) == 2 and all(0 <= beta < 1 for beta in betas)):
+        given = optimizer["adam_betas"]
+        raise InputError(
+            f"--adam-betas is {given}: it must be two numbers in [0, 1), as (0.9,0.98)"
+        )
+    if eps is not None and not 0 <= eps < math.inf:
+        raise InputError(f"--adam-eps is {eps}: it must be 0 or more, and finite")
 
 
 def _check_precision(common: DictConfig) -> None:
@@ -96,6 +129,11 @@ def _check_rate_schedule(root: DictConfig) -> None:
             "--lr-scheduler pass_through: it leaves the rates to --optimizer composite, which is "
             "not for the command line; D has --discriminator-lr"
         )
+    if (
+        name not in ("fixed", "manual", "polynomial_decay")
+        and len(_as_list(root.optimization.lr)) > 1
+    ):
+        raise InputError(f"--lr: --lr-scheduler {name} takes one rate")
     if name == "cosine" and not limit and not (schedule.get("lr_period_updates") or 0) > 0:
         raise InputError("--lr-scheduler cosine: it needs --lr-period-updates, or --max-update")
     if name == "tri_stage" and schedule.get("phase_ratio") is not None and not limit:
@@ -121,6 +159,10 @@ def _check_metric(root: DictConfig) -> None:
             missing["nll"] = "only with --sample-break-mode eos"
     elif not (task.pretrain_d_steps or task.d_steps or root.criterion.get("discriminator_from")):
         missing |= dict.fromkeys(_OF_D, "only where D is trained")
+    if "," in root.dataset.valid_subset:
+        missing |= dict.fromkeys((*_OF_SAMPLES, *_OF_D), "only for the first of --valid-subset")
+    if task.num_eval_samples < 2:
+        missing |= dict.fromkeys(("d_gain", "d_slope"), "only with --num-eval-samples 2 or more")
     known = (*_OF_FAIRSEQ, "nll", *_OF_SAMPLES, *_OF_D)
     if metric in missing:
         raise InputError(f"--best-checkpoint-metric {metric}: validation logs it {missing[metric]}")

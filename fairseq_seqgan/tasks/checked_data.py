@@ -7,7 +7,7 @@ from typing import Any
 
 from fairseq.data import Dictionary, FairseqDataset
 
-from ..support import input_checks, shards
+from ..support import compat, input_checks, shards
 from ..support.binarized_data import check_split
 from ..support.errors import InputError
 
@@ -40,6 +40,11 @@ def load_checked(
         raise InputError(
             f"{folder}/{split}.bin or .idx cannot be read, perhaps truncated ({e})"
         ) from e
+    root = compat.root_config(options)
+    if root is not None and root.get("criterion"):  # a training
+        trains = split == options.train_subset
+        most = root.dataset.max_tokens if trains else root.dataset.max_tokens_valid
+        input_checks.room_in_batch(datasets[split].sizes, split, most)
     if whole:
         limits = options.tokens_per_sample, options.fixed_length
         input_checks.sequence_lengths(datasets[split].sizes, split, *limits)

@@ -22,7 +22,8 @@ def configuration(phase, **changed):
         "criterion": {"_name": "seqgan" if phase == "gan" else "cross_entropy"},
         "optimizer": {"_name": "seqgan_adam", "discriminator_lr": 0.1},
         "optimization": {"lr": [0.1], "clip_norm": 0.0, "stop_min_lr": -1.0, "max_update": 0},
-        "common": {"cpu": True, "fp16": False, "fp16_no_flatten_grads": False},
+        "common": {"cpu": True, "fp16": False, "fp16_no_flatten_grads": False, "seed": 1},
+        "checkpoint": {"optimizer_overrides": "{}"},
         "dataset": {"disable_validation": True},
         "distributed_training": {"ddp_backend": "legacy_ddp"},
         "lr_scheduler": {"_name": "fixed"},
@@ -40,6 +41,27 @@ REFUSED = {
     "--phase-ratio: --lr-scheduler tri_stage needs --max-update": {"lr_scheduler": TRI_STAGE},
     "--lr-scheduler pass_through": {"lr_scheduler": {"_name": "pass_through"}},
 }
+# What fairseq or torch would fail with a traceback at.
+NUMBERS = {
+    "--adam-betas is 0.9: it must be two": {"optimizer": {"adam_betas": "0.9"}},
+    r"--adam-betas is \(0.9,1.5\)": {"optimizer": {"adam_betas": "(0.9,1.5)"}},
+    "--adam-betas is x": {"optimizer": {"adam_betas": "x"}},
+    "--adam-eps is -1.0": {"optimizer": {"adam_eps": -1.0}},
+    "--seed is -1": {"common": {"seed": -1}},
+    "--seed is 4294967296": {"common": {"seed": 2**32}},
+    "--optimizer-overrides {x: it must be": {"checkpoint": {"optimizer_overrides": "{x"}},
+    "--lr: --lr-scheduler cosine takes one rate": {
+        "lr_scheduler": {"_name": "cosine", "lr_period_updates": 10},
+        "optimization": {"lr": [0.1, 0.2]},
+    },
+}
+
+
+@pytest.mark.parametrize("words", NUMBERS)
+def test_numbers_that_fairseq_would_fail_at(words):
+    with pytest.raises(InputError, match=words):
+        training_options.check(configuration("mle", **NUMBERS[words]))
+    training_options.check(configuration("mle", optimizer={"adam_betas": "(0.9, 0.98)"}))
 
 
 @pytest.mark.parametrize("phase", ["mle", "gan"])
@@ -93,6 +115,18 @@ def test_refused(options, words, data, pretrained, tmp_path):
     result = fork("train", tmp_path, arguments)
     assert result.returncode == 2 and "Traceback" not in result.output
     assert words in result.stderr.strip().splitlines()[-1]
+
+
+def test_plateau_keeps_the_rates_of_the_checkpoint(data, pretrained, tmp_path):
+    """fairseq would set no other one, so a resumed training must not ask for it."""
+    options = "--lr-scheduler reduce_lr_on_plateau --lr-shrink 0.5".split()
+    start = [*options, "--max-update", 2]
+    fork("train", tmp_path, gan(data, tmp_path, pretrained.best, *start)).check()
+    for option, words in (("--lr", "--lr is [0.002]"), ("--discriminator-lr", "0.002, in the")):
+        result = fork("train", tmp_path, gan(data, tmp_path, None, *options, option, 0.002))
+        assert result.returncode == 2 and "Traceback" not in result.output
+        assert words in result.stderr.strip().splitlines()[-1]
+    fork("train", tmp_path, gan(data, tmp_path, None, *options, "--max-update", 3)).check()
 
 
 def test_a_moving_average_begins_with_the_weights(data, pretrained, tmp_path):
