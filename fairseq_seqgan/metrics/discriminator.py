@@ -120,7 +120,7 @@ class DiscriminatorGain(_DiscriminatorMetric):
     def compute(self, inputs: DiscriminatorInputs) -> Score:
         gain, found = measured_gain(inputs)
         low, high = gain.interval
-        verdict = ""
+        verdict = "; of one sequence, it is unknown" if math.isnan(low) else ""
         if low <= 0 <= high:
             verdict = "; 0 is inside, so D has nothing to teach"
         elif high < 0:

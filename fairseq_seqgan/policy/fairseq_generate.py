@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ..support import compat
 from ..support.errors import InputError
+from ..support.finite import require_finite
 from ..support.rng import seeded_rng
 from .factory import PolicyFactory
 from .guided import EffectiveCandidates, Guide, guided_sample
@@ -204,7 +205,11 @@ class SequenceSampler:
             )
 
     def _draw(self, num: int, prefix: Tensor) -> tuple[Samples, Tensor]:
-        """Draw *num* sequences; return them and a d(x) of each (num,), 0 without a guide."""
+        """Draw *num* sequences; return them and a d(x) of each (num,), 0 without a guide.
+
+        Raises:
+            DivergenceError: the checkpoint's weights are not finite.
+        """
         if self.guide is None:
             drawn = sample(self.policy, num, self.random, prefix=prefix)
             log_weights = torch.zeros(num)
@@ -213,6 +218,8 @@ class SequenceSampler:
                 self.policy, num, self.guide, self.streams, self.choices, prefix=prefix
             )
             self.effective.add(effective)
+        require_finite(drawn.log_probs, "sample", "the policy's log-probability")
+        require_finite(log_weights, "sample", "D's verdict")
         self.unfinished.add(drawn, self.policy)
         return drawn, log_weights
 

@@ -81,10 +81,16 @@ def make_prompts(
         load_source: returns the split, whose sentences are continued with ``--prefix-size``.
 
     Raises:
-        InputError: ``--sampling`` without a number of samples and without a prefix.
+        InputError: ``--sampling`` without a number of samples and without a prefix, or
+            ``--max-length`` for a model whose sequences do not end.
     """
     root = compat.root_config(options)
     generation = root.generation if root is not None else None
+    if options.max_length and not options.fixed_length and saved and saved.get("fixed_length"):
+        raise InputError(
+            f"--max-length {options.max_length}: the checkpoint's sequences have a fixed length of "
+            f"{saved.get('fixed_length')} tokens and no end symbol"
+        )
     for name in ("fixed_length", "max_length"):
         if not getattr(options, name) and saved is not None and saved.get(name):
             setattr(options, name, saved.get(name))

@@ -3,7 +3,8 @@
 import subprocess
 
 import pytest
-from helpers.commands import LENGTH, PLUGIN, WORDS, fork, gan, generate, mle, program
+import torch
+from helpers.commands import LENGTH, PLUGIN, WORDS, fork, gan, generate, load, mle, program
 from helpers.trainings import made_once
 
 from fairseq_seqgan.pretrained import SeqGAN
@@ -241,6 +242,36 @@ def test_training_beyond_the_positions_is_refused(text, learned_positions, tmp_p
     result = fork("train", tmp_path, gan(text, tmp_path / "gan", learned_positions, **form))
     assert result.returncode == 2 and "Traceback" not in result.output
     assert "has learned 12 positions" in result.stderr.strip().splitlines()[-1]
+
+
+def test_no_maximal_length_where_it_is_fixed(data, played, tmp_path):
+    """Sequences without an end symbol cannot end earlier."""
+    arguments = generate(data, played.last, "--num-samples", 5, "--max-length", 5)
+    result = fork("generate", tmp_path, arguments)
+    assert result.returncode == 2
+    words = f"--max-length 5: the checkpoint's sequences have a fixed length of {LENGTH} tokens"
+    assert words in result.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("part", "options", "words"),
+    [
+        ("model", [], "the policy's log-probability of a sample is NaN"),
+        ("criterion", ["--guide", 2], "D's verdict of a sample is NaN"),
+    ],
+)
+def test_a_net_that_has_diverged_draws_nothing(part, options, words, data, played, tmp_path):
+    """Empty lines, or the first candidates, would look like samples."""
+    state = load(played.last)
+    for weight in state[part].values():
+        if weight.is_floating_point():
+            weight.fill_(float("nan"))
+    torch.save(state, tmp_path / "nan.pt")
+    arguments = generate(data, tmp_path / "nan.pt", "--num-samples", 5, *options)
+    result = fork("generate", tmp_path, arguments)
+    assert result.returncode == 3 and "Traceback" not in result.output
+    assert words in result.stderr.strip().splitlines()[-1]
+    assert "H-0" not in result.stdout
 
 
 def test_shards_draw_different_samples(text, played_text, tmp_path):
