@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> None:
         outputs.check("--output", args.output / name, args.overwrite)
     if args.num_samples is not None:
         option_values.positive(num_samples=args.num_samples)
-    collection = runs.collect(args.runs, args.num_samples)
+    collection = runs.collect(args.runs, args.num_samples, args.output)
     rows = aggregate.make_rows(collection, args.against)
     reference = aggregate.find(rows, args.against)
     compared = matched_nll.compare(rows, reference) if collection.oracle else []

@@ -117,12 +117,8 @@ def _fine_tuning(run: Run, axis: str) -> list[tuple[float, Record]]:
 
     An adversarial training's epoch is a round once D is pre-trained; others count their updates.
     """
-    training = run.about["training"]
-    g_steps, pretrain = training.get("g_steps"), training.get("pretrain_d_steps")
-    for name, value in (("g_steps", g_steps), ("pretrain_d_steps", pretrain)):
-        least, missing = (0, value is None) if name == "pretrain_d_steps" else (1, False)
-        if not missing and not (isinstance(value, int) and value >= least):
-            raise _malformed(run, f"{name} is {value!r}, not a whole number from {least} on")
+    pretrain, g_steps = _pretrain_d_steps(run), run.about["training"].get("g_steps")
+    _check_count(run, "g_steps", g_steps, 1)
     points = []
     for record in run.curve:
         if pretrain is None:
@@ -134,13 +130,26 @@ def _fine_tuning(run: Run, axis: str) -> list[tuple[float, Record]]:
     return points
 
 
+def _pretrain_d_steps(run: Run) -> int | None:
+    """Return the epochs in which D is pre-trained; None: the training is not adversarial."""
+    found = run.about["training"].get("pretrain_d_steps")
+    if found is not None:
+        _check_count(run, "pretrain_d_steps", found, 0)
+    return found
+
+
+def _check_count(run: Run, name: str, value: object, least: int) -> None:
+    if not (isinstance(value, int) and value >= least):
+        raise _malformed(run, f"{name} is {value!r}, not a whole number from {least} on")
+
+
 def heldout_aucs(run: Run) -> tuple[float, float] | None:
     """Return D's AUC on held-out data before the first update of G and after the last one.
 
     Returns:
         None where no D was trained.
     """
-    name, pretrain = "d_auc_heldout", run.about["training"].get("pretrain_d_steps", 0)
+    name, pretrain = "d_auc_heldout", _pretrain_d_steps(run) or 0
     known = [record for record in run.curve if name in record]
     before = [record[name] for record in known if record["epoch"] <= pretrain]
     return (before[-1], known[-1][name]) if before else None

@@ -37,7 +37,7 @@ class Comparison:
     test: Paired | None  # of the differences; None of a single seed
     aucs: tuple[
         tuple[float, float], ...
-    ] = ()  # by run: D's held-out AUC before and after G is trained
+    ] = ()  # by seed: D's held-out AUC before and after G is trained
 
 
 def compare(rows: list[Row], reference: Row | None) -> list[Comparison]:
@@ -76,9 +76,8 @@ def compare_with_controls(rows: list[Row]) -> list[Comparison]:
         control = None if name is None else find(rows, name)
         if control is not None and find(rows, row.system.name) is row:
             compared = _compare_trained(row, control, rows)
-            aucs = [
-                auc for run in row.runs if run.curve and (auc := learning_curves.heldout_aucs(run))
-            ]
+            runs = [run for run in row.runs if run.about["seed"] in compared.seeds]
+            aucs = [auc for run in runs if (auc := learning_curves.heldout_aucs(run))]
             found.append(replace(compared, aucs=tuple(aucs)))
     return [comparison for comparison in found if comparison.seeds]
 

@@ -18,3 +18,5 @@ SELECTIONS = (LAST, BEST)  # which checkpoint of a training
 
 PRETRAINING, FINE_TUNING = "pre-training", "fine-tuning"
 PHASES = (PRETRAINING, FINE_TUNING)  # of a training
+
+LARGEST = 1e100  # of any number: sums and squares of more would not be finite

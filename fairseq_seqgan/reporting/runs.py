@@ -18,11 +18,11 @@ from ..metrics.bleu_scores import SentenceBleu
 from ..support.errors import InputError
 from ..support.npz import read_npz
 from ..support.reading import MIB, read_bytes
-from .run_folder import FORMAT, KINDS, LOG, METRICS, RUN, SCORES, SELECTIONS
+from .run_folder import FORMAT, KINDS, LARGEST, LOG, METRICS, RUN, SCORES, SELECTIONS
+from .together import check_together
 from .training_log import Record, validations
 
 _MOST = 512 * MIB  # of a file, and of the scores once they are unpacked
-_LARGEST = 1e100  # of any number: sums and squares of more would not be finite
 _TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token or of BLEU
 NLL_ORACLE = "nll_oracle"
 
@@ -116,18 +116,21 @@ class Collection:
         return self.runs[0].about["vocab_size"]
 
 
-def collect(paths: list[Path], num_samples: int | None = None) -> Collection:
+def collect(
+    paths: list[Path], num_samples: int | None = None, output: Path | None = None
+) -> Collection:
     """Read the run folders in *paths*; each may also be a folder of run folders.
 
     Args:
         num_samples: M, the first samples of every run that count; None: all.
+        output: the report's own folder, which may lie among them.
 
     Raises:
         InputError: a path holds no run, a file cannot be used, or the runs do not belong together;
             the message names the file or folder.
     """
     found = Collection()
-    for folder in sorted(set(_folders(paths)), key=lambda f: (f.name, str(f))):
+    for folder in sorted(set(_folders(paths, output)), key=lambda f: (f.name, str(f))):
         try:
             run = _read(folder, num_samples)
         except _IncompleteError as reason:
@@ -144,7 +147,7 @@ def collect(paths: list[Path], num_samples: int | None = None) -> Collection:
     if not found.runs:
         which = "; ".join(f"{name}: {why}" for name, why in found.incomplete)
         raise InputError(f"there is no finished run to report ({which})")
-    _check_together(found.runs)
+    check_together(found.runs)
     return found
 
 
@@ -152,9 +155,10 @@ class _IncompleteError(Exception):
     """A run that died half-way; the message says how one sees it."""
 
 
-def _folders(paths: list[Path]) -> list[Path]:
-    """Return the run folders that *paths* name."""
+def _folders(paths: list[Path], output: Path | None) -> list[Path]:
+    """Return the run folders that *paths* name; *output* is none, unless it holds a run."""
     found: list[Path] = []
+    own = None if output is None or (output / RUN).is_file() else output.resolve()
     for path in paths:
         if not path.is_dir():
             raise InputError(f"{path}: no such folder of a run")
@@ -164,7 +168,7 @@ def _folders(paths: list[Path]) -> list[Path]:
         inside = [f for f in path.iterdir() if f.is_dir() and not f.name.startswith(".")]
         if not any((f / RUN).is_file() for f in inside):
             raise InputError(f"{path}: no run folder, and none in it ({RUN} is missing)")
-        found += inside
+        found += [f for f in inside if f.resolve() != own]
     return [path.resolve() for path in found]
 
 
@@ -185,7 +189,7 @@ def _read(folder: Path, num_samples: int | None) -> Run:
     _check_metrics(folder / METRICS, metrics)
     score, scores = _read_scores(folder / SCORES, "oracle" in about)
     stated = metrics.get(score)
-    if not isinstance(stated, float) or abs(scores.mean() - stated) > _TOLERANCE:
+    if not _is_number(stated) or abs(scores.mean() - stated) > _TOLERANCE:
         raise InputError(
             f"{folder}: the mean of {SCORES}, {scores.mean():.4f}, is not the {score} of "
             f"{METRICS}, {stated}"
@@ -216,7 +220,7 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         value = about.get(name)
         if name in about and (not isinstance(value, kind) or isinstance(value, bool)):
             raise InputError(f"{path}: {name} is {_short(value)}, which is of the wrong type")
-        if isinstance(value, int | float) and not abs(value) <= _LARGEST:
+        if isinstance(value, int | float) and not abs(value) <= LARGEST:
             raise InputError(f"{path}: {name} is {_short(value)}, which is no finite number")
     if about["format"] != FORMAT:
         raise InputError(f"{path}: format {about['format']}; this version reads {FORMAT}")
@@ -232,14 +236,18 @@ def _check_metrics(path: Path, metrics: dict[str, Any]) -> None:
     for name, value in metrics.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise InputError(f"{path}: {name} is {value}")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
+        number = _is_number(value)
         if name.endswith("_signature"):
             if not isinstance(value, str | None):
                 raise InputError(f"{path}: {name} is {_short(value)}, not a text")
         elif (find(name) or name in ("nll", "entropy")) and not (value is None or number):
             raise InputError(f"{path}: {name} is no number but {_short(value)}")
-        if number and abs(value) > _LARGEST:
+        if number and abs(value) > LARGEST:
             raise InputError(f"{path}: {name} is {_short(value)}, which is too large")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _short(value: Any) -> str:
@@ -261,7 +269,7 @@ def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
         raise InputError(f"{path}: not readable ({reason})") from error
     if scores is None:
         raise InputError(f"{path}: holds no {wanted}, and {path.with_name(RUN)} names no oracle")
-    if scores.ndim != 1 or len(scores) == 0 or not (abs(scores) <= _LARGEST).all():
+    if scores.ndim != 1 or len(scores) == 0 or not (abs(scores) <= LARGEST).all():
         raise InputError(f"{path}: {name} is not a list of finite numbers")
     return name, scores
 
@@ -270,48 +278,3 @@ def _largest(names: list[str]) -> str | None:
     """Return the ``bleuN_sentence`` of the largest N."""
     found = [bleu for bleu in map(SentenceBleu.parse, names) if bleu]
     return max(found, key=lambda bleu: bleu.n).name if found else None
-
-
-_SHARED = ("oracle (sha256)", "vocabulary", "data", "held-out split", "held-out sequences", "score")
-
-
-def _shared(run: Run) -> tuple:
-    """Return what all runs of a report have in common; without an oracle, the held-out data too."""
-    about = run.about.get("oracle"), run.about["vocab_size"], run.about.get("data")
-    held = ("heldout_split", "heldout_sequences")
-    real = (run.metrics.get(key) if about[0] is None else None for key in held)
-    return *about, *real, run.score
-
-
-def _check_together(runs: list[Run]) -> None:
-    """Refuse runs that must not stand in one table."""
-    first = runs[0]
-    for run in runs:
-        if ("oracle" in run.about) != ("oracle" in first.about):
-            pair = (first, run) if "oracle" in first.about else (run, first)
-            raise InputError(
-                f"{pair[0].folder} has an oracle, {pair[1].folder} has none; they cannot be "
-                "compared"
-            )
-        for what, own, other in zip(_SHARED, _shared(run), _shared(first), strict=True):
-            if own != other:
-                raise InputError(
-                    f"{first.folder} and {run.folder} have different values of {what}: "
-                    f"{other} and {own}; they cannot be compared"
-                )
-    seen: dict[tuple, Run] = {}
-    for run in runs:
-        other = seen.setdefault((run.system, run.about["seed"]), run)
-        if other is not run:
-            raise InputError(
-                f"{other.folder} and {run.folder}: both are '{run.about['label']}', seed "
-                f"{run.about['seed']}"
-            )
-    sizes: dict[System, Run] = {}
-    for run in runs:
-        other = sizes.setdefault(run.system, run)
-        if len(run.scores) != len(other.scores):
-            raise InputError(
-                f"{other.folder} and {run.folder}: seeds of one system with {len(other.scores)} "
-                f"and {len(run.scores)} samples; --num-samples can make them equal"
-            )

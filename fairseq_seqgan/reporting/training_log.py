@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
 from ..support.errors import InputError
+from .run_folder import LARGEST
 
 Record = dict[str, float]
 
@@ -29,9 +29,9 @@ def validation(line: str) -> Record | None:
             for k, v in logged.items()
             if k.startswith(_VALIDATION)
         }
-        if not all(map(math.isfinite, found.values())):
-            return None  # of a model that has diverged
-        return {"epoch": float(logged["epoch"]), **found}
+        found["epoch"] = float(logged["epoch"])
+        # NaN is not below it either. Such numbers are those of a model that has diverged.
+        return found if all(abs(value) <= LARGEST for value in found.values()) else None
     except (ValueError, KeyError, TypeError):
         return None  # a line cut off when a training was interrupted
 
