@@ -126,8 +126,11 @@ def run(args: argparse.Namespace) -> None:
     if args.fixed_length is not None and args.fixed_length < 0:
         raise InputError(f"--fixed-length is {args.fixed_length}: below 0")
     json_file = None if args.json in (None, "-") else Path(args.json)
-    outputs.check("--json", json_file, args.overwrite)
-    outputs.check("--per-sample", args.per_sample, args.overwrite)
+    read = (args.samples, args.oracle, args.model, args.judge, *(args.ensemble or ()))
+    written = {"--json": json_file, "--per-sample": args.per_sample}
+    outputs.check_apart(written, (*read, args.discriminator))
+    for option, path in written.items():
+        outputs.check(option, path, args.overwrite)
     found = evaluate(args, metrics)
     text = json.dumps(found.as_json(), indent=2, allow_nan=False)
     if args.per_sample:

@@ -6,9 +6,11 @@ No command replaces a file that is there unless ``--overwrite`` is given.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..support import atomic_write
+from ..support.errors import InputError
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
@@ -25,6 +27,21 @@ def check(option: str, path: Path | None, overwrite: bool) -> None:
     """
     if path is not None:
         atomic_write.refuse_to_replace([path], overwrite, option)
+
+
+def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path | None]) -> None:
+    """Check, before any work, that *outputs*, by option, are different files and none of *inputs*.
+
+    Raises:
+        InputError: two are the same file, even under two names; the message names the option.
+    """
+    taken = {path.resolve(): "the command reads it" for path in inputs if path is not None}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if (use := taken.get(path.resolve())) is not None:
+            raise InputError(f"{option} {path}: {use}; give another file")
+        taken[path.resolve()] = f"{option} names the same file"
 
 
 def write_file(option: str, path: Path, content: bytes, overwrite: bool) -> None:

@@ -89,6 +89,7 @@ def run_build(args: argparse.Namespace) -> None:
     if args.out.suffix != ".html":
         raise InputError(f"--out {args.out}: its name must end with .html")
     key_path = args.out.with_suffix(".key.json")
+    outputs.check_apart({"--out": args.out, "the key": key_path}, sources.values())
     atomic_write.refuse_to_replace([args.out, key_path], args.overwrite)
     items = {name: read_items(name, path, args.kind) for name, path in sources.items()}
     usable, notes = distinguishable(items)
@@ -134,6 +135,7 @@ def run_score(args: argparse.Namespace) -> None:
     from ..turing.answers import read_answers, read_key
     from ..turing.result import measure
 
+    outputs.check_apart({"--json": args.json}, [*args.answers, args.key])
     outputs.check("--json", args.json, args.overwrite)
     key = read_key(args.key)
     result = measure(read_answers(args.answers, key), key)

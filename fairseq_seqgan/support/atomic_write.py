@@ -16,6 +16,8 @@ from typing import BinaryIO
 
 from .errors import InputError
 
+_KEPT = 40  # characters of a name, of at most 4 bytes; 255 bytes are the most that a name may have
+
 
 def require_folder(path: str | Path, option: str = "") -> None:
     """Check, before any work, that the folder of *path* exists.
@@ -40,7 +42,7 @@ def refuse_to_replace(paths: Iterable[Path], overwrite: bool, option: str = "") 
             raise InputError(f"{_named(option, path)}: is a folder")
         if path.exists() and not path.is_file():
             raise InputError(f"{_named(option, path)}: is no regular file")
-        if path.exists() and not overwrite:
+        if (path.exists() or path.is_symlink()) and not overwrite:  # or a link to nothing
             raise InputError(f"{_named(option, path)}: exists; give --overwrite to replace it")
 
 
@@ -66,7 +68,7 @@ def write(contents: Mapping[Path, bytes | str], option: str = "") -> None:
         raise InputError(f"{_named(option, path)}: {error.strerror}") from error
     finally:
         for temporary in beside.values():
-            temporary.unlink(missing_ok=True)
+            _remove(temporary)
 
 
 def write_large(path: Path, fill: Callable[[BinaryIO], object], own_name: bool = False) -> None:
@@ -86,7 +88,7 @@ def write_large(path: Path, fill: Callable[[BinaryIO], object], own_name: bool =
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
     with suppress(OSError):  # some file systems cannot
         _flush(path.parent)  # a power failure may undo a rename that is not on the disk
@@ -127,8 +129,14 @@ def _flush(path: Path) -> None:
 
 
 def _beside(path: Path) -> Path:
-    """Return a name beside *path* that no file has."""
-    return path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    """Return a name beside *path* that no file has; it is short where that of *path* is long."""
+    return path.with_name(f".{path.name[:_KEPT]}.{secrets.token_hex(8)}")
+
+
+def _remove(temporary: Path) -> None:
+    """Remove what an attempt has left; the error that ended it is the one to tell of."""
+    with suppress(OSError):
+        temporary.unlink()
 
 
 def _replace_folder(temporary: Path, dest: Path, check: Callable[[Path], None]) -> None:

@@ -191,6 +191,25 @@ def test_a_file_that_is_there_stays(case, tmp_path, capsys, option):
     assert (tmp_path / "thesis.tex").read_text() == "all my work"
 
 
+def test_outputs_are_two_files(case, tmp_path, capsys):
+    """Under two names as well; before any work."""
+    (tmp_path / "here").symlink_to(tmp_path)
+    both = ["--json", tmp_path / "new", "--per-sample", tmp_path / "here" / "new"]
+    message = refusal(capsys, arguments(case, *both, "--overwrite"))
+    assert message.endswith(f"{both[3]}: --json names the same file; give another file")
+
+
+@pytest.mark.parametrize(
+    "name", ["samples", "oracle", "model", "discriminator", "judge", "ensemble"]
+)
+def test_an_input_is_no_output(case, capsys, name):
+    path = case[name if name in case else "model"]
+    before, more = path.read_bytes(), [] if name in case else [f"--{name}", path]
+    message = refusal(capsys, arguments(case, *more, "--json", path, "--overwrite"))
+    assert message.endswith(f"--json {path}: the command reads it; give another file")
+    assert path.read_bytes() == before
+
+
 def test_per_sample_needs_an_oracle(case, tmp_path, capsys):
     del case["oracle"]
     message = refusal(capsys, arguments(case, "--per-sample", tmp_path / "scores.npz"))

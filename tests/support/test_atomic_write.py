@@ -66,6 +66,25 @@ def test_a_file_that_cannot_be_written_leaves_the_others_alone(tmp_path, option,
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize("name", ["a" * 255, "春" * 85, "a" * 240])
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path, name):
+    atomic_write.write({tmp_path / name: "new"})
+    atomic_write.write_large(tmp_path / name, lambda file: file.write(b"newer"), own_name=True)
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "newer")]
+    (tmp_path / name).unlink()
+    with atomic_write.new_folder(tmp_path / name, print):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_name_that_is_too_long_is_told_of(tmp_path):
+    with pytest.raises(InputError, match="a: File name too long"):
+        atomic_write.write({tmp_path / ("a" * 256): "new"}, "--json")
+    with pytest.raises(OSError, match="File name too long"):
+        atomic_write.write_large(tmp_path / ("a" * 252), lambda file: file.write(b"new"))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("existing", [False, True])
 def test_a_folder_is_flushed_before_it_is_renamed(tmp_path, calls, existing):
     dest, checked = tmp_path / "d", []
@@ -125,5 +144,9 @@ def test_refusals(tmp_path):
     for overwrite in (True, False):
         with pytest.raises(InputError, match="pipe: is no regular file"):
             atomic_write.refuse_to_replace([tmp_path / "pipe"], overwrite)
+    (tmp_path / "link").symlink_to("nothing")
+    with pytest.raises(InputError, match="link: exists; give --overwrite to replace it"):
+        atomic_write.refuse_to_replace([tmp_path / "link"], overwrite=False)
+    atomic_write.refuse_to_replace([tmp_path / "link"], overwrite=True)
     with pytest.raises(InputError, match="--json no/a: there is no such folder"):
         atomic_write.require_folder("no/a", "--json")

@@ -294,6 +294,17 @@ def test_missing_files(page, tmp_path, capsys):
     assert "there is no such folder" in message
 
 
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_answers_and_key_are_no_output(page, tmp_path, capsys, overwrite):
+    key = page.with_suffix(".key.json")
+    good = write(tmp_path, "good.json", answers(page, {}))
+    for path in (good, key):
+        before = path.read_bytes()
+        message = refusal(capsys, good, "--key", key, "--json", path, *overwrite)
+        assert message.endswith(f"--json {path}: the command reads it; give another file")
+        assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("items", "expected"),
     [
