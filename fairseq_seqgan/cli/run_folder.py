@@ -10,7 +10,6 @@ import argparse
 import hashlib
 import io
 import json
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,18 @@ import numpy as np
 from .. import plugin  # noqa: F401  (checkpoints are read with its workarounds)
 from ..metrics import base
 from ..policy.saved_model import trained_on
-from ..reporting import run_folder
-from ..support import atomic_write
+from ..reporting import run_folder, training_log
+from ..support import atomic_write, option_values
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
+from ..support.reading import MIB, read_bytes
+from ..support.stored_options import check_groups
 from . import evaluate
 from .inputs import default_split, read_dictionary
 
 CONTROLS = ("constant", "random", "shuffled")  # rewards that say nothing about the sequence
 ORDERS = (2, 3, 4)  # of BLEU; without an oracle it is the score of a sample
+_MOST = 512 * MIB  # of a log or an oracle
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which checkpoint of the training; default: by its name",
     )
     parser.add_argument(
-        "--seed", type=int, metavar="N", help="of the training; default: the one it had"
+        "--seed",
+        type=option_values.seed,
+        metavar="N",
+        help="of the training; default: the one it had",
     )
     parser.add_argument(
         "--temperature",
@@ -102,8 +107,11 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: a file or option cannot be used; nothing has been written then.
     """
-    _refuse_to_replace(args.dest)
+    option_values.positive(num_eval_samples=args.num_eval_samples, temperature=args.temperature)
+    _check_dest(args.dest)
+    log = None if args.log is None else _read_log(args.log)
     state = read_checkpoint(args.checkpoint)
+    check_groups(state, args.checkpoint)
     data = args.data or Path(trained_on(args.checkpoint))
     about = describe(args, state.get("cfg") or {}, data)
     found = measure(args, data, about["seed"])
@@ -112,8 +120,8 @@ def run(args: argparse.Namespace) -> None:
     metrics = json.dumps(found.as_json(), indent=2, allow_nan=False)
     try:
         with atomic_write.new_folder(args.dest.resolve(), _refuse_to_replace) as folder:
-            if args.log is not None:
-                shutil.copyfile(args.log, folder / run_folder.LOG)
+            if log is not None:
+                (folder / run_folder.LOG).write_bytes(log)
             (folder / run_folder.METRICS).write_text(f"{metrics}\n", encoding="utf-8")
             (folder / run_folder.SCORES).write_bytes(scores.getvalue())
             text = json.dumps(about, indent=2, ensure_ascii=False)
@@ -152,6 +160,9 @@ def describe(args: argparse.Namespace, config: dict[str, Any], data: Path) -> di
         kind = "control" if task.get("reward") in CONTROLS else "system"
     name = args.system or args.dest.resolve().name
     at = "" if args.temperature == 1.0 else f", T = {args.temperature:g}"
+    seed = (config.get("common") or {}).get("seed", 1) if args.seed is None else args.seed
+    if not isinstance(seed, int) or seed < 0:
+        raise InputError(f"{args.checkpoint}: its seed is {str(seed)[:60]}; give another --seed")
     best = run_folder.BEST if "best" in args.checkpoint.name else run_folder.LAST
     about = {
         "format": run_folder.FORMAT,
@@ -160,15 +171,14 @@ def describe(args: argparse.Namespace, config: dict[str, Any], data: Path) -> di
         "kind": args.kind or kind,
         "selection": args.selection or best,
         "temperature": args.temperature,
-        "seed": (config.get("common") or {}).get("seed", 1) if args.seed is None else args.seed,
+        "seed": seed,
         "data": identity(data),
         "vocab_size": len(read_dictionary(data)) - 4,  # without fairseq's special symbols
         "date": datetime.now(UTC).date().isoformat(),
     }
     if args.oracle is not None:
-        about["oracle"] = hashlib.sha256(_read(args.oracle)).hexdigest()
+        about["oracle"] = hashlib.sha256(_read(args.oracle, _MOST)).hexdigest()
     if args.log is not None:
-        _read(args.log)  # before anything is measured
         about["training"] = _training(args, config, adversarial)
     return {**about, "finished": True}
 
@@ -179,13 +189,17 @@ def _training(
     """Return what the learning curves need to know."""
     if not adversarial:
         return {"phase": run_folder.PRETRAINING}
+    task = config.get("task") or {}
+    for name in ("g_steps", "pretrain_d_steps"):
+        if not isinstance(task.get(name), int):
+            raise InputError(f"{args.checkpoint}: its options lack '{name}', which --log needs")
     begin = str((config.get("checkpoint") or {}).get("finetune_from_model"))
     selection = run_folder.BEST if "best" in Path(begin).name else run_folder.LAST
     return {
         "phase": run_folder.FINE_TUNING,
         "start": {"system": args.start, "selection": selection},
-        "g_steps": config["task"]["g_steps"],
-        "pretrain_d_steps": config["task"]["pretrain_d_steps"],
+        "g_steps": task["g_steps"],
+        "pretrain_d_steps": task["pretrain_d_steps"],
     }
 
 
@@ -193,15 +207,35 @@ def identity(data: Path) -> str:
     """Return a checksum of the dictionary, the training data and the held-out data."""
     digest = hashlib.sha256()
     for name in ("dict.txt", "train.bin", f"{default_split(data)}.bin"):
-        digest.update(_read(data / name))
+        path = data / name
+        digest.update(_read(path, path.stat().st_size if path.is_file() else 0))
     return digest.hexdigest()
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path, most: int) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path, most)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _read_log(path: Path) -> bytes:
+    """Return the log *path*, in which a report finds validations."""
+    content = _read(path, _MOST)
+    if not training_log.in_order(content.decode("utf-8", errors="replace").splitlines()):
+        raise InputError(
+            f"--log {path}: logs no validation in JSON; train with --log-format json, or leave "
+            "--log out"
+        )
+    return content
+
+
+def _check_dest(dest: Path) -> None:
+    """Check, before any work, that the folder *dest* can be made."""
+    _refuse_to_replace(dest)
+    above = next(parent for parent in dest.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise InputError(f"--dest {dest}: {above} is no folder")
 
 
 def _refuse_to_replace(folder: Path) -> None:

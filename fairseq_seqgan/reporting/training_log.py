@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from ..support.errors import InputError
@@ -46,9 +47,14 @@ def validations(path: Path) -> list[Record]:
     """
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
-            found = [record for record in map(validation, lines) if record]
+            return in_order(lines)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from error
+
+
+def in_order(lines: Iterable[str]) -> list[Record]:
+    """Return one record for every validation in the *lines* of a log, as :func:`validations`."""
+    found = [record for record in map(validation, lines) if record]
     latest = {record.get("num_updates", record["epoch"]): record for record in found}
     return [record for _, record in sorted(latest.items())]
 

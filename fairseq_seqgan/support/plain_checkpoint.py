@@ -17,6 +17,7 @@ from typing import Any
 from fairseq.tasks.language_modeling import LanguageModelingConfig
 
 from .errors import InputError
+from .stored_options import plain
 
 TASK, TASKS = "language_modeling", ("language_modeling", "seqgan")
 _FIELDS = {field.name for field in dataclasses.fields(LanguageModelingConfig)}
@@ -31,17 +32,21 @@ def plain_language_model(state: Mapping[str, Any], path: Path, pieces: bool) -> 
         pieces: the model of sentencepiece stands beside the exported checkpoint.
 
     Raises:
-        InputError: it holds no language model, or is older than fairseq's present format.
+        InputError: it holds no language model, is older than fairseq's present format, or lacks a
+            part; the message names *path* and the part.
     """
     config = state.get("cfg")
     if not isinstance(config, Mapping) or not isinstance(state.get("model"), Mapping):
         raise InputError(f"{path}: holds no model with the options that it was trained with")
-    task = config.get("task") or {}
+    task = plain(config.get("task"))
     name = task.get("_name")
     if name not in TASKS:
         raise InputError(f"{path}: trained with task '{name}', which is no language model")
+    for part in ("model", "common"):
+        if not plain(config.get(part)):
+            raise InputError(f"{path}: its 'cfg' holds no options of '{part}'")
     bpe = {"_name": "sentencepiece", "sentencepiece_model": PIECES}
-    plain = {
+    options = {
         **config,
         "task": {**{k: v for k, v in task.items() if k in _FIELDS}, "_name": TASK},
         "model": _plain_model(config["model"]),
@@ -55,11 +60,11 @@ def plain_language_model(state: Mapping[str, Any], path: Path, pieces: bool) -> 
         "criterion_name": "CrossEntropyCriterion",
         "optimizer_name": "none",
         "lr_scheduler_state": {},
-        "num_updates": state["optimizer_history"][-1]["num_updates"],
+        "num_updates": _updates(state, path),
     }
     return {
         "args": None,
-        "cfg": plain,
+        "cfg": options,
         "model": dict(state["model"]),
         "criterion": None,
         "optimizer_history": [history],
@@ -67,6 +72,15 @@ def plain_language_model(state: Mapping[str, Any], path: Path, pieces: bool) -> 
         "extra_state": {"train_iterator": {"epoch": 1, "iterations_in_epoch": 0}},
         "last_optimizer_state": None,
     }
+
+
+def _updates(state: Mapping[str, Any], path: Path) -> int:
+    """Return the number of updates after which the checkpoint *path* was written."""
+    try:
+        return state["optimizer_history"][-1]["num_updates"]
+    except (LookupError, TypeError) as error:
+        message = f"{path}: its 'optimizer_history' does not say 'num_updates'"
+        raise InputError(message) from error
 
 
 def _plain_model(model: Any) -> dict[str, Any]:

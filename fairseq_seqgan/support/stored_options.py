@@ -4,15 +4,33 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+
+from .errors import InputError
 
 
 def stored_options(state: dict[str, Any], group: str) -> dict[str, Any]:
     """Return the options of *group* (task, model, ...) in the checkpoint *state*; {}: unknown."""
     cfg = state.get("cfg")
     return plain(cfg.get(group) if isinstance(cfg, Mapping | DictConfig) else state.get("args"))
+
+
+def check_groups(state: dict[str, Any], path: Path) -> None:
+    """Check that the options in the checkpoint *path*, if it has any, are groups of options.
+
+    Raises:
+        InputError: they are not; the message names *path* and the group.
+    """
+    cfg = state.get("cfg")
+    if not isinstance(cfg, Mapping | None):
+        raise InputError(f"{path}: its 'cfg' holds no options but a {type(cfg).__name__}")
+    for name, group in (cfg or {}).items():
+        if not isinstance(group, Mapping | argparse.Namespace | None):
+            found = str(group)[:60]
+            raise InputError(f"{path}: its 'cfg' holds no options of '{name}' but {found}")
 
 
 def plain(options: Any) -> dict[str, Any]:

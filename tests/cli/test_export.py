@@ -141,3 +141,24 @@ def test_mistakes(played, data, text, tmp_path):
         with pytest.raises(InputError, match=message):
             cli.main(["export", *map(str, arguments)])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        ("model", "its 'cfg' holds no options of 'model'"),
+        ("common", "its 'cfg' holds no options of 'common'"),
+        ("task", "trained with task 'None', which is no language model"),
+        ("history", "its 'optimizer_history' does not say 'num_updates'"),
+    ],
+)
+def test_a_checkpoint_that_lacks_a_part(part, expected, pretrained, data, tmp_path):
+    state = load(pretrained.best)
+    if part == "history":
+        state["optimizer_history"] = []
+    else:
+        state["cfg"][part] = None
+    torch.save(state, tmp_path / "part.pt")
+    with pytest.raises(InputError, match=f"part.pt: {expected}"):
+        cli.main(["export", str(tmp_path / "part.pt"), str(tmp_path / "lm"), "--data", str(data)])
+    assert not (tmp_path / "lm").exists()

@@ -2,10 +2,15 @@
 
 import argparse
 import json
+import os
+import threading
 
 import numpy as np
 import pytest
-from helpers.commands import fork, generate
+import torch
+from helpers import make_runs
+from helpers.commands import fork, generate, load
+from helpers.mutations import no_hang
 
 from fairseq_seqgan import cli
 from fairseq_seqgan.cli import run_folder
@@ -19,6 +24,14 @@ def samples(data, played, tmp_path_factory):
     result = fork("generate", folder, generate(data, played.last, "--num-samples", 60)).check()
     (folder / "samples.out").write_text(result.stdout, encoding="utf-8")
     return folder / "samples.out"
+
+
+@pytest.fixture
+def log(tmp_path_factory):
+    """What fairseq-train --log-format json prints."""
+    path = tmp_path_factory.mktemp("log") / "log.out"
+    path.write_text(make_runs.log_lines(make_runs.curve(9.0, 7.7, "mle")), encoding="utf-8")
+    return path
 
 
 def make(checkpoint, samples, dest, *options):
@@ -49,16 +62,13 @@ def test_folders_become_a_report(data, played, pretrained, samples, tmp_path, ca
     assert "written to" in capsys.readouterr().out
 
 
-def test_with_an_oracle_and_a_log(data, played, pretrained, samples, tmp_path):
+def test_with_an_oracle_and_a_log(data, played, pretrained, samples, log, tmp_path):
     """The score is NLL_oracle, and the log says where the curve of learning is."""
     runs, oracle = tmp_path / "runs", ["--oracle", data / "oracle.npz"]
-    log = pretrained.folder / "log.out"
     mle = make(pretrained.best, samples, runs / "mle", *oracle, "--log", log)
     assert mle["training"] == {"phase": "pre-training"} and len(mle["oracle"]) == 64
     assert (runs / "mle" / "train.log").read_bytes() == log.read_bytes()
-    seqgan = make(
-        played.last, samples, runs / "seqgan", *oracle, "--log", played.folder / "log.out"
-    )
+    seqgan = make(played.last, samples, runs / "seqgan", *oracle, "--log", log)
     assert seqgan["training"] == {
         "phase": "fine-tuning",
         "start": {"system": "mle", "selection": "best-on-validation"},
@@ -96,3 +106,68 @@ def test_mistakes_leave_nothing(played, samples, tmp_path):
         with pytest.raises(InputError, match=message):
             make(*arguments)
     assert list(tmp_path.iterdir()) == [taken] and list(taken.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (["--num-eval-samples", 0], "--num-eval-samples is 0: it must be above 0"),
+        (["--temperature", "nan"], "--temperature is nan: it must be above 0"),
+        (["--log", "{text}"], "--log .*my.txt: logs no validation in JSON; train with --log"),
+        (["--log", "{pipe}"], "pipe: cannot be read .a pipe, not a file"),
+        (["--oracle", "{pipe}"], "pipe: cannot be read .a pipe, not a file"),
+        (["--dest", "{text}/x/y"], "--dest .*my.txt/x/y: .*my.txt is no folder"),
+    ],
+)
+def test_refused_before_anything_is_measured(
+    options, expected, played, samples, tmp_path, monkeypatch
+):
+    (tmp_path / "my.txt").write_text("epoch 1, loss 3.2", encoding="utf-8")
+    os.mkfifo(tmp_path / "pipe")
+    places = {"text": tmp_path / "my.txt", "pipe": tmp_path / "pipe"}
+    monkeypatch.setattr(run_folder, "measure", lambda *_: pytest.fail("measured"))
+    given = [str(option).format(**places) for option in options]
+    with no_hang(), pytest.raises(InputError, match=expected):
+        make(played.last, samples, tmp_path / "d", *given)
+    assert {path.name for path in tmp_path.iterdir()} == {"my.txt", "pipe"}
+
+
+def test_a_seed_below_0_is_one_line(played, samples, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        make(played.last, samples, tmp_path / "d", "--seed", -1)
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.endswith("argument --seed: '-1': it must be a whole number, 0 or more")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (lambda state: state.update(cfg=5), "its 'cfg' holds no options but a int"),
+        (lambda state: state["cfg"].update(criterion=[1]), "no options of 'criterion' but .1."),
+        (lambda state: state["cfg"]["common"].update(seed="x"), "its seed is x; give another"),
+        (lambda state: state["cfg"]["task"].pop("g_steps"), "lack 'g_steps', which --log"),
+    ],
+)
+def test_a_checkpoint_of_other_options(
+    change, expected, played, data, samples, log, tmp_path, monkeypatch
+):
+    state = load(played.last)
+    change(state)
+    torch.save(state, tmp_path / "part.pt")
+    monkeypatch.setattr(run_folder, "measure", lambda *_: pytest.fail("measured"))
+    with pytest.raises(InputError, match=f"part.pt: .*{expected}"):
+        make(tmp_path / "part.pt", samples, tmp_path / "d", "--data", data, "--log", log)
+
+
+def test_a_log_that_the_shell_has_opened(played, samples, log, tmp_path, monkeypatch):
+    """``--log <(zcat log.gz)`` can be read once."""
+    content = log.read_bytes()
+    reader, writer = os.pipe()
+    thread = threading.Thread(target=lambda: (os.write(writer, content), os.close(writer)))
+    thread.start()
+    found = argparse.Namespace(per_sample={}, as_json=dict)
+    monkeypatch.setattr(run_folder, "measure", lambda *_: found)
+    make(played.last, samples, tmp_path / "d", "--log", f"/dev/fd/{reader}")
+    thread.join()
+    os.close(reader)
+    assert (tmp_path / "d" / "train.log").read_bytes() == content
