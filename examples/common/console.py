@@ -42,6 +42,11 @@ def guarded(main: Callable[[], None]) -> int:
     except OSError as error:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         return ExperimentError.status
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop from"):  # what Path.resolve raises
+            raise
+        print(f"error: {escaping.visible(error)}", file=sys.stderr)
+        return ExperimentError.status
     except KeyboardInterrupt:
         print("interrupted; the same command resumes from here", file=sys.stderr)
         return 130

@@ -2,7 +2,7 @@
 
 Such a module has ``add_arguments(parser)`` and ``run(args)``; it may have ``prepare(argv)``, which
 is called before the options are added. A mistake in the input raises ``InputError``, which ends the
-program with one line and exit status 2.
+program with one line and exit status 2, and so does a file that the system refuses.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import importlib
 import logging
 import sys
 from collections.abc import Sequence
+
+from ..support.errors import system_errors
 
 COMMANDS = {
     "evaluate": "measure samples and the language model that they came from",
@@ -33,7 +35,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         InputError: a file, option or value cannot be used.
     """
-    argv = sys.argv[1:] if argv is None else list(argv)
+    with system_errors():
+        _run(sys.argv[1:] if argv is None else list(argv))
+    return 0
+
+
+def _run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="fairseq-seqgan", description="SeqGAN for fairseq: what fairseq's commands do not do."
     )
@@ -56,7 +63,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     for library in ("fairseq", "matplotlib"):
         logging.getLogger(library).setLevel(logging.WARNING)
     args.run(args)
-    return 0
 
 
 def _version() -> str:

@@ -4,7 +4,10 @@ A user's mistake is an :class:`InputError`, exit status 2. A training whose numb
 finite ends with a :class:`DivergenceError`, exit status 3.
 """
 
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import ClassVar
 
 from .escaping import visible
@@ -50,6 +53,36 @@ class DivergenceError(_OneLineError, ArithmeticError):
     """Numbers of a training are no longer finite; the message names the tensor and the phase."""
 
     status = 3
+
+
+@contextmanager
+def system_errors() -> Iterator[None]:
+    """End with one line what the system refuses, and quietly where nobody reads the output on.
+
+    Raises:
+        InputError: names the file that the system refuses, or standard output.
+        SystemExit: the reader of a pipe, such as ``head``, has gone.
+    """
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        _discard_output()
+        raise SystemExit(1) from error
+    except OSError as error:
+        if error.filename is None:
+            _discard_output()
+        place = error.filename or "standard output"
+        raise InputError(f"{place}: {error.strerror or error}") from error
+    except RuntimeError as error:
+        if not str(error).startswith("Symlink loop from"):  # what Path.resolve raises
+            raise
+        raise InputError(str(error)) from error
+
+
+def _discard_output() -> None:
+    """Let Python not write the rest of its output, as it would at its end, with a traceback."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def first_line(error: Exception) -> str:

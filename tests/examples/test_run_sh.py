@@ -33,3 +33,10 @@ def test_a_mistake_is_one_line(tmp_path):
     assert result.returncode == 2
     assert result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_loop_of_links_is_one_line(tmp_path):
+    (tmp_path / "loop").symlink_to("loop")
+    result = shell("synthetic", "quick", "--dest", tmp_path / "loop" / "x")
+    assert result.returncode == 2
+    assert result.stderr == f"error: Symlink loop from '{tmp_path / 'loop' / 'x'}'\n"
