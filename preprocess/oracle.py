@@ -156,7 +156,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         InputError: an option or file cannot be used; nothing has been written then.
     """
     args = get_parser().parse_args(argv)
-    arguments.require_at_least(1, args, "length", *(f"num_{split}" for split in SPLITS))
+    counts = ("length", *(f"num_{split}" for split in SPLITS), *_PAPER_SIZES)
+    arguments.require_at_least(1, args, *counts)
     with new_folder(args.dest, args.overwrite, extra_files=(ORACLE_FILE,)) as folder:
         oracle = get_oracle(args)
         stats = make_data(args, oracle, folder)

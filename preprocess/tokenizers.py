@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fairseq_seqgan.preprocess.common.dataset import by_frequency
 
+from fairseq_seqgan.support import option_values
 from fairseq_seqgan.support.errors import InputError
 
 SPACE = "▁"  # the token for a space, sentencepiece's own
@@ -84,7 +85,7 @@ class PieceTokenizer:
         exact: if the texts do not give that many pieces, it is an error; else there are fewer.
 
     Raises:
-        InputError: *vocab_size* does not fit the texts.
+        InputError: *vocab_size* does not fit the texts, or *seed* is too large.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class PieceTokenizer:
     ) -> None:
         import sentencepiece  # late: no other tokenizer needs it
 
+        option_values.at_most(option_values.MOST_SEED, seed=seed)
         model = io.BytesIO()
         sentencepiece.set_random_generator_seed(seed)
         try:

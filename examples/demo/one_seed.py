@@ -11,6 +11,8 @@ from common.steps import Steps
 from common.systems import Variant, variants
 from synthetic.experiment import Synthetic
 
+_MOST = 2**32 - 1  # that fairseq hands on to numpy
+
 
 class OneSeed(Synthetic):
     """One seed, which is that of the data and of everything drawn."""
@@ -23,11 +25,11 @@ class OneSeed(Synthetic):
         """Return the one seed, and make it that of the data as well.
 
         Raises:
-            ExperimentError: it is not a whole number.
+            ExperimentError: it is not a whole number, or too large.
         """
-        if not str(args.seed).isdecimal():
+        if not str(args.seed).isdecimal() or int(args.seed) > _MOST:
             raise ExperimentError(
-                f"the seed is '{args.seed}': it must be a whole number, 0 or more"
+                f"the seed is '{args.seed}': it must be a whole number from 0 to {_MOST}"
             )
         recipe["experiment"]["data-seed"] = int(args.seed)
         return [int(args.seed)]

@@ -93,9 +93,9 @@ class EvaluateInputs:
         policy = model_scores.make_policy(checkpoint, self.options, self.corpus, self._length)
         return model_scores.heldout_log_probs(policy, self.corpus)
 
-    def heldout_predictions(self) -> Iterator[tuple[list[int], Tensor]]:
-        """Yield batches of held-out sequences, by index, and the policy's distributions."""
-        return model_scores.heldout_predictions(self._needed_policy(), self.corpus)
+    def heldout_next_log_probs(self) -> Iterator[tuple[list[int], Tensor]]:
+        """Yield batches of held-out sequences, by index, and the policy's log-probabilities."""
+        return model_scores.heldout_next_log_probs(self._needed_policy(), self.corpus)
 
     def symbol_keys(self) -> np.ndarray:
         """Return every symbol's key (V,) float64: 0 for silence, NaN for what is never drawn.

@@ -92,13 +92,14 @@ def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tenso
 
 
 @torch.no_grad()
-def heldout_predictions(
+def heldout_next_log_probs(
     policy: Policy, corpus: inputs.Corpus
 ) -> Iterator[tuple[list[int], Tensor]]:
-    """Yield the policy's distributions after every held-out prefix, batch by batch.
+    """Yield the policy's log-probabilities after every held-out prefix, batch by batch.
 
-    Each batch is (indices of its sequences in the held-out split, probabilities (B, T, V)). Step t
-    of a sequence is the distribution of x_t given x_1 ... x_t-1, the end symbol among the symbols.
+    Each batch is (indices of its sequences in the held-out split, log-probabilities (B, T, V) in
+    nats). Step t of a sequence is the distribution of x_t given x_1 ... x_t-1, the end symbol among
+    the symbols.
     """
     order = sorted(range(len(corpus.heldout)), key=lambda i: len(corpus.heldout[i]))
     sequences = [corpus.heldout[i] for i in order]
@@ -108,7 +109,7 @@ def heldout_predictions(
             tokens = next_batch(sequences, start, policy)
             rows = order[start : start + len(tokens)]
             start += len(tokens)
-            yield rows, policy.logits(tokens).softmax(dim=2)
+            yield rows, policy.logits(tokens).log_softmax(dim=2)
 
 
 def note(message: str) -> None:

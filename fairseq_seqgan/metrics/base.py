@@ -83,8 +83,8 @@ class MetricInputs(Protocol):
     def heldout_log_probs(self) -> list[tuple[Tensor, Tensor]]:
         """Return batches of log G(x_t | x_1 ... x_t-1) (B, T) in nats and masks of what counts."""
 
-    def heldout_predictions(self) -> Iterator[tuple[list[int], Tensor]]:
-        """Yield batches of held-out sequences, by index, and G's distributions (B, T, V)."""
+    def heldout_next_log_probs(self) -> Iterator[tuple[list[int], Tensor]]:
+        """Yield batches of held-out sequences, by index, and log G(. | x_1 ... x_t-1) (B, T, V)."""
 
     def symbol_keys(self) -> np.ndarray:
         """Return every symbol's key (V,): 0 is silence, NaN a symbol that is never drawn."""

@@ -20,6 +20,7 @@ from .base import Direction, Metric, MetricInputs, NumberedMetric, Score, Tokens
 from .bleu import Bleu, References, self_bleu
 
 ORDERS = (2, 3, 4)  # of --bleu without a number
+_LONGEST = 100  # n-grams; time grows with the order, and no text repeats such long ones
 
 
 def choose(sequences: Sequence[Tokens], most: int, seed: int) -> list[Tokens]:
@@ -120,6 +121,7 @@ class BleuMetric(NumberedMetric):
         """Check ``--bleu`` and ``--bleu-samples``."""
         if options.bleu:
             option_values.positive(bleu=min(options.bleu))
+            option_values.at_most(_LONGEST, bleu=max(options.bleu))
         if options.bleu_samples is not None:
             option_values.positive(bleu_samples=options.bleu_samples)
             if options.bleu is None:
@@ -241,6 +243,7 @@ class SelfBleu(Metric):
     def check(cls, options: argparse.Namespace) -> None:
         """Check ``--self-bleu-order`` and ``--self-bleu-samples``."""
         option_values.positive(self_bleu_order=options.self_bleu_order)
+        option_values.at_most(_LONGEST, self_bleu_order=options.self_bleu_order)
         most = options.self_bleu_samples
         if most < 2:
             raise InputError(f"--self-bleu-samples is {most}: at least 2 are needed")

@@ -69,6 +69,8 @@ def copied_ngram_share(samples: Sequence[Tokens], training: Sequence[Tokens], n:
 
 
 def _ngrams(sequence: Tokens, n: int) -> Iterator[tuple[Hashable, ...]]:
+    if n > len(sequence):
+        return iter(())
     return zip(*(sequence[i:] for i in range(n)), strict=False)
 
 

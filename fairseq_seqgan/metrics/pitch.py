@@ -57,15 +57,16 @@ def to_mean(tunes: Keys, references: Keys) -> np.ndarray:
     )
 
 
-def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
+def one_step(log_probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
     """Return the expected squared error of the pitch that the model draws after real steps.
 
     In every step that is sum_v p(v) (pitch(v) - key)^2, computed from the probabilities: nothing is
-    drawn. Silence stands for the key before it. Symbols that are neither a pitch nor silence (the
-    end) are left out, and the other probabilities are scaled up to a sum of 1.
+    drawn. Silence stands for the key before it, and is left out before the first note. Symbols that
+    are neither a pitch nor silence (the end) are left out. The other probabilities are scaled up to
+    a sum of 1, however small theirs is.
 
     Args:
-        probs: (B, T, V), the model's for the step after the real ones before.
+        log_probs: (B, T, V), the model's for the step after the real ones before, in nats.
         pitches: (V,) float64: a symbol's key, 0 for silence, NaN for what is neither.
         keys: (B, T) int64: the real keys, 0 for silence; negative at padding.
 
@@ -78,12 +79,12 @@ def one_step(probs: Tensor, pitches: Tensor, keys: Tensor) -> Tensor:
     due = keys.gather(1, latest.clamp(min=0))  # the key that sounds or is held; 0: none yet
     before = torch.cat([torch.zeros_like(due[:, :1]), due[:, :-1]], dim=1)
     sounding = pitches > 0
-    probs = probs.double()
-    heard = probs @ sounding.double()
-    silent = torch.where(before > 0, probs @ (pitches == 0).double(), 0.0)
+    drawn = sounding | ((pitches == 0) & (before > 0).unsqueeze(2))
+    probs = log_probs.double().masked_fill(~drawn, -math.inf).softmax(dim=2)
+    silent = probs @ (pitches == 0).double()
     pitches = torch.where(sounding, pitches, 0.0)
-    mean = (probs @ pitches + silent * before) / (heard + silent)
-    square = (probs @ pitches.square() + silent * before.square()) / (heard + silent)
+    mean = probs @ pitches + silent * before
+    square = probs @ pitches.square() + silent * before.square()
     counted = (latest >= 0) & (keys >= 0)
     return (square - 2 * mean * due + due.square())[counted]
 
@@ -212,10 +213,10 @@ class NextPitch(PitchMetric):
 
         symbols = torch.from_numpy(inputs.symbol_keys())
         errors = []
-        for rows, probs in inputs.heldout_predictions():
+        for rows, log_probs in inputs.heldout_next_log_probs():
             real = [list(inputs.heldout_keys[row]) for row in rows]
-            keys = [row + [-1] * (probs.size(1) - len(row)) for row in real]
-            errors.append(one_step(probs, symbols, torch.tensor(keys)))
+            keys = [row + [-1] * (log_probs.size(1) - len(row)) for row in real]
+            errors.append(one_step(log_probs, symbols, torch.tensor(keys)))
         every = torch.cat(errors)
         return Score(float(every.mean()) if len(every) else math.nan)
 

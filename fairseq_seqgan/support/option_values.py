@@ -5,16 +5,34 @@ from argparse import ArgumentTypeError
 
 from .errors import InputError
 
+MOST = 10**9  # of anything that is counted: torch and numpy cannot make arrays of much more
+MOST_SEED = 2**32 - 1  # that numpy and sentencepiece take
+
 
 def positive(**counts: float) -> None:
-    """Check that each of *counts* is finite and above 0; their names are those of the fields.
+    """Check that each of *counts* is finite and above 0, and whole numbers at most ``MOST``.
+
+    Their names are those of the fields.
 
     Raises:
         InputError: names the option.
     """
     for name, value in counts.items():
+        if isinstance(value, int):
+            at_most(MOST, **{name: value})
         if not value > 0 or not math.isfinite(value):
             raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0")
+
+
+def at_most(most: int, **counts: int) -> None:
+    """Check that none of *counts* is above *most*; their names are those of the fields.
+
+    Raises:
+        InputError: names the option.
+    """
+    for name, value in counts.items():
+        if value > most:
+            raise InputError(f"--{name.replace('_', '-')} is {value}: it must be at most {most:,}")
 
 
 def seed(text: str) -> int:

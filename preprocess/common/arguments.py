@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from fairseq_seqgan.support import option_values
 from fairseq_seqgan.support.errors import InputError
 
 
@@ -25,9 +26,12 @@ def require_at_least(minimum: int, args: argparse.Namespace, *names: str) -> Non
     """Check the options *names* of *args*; one that is None was not given.
 
     Raises:
-        InputError: one is smaller than *minimum*; the message names it.
+        InputError: one is smaller than *minimum*, or larger than anything that can be counted;
+            the message names it.
     """
     for name in names:
         value = getattr(args, name)
         if value is not None and value < minimum:
             raise InputError(f"--{name.replace('_', '-')} must be at least {minimum}, not {value}")
+        if value is not None:
+            option_values.at_most(option_values.MOST, **{name: value})

@@ -339,9 +339,22 @@ def test_leading_silence_is_not_due_and_silence_holds():
     silence, even, end = [0.0, 1, 0, 0], [0.5, 0, 0.25, 0.25], [0.9, 0.05, 0.05, 0]
     keys = torch.tensor([[0, 44, 0, 40], [40, 44, -1, -1]])
     probs = torch.tensor([[silence, even, silence, silence], [end, even, even, even]])
-    found = pitch.one_step(probs, pitches.double(), keys)
+    found = pitch.one_step(probs.log(), pitches.double(), keys)
     # 40 or 44, 44, 44 where 44, 44 held, 40 are due; then 40 where 40 is, 40 or 44 where 44 is.
     assert found.tolist() == pytest.approx([8, 0, 16, 0, 8], abs=1e-5)
+
+
+@pytest.mark.parametrize("symbol", [0, 1])
+def test_what_has_nearly_all_the_mass_and_is_left_out(symbol):
+    """The end symbol, or silence before the first note, at a low temperature."""
+    from fairseq_seqgan.metrics import pitch
+
+    logits = torch.zeros(1, 1, 4)
+    logits[..., symbol] = 3
+    pitches = torch.tensor([math.nan, 0.0, 40.0, 44.0]).double()
+    for temperature in (0.02, 1e-6):
+        log_probs = (logits / temperature).log_softmax(dim=2)
+        assert pitch.one_step(log_probs, pitches, torch.tensor([[44]])).tolist() == [8]
 
 
 @pytest.mark.parametrize(

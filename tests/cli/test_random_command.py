@@ -83,6 +83,7 @@ def test_same_seed_same_bytes(sentences):
     ("options", "message"),
     [
         (["--num-samples", 0], "--num-samples is 0"),
+        (["--num-samples", 10**12], "--num-samples is 1000000000000: it must be at most"),
         (["--output", "no/such/folder/x"], "--output no/such/folder/x: there is no such folder"),
         (["--data", "nowhere"], "nowhere: no such folder"),
     ],

@@ -209,5 +209,6 @@ def test_refuses_a_broken_recipe(tmp_path, text, message):
     assert not (tmp_path / "demo").exists()
 
 
-def test_refuses_a_seed_that_is_no_number(tmp_path):
-    refused(run_demo("--seed", "one", cwd=tmp_path), "the seed is 'one'")
+@pytest.mark.parametrize("seed", ["one", str(2**32)])
+def test_refuses_a_seed_that_is_no_number_or_too_large(tmp_path, seed):
+    refused(run_demo("--seed", seed, cwd=tmp_path), f"the seed is '{seed}'")

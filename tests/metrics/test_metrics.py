@@ -149,6 +149,9 @@ class TestDiversity:
             with pytest.raises(InputError, match="no samples"):
                 call([])
 
+    def test_n_above_every_length(self):
+        assert math.isnan(copied_ngram_share(words("a b"), words("a b"), n=10**18))
+
     def test_n_below_one(self):
         with pytest.raises(InputError, match="0 tokens"):
             copied_ngram_share(words("a"), words("a"), n=0)

@@ -143,6 +143,11 @@ MISTAKES = [
     ([], [], "train.raw: is empty"),
     (["a <unk>"] * 80, ["--tokenizer", "space"], "special symbol <unk>|cannot be divided"),
     (lines(80), ["--max-length", 0], "--max-length must be at least 1"),
+    (
+        lines(80),
+        ["--tokenizer", "sentencepiece", "--seed", 2**32],
+        "--seed is 4294967296: it must be at most",
+    ),
     (lines(80), ["--max-length", 1], "only 0 training sequences are left; at least 1 are needed"),
 ]
 

@@ -223,21 +223,28 @@ def test_mistake_is_one_line_and_exit_code_1(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["bad.pkl"]
 
 
-@pytest.mark.parametrize("value", ["0", "-3"])
 @pytest.mark.parametrize(
-    ("option", "named"),
+    ("value", "expected"),
     [
-        ("--length", "--length"),
-        ("--num-train", "--num-train"),
-        ("--num-valid", "--num-valid"),
-        ("--num-test", "--num-test"),
-        ("--vocab-size", "vocab_size"),
-        ("--embed-dim", "embed_dim"),
-        ("--hidden-size", "hidden_size"),
+        ("0", "must be at least 1, not 0"),
+        ("-3", "must be at least 1, not -3"),
+        ("1000000000000", "is 1000000000000: it must be at most 1,000,000,000"),
     ],
 )
-def test_numbers_below_one_are_refused(option, named, value, tmp_path):
-    with pytest.raises(InputError, match=f"{named} must be at least 1, not {value}"):
+@pytest.mark.parametrize(
+    "option",
+    [
+        "--length",
+        "--num-train",
+        "--num-valid",
+        "--num-test",
+        "--vocab-size",
+        "--embed-dim",
+        "--hidden-size",
+    ],
+)
+def test_numbers_out_of_range_are_refused(option, value, expected, tmp_path):
+    with pytest.raises(InputError, match=f"{option} {expected}"):
         script.main(["--dest", str(tmp_path / "d"), option, value])
     assert list(tmp_path.iterdir()) == []
 
