@@ -8,7 +8,7 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.models import FairseqLanguageModel
 
-from .criterions.saved_discriminator import guide_from
+from .criterions.saved_discriminator import SavedDiscriminator, load_discriminator
 from .policy.fairseq_generate import GenerateConfig, SequenceSampler, check_guide
 from .policy.guided import Guide
 from .policy.policy import Policy, banned_symbols
@@ -42,7 +42,7 @@ class SeqGAN:
     ) -> None:
         self.model, self.dictionary, self.checkpoint = model, dictionary, checkpoint
         self.fixed_length, self.max_length = fixed_length, max_length
-        self._guides: dict[tuple[int, float | None], Guide] = {}
+        self._discriminator: SavedDiscriminator | None = None  # read at its first use, then kept
 
     @classmethod
     def from_pretrained(
@@ -127,12 +127,17 @@ class SeqGAN:
         check_guide(GenerateConfig(guide=candidates, guide_scale=scale))
         if candidates == 1:
             return None
-        key = candidates, scale
-        if key not in self._guides:
+        if self._discriminator is None:
             device = next(self.model.parameters()).device
-            found = guide_from(str(self.checkpoint), self.dictionary, device, candidates, scale)
-            self._guides[key] = found
-        return self._guides[key]
+            found = load_discriminator(str(self.checkpoint), self.dictionary, device)
+            self._discriminator = found
+        slope = self._discriminator.slope if scale is None else scale
+        if slope is None:
+            raise InputError(
+                f"{self.checkpoint}: no slope is stored with its discriminator, because no "
+                "validation measured it; give guide_scale"
+            )
+        return Guide(self._discriminator.log_odds, slope, candidates)
 
     def _encode(self, prompt: str) -> list[int]:
         """Return the ids of the words of *prompt*."""

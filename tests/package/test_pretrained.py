@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.commands import fork, generate
 
-from fairseq_seqgan import SeqGAN
+from fairseq_seqgan import SeqGAN, pretrained
 
 
 def drawn(data, played, folder, *options):
@@ -38,6 +38,20 @@ def test_a_prompt_is_continued(data, played):
     found = model.sample(20, prompt="7 3")
     assert all(text.startswith("7 3 ") for text in found)
     assert len(set(found)) > 1
+
+
+def test_one_discriminator_serves_every_guide(data, played, monkeypatch):
+    """Whatever its scale and number of candidates; memory does not grow."""
+    read = []
+    load = pretrained.load_discriminator
+    monkeypatch.setattr(pretrained, "load_discriminator", lambda *a: read.append(a) or load(*a))
+    model = SeqGAN.from_pretrained(played.last)
+    found = [model.sample(5, guide=k, guide_scale=a) for k in (2, 3) for a in (0.1, 5.0)]
+    assert len(read) == 1
+    assert found[0] != found[3]
+    monkeypatch.setattr(model, "_discriminator", model._discriminator._replace(slope=None))
+    with pytest.raises(ValueError, match=r"checkpoint_last\.pt: no slope is stored .*guide_scale"):
+        model.sample(5, guide=2)
 
 
 def test_what_is_refused(data, played, tmp_path):
