@@ -159,6 +159,8 @@ class Experiment(ABC):
         recipe = read(preset, self.folder, self.sections, OPTIONAL)
         for section, names in self.needed.items():
             need_whole(preset, recipe, section, names)
+        if recipe["samples"]["num-samples"] < 1:
+            raise ExperimentError(f"{preset}: samples: num-samples must be at least 1")
         return recipe, parse(preset, recipe, self.kind)
 
     def seeds(self, args: argparse.Namespace, recipe: Recipe) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -64,7 +65,8 @@ def portable(command: list[str], variables: Mapping[str, object], places: dict[s
         places: folders and files by what stands for them; programs and this checkout follow.
     """
     words = shlex.join([*(f"{name}={value}" for name, value in variables.items()), *command])
-    for name, path in places.items():
-        words = words.replace(str(path), name)
+    # One place may lie in another, and a name may begin as that of a place does.
+    for name, path in sorted(places.items(), key=lambda place: -len(str(place[1]))):
+        words = re.sub(rf"{re.escape(str(path))}(?![^/\s'\":,=])", lambda _, n=name: n, words)
     words = words.replace(sys.executable, "python")
     return words.replace(f"{Path(sys.executable).parent}/", "").replace(f"{ROOT}/", "")

@@ -14,6 +14,7 @@ a base is taken as it is.
 from __future__ import annotations
 
 import difflib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,23 @@ def _read(path: Path) -> Tree:
         text = reading.read_bytes(path, MOST).decode("utf-8")
         _refuse_aliases(path, text)
         found = yaml.safe_load(text)
+        _refuse_nan(found)
     except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ExperimentError(f"{path}: cannot be read as a recipe ({reason})") from error
     if not isinstance(found, dict):
         raise ExperimentError(f"{path}: not a recipe, which has sections such as 'options'")
     return found
+
+
+def _refuse_nan(value: object, where: str = "") -> None:
+    """Check that every number is finite; NaN does not equal itself, so no run could be resumed."""
+    for key, own in value.items() if isinstance(value, dict) else ():
+        _refuse_nan(own, f"{where}{key}: ")
+    for own in value if isinstance(value, list) else ():
+        _refuse_nan(own, where)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{where}{value} is no finite number")
 
 
 def _refuse_aliases(path: Path, text: str) -> None:

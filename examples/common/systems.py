@@ -148,6 +148,8 @@ def _system(
         raise ValueError(f"'{unknown[0]}' is not one of {', '.join(sorted(_KEYS))}")
     if entry["kind"] not in (own_kind, *KINDS):
         raise ValueError(f"kind '{entry['kind']}' is not one of {', '.join((own_kind, *KINDS))}")
+    if not isinstance(entry["label"], str):
+        raise ValueError(f"label {entry['label']!r} is not a text")
     options = None
     if "train" in entry:
         options = {}
@@ -157,7 +159,11 @@ def _system(
             options |= recipe["options"][section]
     elif entry["kind"] != own_kind and "random" not in entry:
         raise ValueError("says neither 'train' nor 'random'")
-    start = Start(*entry["from"].split("/")) if "from" in entry else None
+    start = None
+    if "from" in entry:
+        if str(entry["from"]).count("/") != 1:
+            raise ValueError(f"from '{entry['from']}' is not SYSTEM/CHECKPOINT, such as mle/best")
+        start = Start(*entry["from"].split("/"))
     builds_on = (start.system if start else None, entry.get("updates-of"))
     ensemble = tuple(entry.get("ensemble", ()))
     for needed in (*builds_on, entry.get("discriminator-from"), *ensemble):
@@ -177,6 +183,9 @@ def _system(
         guides = tuple(entry["guides"]["candidates"]), tuple(entry["guides"]["temperatures"])
         if not adversarial or not all(isinstance(k, int) and k > 1 for k in guides[0]):
             raise ValueError("'guides' needs a D, and candidates from 2 on")
+    for temperature in (*(sweep[1] if sweep else ()), *(guides[1] if guides else ())):
+        if not isinstance(temperature, int | float) or not temperature > 0:
+            raise ValueError(f"temperature {temperature!r} is not a number above 0")
     checkpoints = tuple(entry.get("checkpoints", [LAST]))
     others = [start.checkpoint] if start else []
     others += [sweep[0]] if sweep else []

@@ -234,6 +234,10 @@ def _read_state(path: Path, names: tuple[str, ...], advice: str) -> dict:
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
         found = {name: state[name] for name in (*names, "seconds")}
-        return found | {name: state.get(name, {}) for name in ("attempts", "spent")}
+        found |= {name: state.get(name, {}) for name in ("attempts", "spent")}
+        for name in ("seconds", "attempts", "spent"):
+            if not all(isinstance(value, int | float) for value in found[name].values()):
+                raise TypeError(f"{name} holds something else than numbers")
+        return found
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExperimentError(f"{path}: cannot be read; {advice}") from error

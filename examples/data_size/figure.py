@@ -2,8 +2,9 @@
 
     examples/data_size/figure.py [FOLDER]     # default: results beside this file
 
-reads FOLDER/v*-n*/report.json and writes FOLDER/gain.png and FOLDER/gain.md. G is missing its
-held-out NLL minus the oracle's own entropy; D's gain is shown as a share of that.
+reads FOLDER/v*-n*/report.json and recipe.yaml, and writes FOLDER/gain.png and FOLDER/gain.md; in a
+FOLDER that is named, these must be new. G is missing its held-out NLL minus the oracle's own
+entropy; D's gain is shown as a share of that.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ import yaml
 from matplotlib.figure import Figure
 from tabulate import tabulate
 
+RESULTS = Path(__file__).resolve().parent / "results"
 HEADERS = ("words", "sequences", "seeds", "G is missing", "D's gain", "share (%)", "D's AUC")
+
+
+class RefusalError(Exception):
+    """The user's mistake, in one line."""
 
 
 class Point(NamedTuple):
@@ -41,24 +47,41 @@ class Point(NamedTuple):
 
 def read(folder: Path) -> list[Point]:
     """Return the point of every published preset in *folder*, by words and sequences."""
-    found = []
-    for path in folder.glob("v*-n*/report.json"):
+    return sorted(map(read_point, folder.glob("v*-n*/report.json")))
+
+
+def read_point(path: Path) -> Point:
+    """Return the point of the report *path*.
+
+    Raises:
+        RefusalError: it, or the recipe beside it, cannot be used; the message names both.
+    """
+    try:
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         recipe = yaml.safe_load((path.parent / "recipe.yaml").read_text(encoding="utf-8"))
-        data = recipe["data"]
-        oracle = next(row for row in rows if row["system"] == "oracle")
-        guided = next(row for row in rows if "d_gain" in row)
-        gains = guided["d_gain"]["values"]
-        errors = guided["d_gain_stderr"]["values"]
-        missing = (guided["nll"]["mean"] - oracle["nll"]["mean"]) * data["length"]
-        seeds = len(gains)
-        # All seeds have the same held-out sequences, so the error over these stays as it is; that
-        # over trainings is their spread's, and falls with the number of seeds.
-        error = math.hypot(sum(errors) / seeds, (guided["d_gain"].get("sd") or 0.0) / seeds**0.5)
-        mean = sum(gains) / seeds
-        point = data["vocab-size"], data["num-train"], seeds, missing, mean, error
-        found.append(Point(*point, guided["d_auc"]["mean"]))
-    return sorted(found)
+        return make_point(rows, recipe["data"])
+    except OSError as error:
+        reason = f"{error.filename}: {error.strerror}"
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, StopIteration,
+            yaml.YAMLError) as error:  # fmt: skip
+        reason = f"{path}, or recipe.yaml beside it: not a published result ({error!r:.100})"
+    raise RefusalError(reason)
+
+
+def make_point(rows: list[dict], data: dict) -> Point:
+    """Return the point of a report's *rows*, of the *data* that its recipe states."""
+    oracle = next(row for row in rows if row["system"] == "oracle")
+    guided = next(row for row in rows if "d_gain" in row)
+    gains = guided["d_gain"]["values"]
+    errors = guided["d_gain_stderr"]["values"]
+    missing = (guided["nll"]["mean"] - oracle["nll"]["mean"]) * data["length"]
+    seeds = len(gains)
+    # All seeds have the same held-out sequences, so the error over these stays as it is; that
+    # over trainings is their spread's, and falls with the number of seeds.
+    error = math.hypot(sum(errors) / seeds, (guided["d_gain"].get("sd") or 0.0) / seeds**0.5)
+    mean = sum(gains) / seeds
+    point = data["vocab-size"], data["num-train"], seeds, missing, mean, error
+    return Point(*point, guided["d_auc"]["mean"])
 
 
 def table(points: list[Point]) -> str:
@@ -89,22 +112,41 @@ def draw(points: list[Point]) -> Figure:
     return figure
 
 
-def main(folder: Path) -> int:
-    """Write the figure and the table of *folder*; return the exit status."""
+def main(arguments: list[str]) -> int:
+    """Write the figure and the table of the folder that is named; return the exit status."""
+    try:
+        write(Path(*arguments) if arguments else RESULTS, overwrite=not arguments)
+    except RefusalError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def write(folder: Path, overwrite: bool) -> None:
+    """Write the figure and the table of *folder*.
+
+    Raises:
+        RefusalError: a file cannot be used, or is there already and *overwrite* is False.
+        OSError: a file cannot be written.
+    """
     points = read(folder)
     if not points:
-        print(f"error: {folder}: holds no published results", file=sys.stderr)
-        return 2
-    draw(points).savefig(folder / "gain.png", dpi=150)
+        raise RefusalError(f"{folder}: holds no published results")
+    picture, page = folder / "gain.png", folder / "gain.md"
+    for path in () if overwrite else (picture, page):
+        if path.exists() or path.is_symlink():
+            raise RefusalError(f"{path}: exists; nothing is overwritten, move it away")
+    draw(points).savefig(picture, dpi=150)
     text = (
         "# How much data D needs\n\nNats per sequence of 20 words, ± 1.96 standard errors; made by "
         f"`examples/data_size/figure.py`.\n\n{table(points)}\n"
     )
-    (folder / "gain.md").write_text(text, encoding="utf-8")
+    page.write_text(text, encoding="utf-8")
     print(text)
-    return 0
 
 
 if __name__ == "__main__":
-    default = Path(__file__).resolve().parent / "results"
-    sys.exit(main(Path(sys.argv[1]) if len(sys.argv) > 1 else default))
+    sys.exit(main(sys.argv[1:]))

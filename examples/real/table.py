@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,17 +52,20 @@ class Row:
 
 
 def read_rows(runs: Path) -> list[Row]:
-    """Return the rows of all finished runs, in the order of the recipe."""
-    found: dict[int, Row] = {}
+    """Return the rows of all finished runs, in the order of the recipe; others follow, by name."""
+    found: dict[tuple, Row] = {}
     for folder in sorted(runs.iterdir()):
         if not (folder / run_folder.RUN).is_file():  # interrupted before anything was drawn
             continue
         about = read_json(folder / run_folder.RUN)
-        if about["finished"]:
-            row = found.setdefault(about["position"], Row(about, [], []))
+        if about.get("finished") is True:
+            about.setdefault("temperature", 1.0)
+            key = about["system"], about["selection"], about["temperature"]
+            row = found.setdefault(key, Row(about, [], []))
             row.metrics.append(read_json(folder / run_folder.METRICS))
             row.seeds.append(about["seed"])
-    return [found[position] for position in sorted(found)]
+    order = {key: row.about.get("position", math.inf) for key, row in found.items()}
+    return [found[key] for key in sorted(found, key=lambda key: (order[key], key))]
 
 
 class Table:

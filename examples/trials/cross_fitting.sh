@@ -11,7 +11,7 @@
 # The same command continues what was interrupted. PYTHON is the interpreter; default: the
 # repository's .venv. SAMPLES (20000) is how many sequences of G the gain is estimated with; G and D
 # hold further options of fairseq-train.
-set -euo pipefail
+set -Eeuo pipefail
 [ $# = 2 ] || { sed -n '2,3s/^# *//p' "$0" >&2; exit 2; }
 data=$1 dest=$2
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"

@@ -353,8 +353,10 @@ def test_what_has_nearly_all_the_mass_and_is_left_out(symbol):
     logits[..., symbol] = 3
     pitches = torch.tensor([math.nan, 0.0, 40.0, 44.0]).double()
     for temperature in (0.02, 1e-6):
-        log_probs = (logits / temperature).log_softmax(dim=2)
-        assert pitch.one_step(log_probs, pitches, torch.tensor([[44]])).tolist() == [8]
+        logits[..., 2] = temperature * math.log(3)  # p(40) is ¾, p(44) ¼
+        log_probs = (logits.double() / temperature).log_softmax(dim=2)
+        found = pitch.one_step(log_probs, pitches, torch.tensor([[44]]))
+        assert found.tolist() == pytest.approx([12])
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,8 @@ def test_a_complete_file_is_taken_as_it_is(merge):
         ("base: mine\n", "there is no base 'mine'"),
         ("base: small\nenvironment: {THREADS: 2020-01-01}\n", "cannot be merged with its base"),
         ("base: small\n- 3", "cannot be read as a recipe"),
+        ("base: small\noptions: {mle: {lr: .nan}}\n", "options: mle: lr: nan is no finite number"),
+        ("base: small\noptions: {mle: {lr: [1, .inf]}}\n", "mle: lr: inf is no finite number"),
     ],
 )
 def test_refuses_a_typing_error(merge, text, message):
@@ -137,6 +139,23 @@ def test_refuses_a_typing_error(merge, text, message):
         merge(text)
     assert message in str(error.value) and "\n" not in str(error.value)
     assert "mine.yaml" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("systems: {mle: {label: 2024}}", "systems: mle: label 2024 is not a text"),
+        ("systems: {mle: {sweep: {temperatures: [cold]}}}", "temperature 'cold' is not a number"),
+        ("systems: {mle: {sweep: {temperatures: [0]}}}", "temperature 0 is not a number above 0"),
+        ("systems: {seqgan: {from: mle}}", "from 'mle' is not SYSTEM/CHECKPOINT, such as mle/best"),
+        ("samples: {num-samples: 0}", "samples: num-samples must be at least 1"),
+    ],
+)
+def test_refuses_a_value_before_anything_is_trained(tmp_path, text, message):
+    (tmp_path / "mine.yaml").write_text(f"base: base\n{text}\n")
+    with pytest.raises(ExperimentError) as error:
+        load("synthetic", tmp_path / "mine.yaml")
+    assert message in str(error.value) and "mine.yaml" in str(error.value)
 
 
 def test_refuses_a_circle(merge, tmp_path):

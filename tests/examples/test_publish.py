@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from helpers import run_sh
-from helpers.examples import EXAMPLES, ExperimentError, publish
+from helpers.examples import EXAMPLES, ExperimentError, machine, publish
 
 COMMITTED = sorted(path.parent for path in EXAMPLES.glob("*/results/*/report.json"))
 
@@ -72,6 +72,26 @@ def test_to_a_new_folder_and_again(dest, tmp_path):
         "runs/mle-seed1/run.json",
         "runs/mle-seed1/samples.txt",
     }
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("/data/out", "DEST"),
+        ("/data/out/trainings", "DEST/trainings"),
+        ("--data=/data/out:/data/out", "--data=DEST:DEST"),
+        ("/data/out.txt", "SOURCE"),
+        ("/data/out/raw/x", "RAW/x"),
+        ("/data/output", "/data/output"),
+        ("/data/out-2/x", "/data/out-2/x"),
+        ("/data/out/a b", "'DEST/a b'"),
+    ],
+)
+def test_a_command_names_places_and_no_folder_of_this_machine(word, expected):
+    """One place may lie in another, and a name may begin as that of a place does."""
+    places = {"DEST": "/data/out", "SOURCE": "/data/out.txt", "RAW": "/data/out/raw"}
+    found = machine.portable(["x", word], {}, {name: Path(path) for name, path in places.items()})
+    assert found == f"x {expected}"
 
 
 def test_to_an_empty_folder(dest, tmp_path):

@@ -28,6 +28,20 @@ def test_a_run_that_was_interrupted_before_it_began_does_not_count(tmp_path):
     assert [row.seeds for row in table.read_rows(tmp_path)] == [[1]]
 
 
+def test_a_run_folder_of_ones_own_comes_last(tmp_path):
+    """It needs no position and no temperature, says docs/run-folders.md."""
+    run(tmp_path, "mle", 1, nll=2.0)
+    run(tmp_path, "guided", 1, nll=2.0)
+    for name, system in (("a", "own"), ("b", "own"), ("c", "another")):
+        about = {"system": system, "label": name, "finished": True, "selection": "last", "seed": 1}
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "run.json").write_text(json.dumps(about))
+        (tmp_path / name / "metrics.json").write_text("{}")
+    rows = table.read_rows(tmp_path)
+    systems = [(row.about["system"], len(row.seeds)) for row in rows]
+    assert systems == [("mle", 1), ("guided", 1), ("another", 1), ("own", 2)]
+
+
 def test_only_the_same_seeds_are_paired(tmp_path):
     """A student of seeds 1 and 3 has no share of what D is worth with seeds 1 and 2."""
     for seed in (1, 2):
@@ -49,9 +63,8 @@ def test_where_d_knows_nothing_there_is_no_share(tmp_path):
     assert teaching.markdown(table.read_rows(tmp_path)) is None
 
 
-@pytest.mark.parametrize(("gain", "words"), [(-0.5, "-5.00"), (0.05, "0 is inside")])
-def test_the_interval_over_seeds(tmp_path, gain, words):
-    """The seeds share the held-out sequences, so only the spread falls with their number."""
+def publish_gain(tmp_path, gain):
+    """Write the published result of a preset; return its folder."""
     own = tmp_path / "v200-n10000"
     own.mkdir()
     guided = {"d_gain": {"values": [gain] * 4, "mean": gain, "sd": 0.06}}
@@ -64,6 +77,45 @@ def test_the_interval_over_seeds(tmp_path, gain, words):
     (own / "report.json").write_text(json.dumps({"systems": rows, "rows": rows}))
     recipe = {"data": {"vocab-size": 200, "num-train": 10000, "length": 10}}
     (own / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    return own
+
+
+@pytest.mark.parametrize(("gain", "words"), [(-0.5, "-5.00"), (0.05, "0 is inside")])
+def test_the_interval_over_seeds(tmp_path, gain, words):
+    """The seeds share the held-out sequences, so only the spread falls with their number."""
+    publish_gain(tmp_path, gain)
     (point,) = figure.read(tmp_path)
     assert point.error == pytest.approx(0.05)  # sqrt(0.04² + (0.06 / sqrt 4)²)
     assert words in figure.table([point])
+
+
+@pytest.mark.parametrize("name", ["gain.png", "gain.md"])
+def test_a_figure_that_is_there_stays(tmp_path, capsys, name):
+    publish_gain(tmp_path, 0.5)
+    (tmp_path / name).write_text("mine")
+    assert figure.main([str(tmp_path)]) == 2
+    expected = f"error: {tmp_path / name}: exists; nothing is overwritten, move it away\n"
+    assert capsys.readouterr().err == expected
+    assert (tmp_path / name).read_text() == "mine"
+    (tmp_path / name).unlink()
+    assert figure.main([str(tmp_path)]) == 0
+    assert "# How much data D needs" in (tmp_path / "gain.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("report.json", "{", "report.json, or recipe.yaml beside it: not a published result (JSON"),
+        ("report.json", '{"rows": []}', "not a published result (StopIteration"),
+        ("recipe.yaml", "data: [", "not a published result (Parser"),
+        ("recipe.yaml", "data: 5", "not a published result (TypeError"),
+        ("recipe.yaml", None, "recipe.yaml: No such file or directory"),
+    ],
+)
+def test_a_broken_result_is_one_line(tmp_path, capsys, name, content, expected):
+    path = publish_gain(tmp_path, 0.5) / name
+    path.unlink() if content is None else path.write_text(content)
+    assert figure.main([str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {path.parent}") and expected in error
+    assert error.count("\n") == 1

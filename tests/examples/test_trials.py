@@ -35,6 +35,23 @@ def test_a_larger_student(data, played, tmp_path):
     assert (tmp_path / "guided/generate.txt").stat().st_mtime_ns == drawn
 
 
+def test_a_training_that_fails_is_told_of(tmp_path):
+    """In a function of the script as well: once, and where to look."""
+    data, stubs = tmp_path / "data", tmp_path / "bin"
+    for folder in (data, stubs):
+        folder.mkdir()
+    for name in ("train.txt", "dict.txt", "valid.bin", "valid.idx", "test.bin", "test.idx"):
+        (data / name).write_text("1 2\n")
+    for name, status in (("fairseq-preprocess", 0), ("fairseq-train", 1), ("python", 0)):
+        (stubs / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (stubs / name).chmod(0o755)
+    script = EXAMPLES / "trials" / "cross_fitting.sh"
+    process = start(script, data, tmp_path / "out", PYTHON=str(stubs / "python"))
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and out == ""
+    assert err == f"error: a command failed; what it said is in {tmp_path / 'out'}\n"
+
+
 @pytest.mark.slow
 def test_cross_fitting(data, tmp_path):
     """Six discriminators of two halves of the training split; resumed, the same."""

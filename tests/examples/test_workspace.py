@@ -36,6 +36,15 @@ def test_half_of_something_is_not_done(work, tmp_path):
     assert output.read_text() == "whole"
 
 
+@pytest.mark.parametrize("seconds", [None, 5, [], {"train": "fast"}, {"train": None}])
+@pytest.mark.parametrize("name", ["seconds", "attempts", "spent"])
+def test_a_state_of_another_form_is_refused(tmp_path, name, seconds):
+    state = {"recipe": {}, "seconds": {}, name: seconds}
+    (tmp_path / "experiment.json").write_text(json.dumps(state))
+    with pytest.raises(ExperimentError, match=r"experiment\.json: cannot be read; choose another"):
+        Workspace(tmp_path, {"recipe": {}}, {}, "experiment")
+
+
 def test_the_time_of_all_attempts_counts(work, tmp_path):
     """Until it is finished; what was finished and runs again begins at 0."""
     output = tmp_path / "checkpoint"
