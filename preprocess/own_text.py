@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fairseq_seqgan.preprocess.common import arguments, libraries, local, report, split
-from fairseq_seqgan.preprocess.common.dataset import MIN_TRAIN
+from fairseq_seqgan.preprocess.common.dataset import MIN_TRAIN, SPECIAL_SYMBOLS
 from fairseq_seqgan.preprocess.common.folder import SPLITS
 from fairseq_seqgan.preprocess.common.make_folder import DataSet, make_folder
 from fairseq_seqgan.preprocess.common.text import read_text
 
 from fairseq_seqgan.preprocess import tokenizers
+from fairseq_seqgan.support.errors import InputError
 
 MODEL_FILE = "sentencepiece.model"
 PIECES = 4000  # of sentencepiece's model, unless the text has too few
@@ -116,19 +117,25 @@ def make_data(raw: local.Source, args: argparse.Namespace, dropped: report.Dropp
     lines, notes = read_lines(split.files(raw.path, args), args.lowercase, dropped)
     texts = [line.text for line in lines]
     # Equal lines stay in one split: none that was trained on is held out.
-    divided = split.assign(texts, [line.split for line in lines], args)
+    divided = split.assign(texts, [line.split for line in lines], args, str(raw.path))
     with libraries():
         tokenizer = _TOKENIZERS[args.tokenizer]([texts[i] for i in divided["train"]], args)
     splits: dict[str, list[list[str]]] = {name: [] for name in SPLITS}
     for name in SPLITS:
         for line in (lines[i] for i in divided[name]):
             tokens = tokenizer.encode(line.text)
+            special = sorted(SPECIAL_SYMBOLS.intersection(tokens))
+            if special:
+                where = f"{getattr(args, line.split or 'train')}, {line.where}"
+                raise InputError(f"{where}: holds fairseq's special symbol {special[0]}")
             if not tokens:
                 dropped.add("lines without a token", line.where)
             elif args.max_length is not None and len(tokens) > args.max_length:
                 dropped.add(f"sequences longer than {args.max_length} tokens", line.where)
             else:
                 splits[name].append(tokens)
+        if not splits[name] and args.max_length is not None:
+            raise InputError(f"--max-length {args.max_length}: leaves no sequence for {name}")
     model = tokenizer.model if isinstance(tokenizer, tokenizers.PieceTokenizer) else None
     return DataSet(
         splits=splits,

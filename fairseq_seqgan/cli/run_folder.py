@@ -108,6 +108,7 @@ def run(args: argparse.Namespace) -> None:
         InputError: a file or option cannot be used; nothing has been written then.
     """
     option_values.positive(num_eval_samples=args.num_eval_samples, temperature=args.temperature)
+    option_values.encodable(dest=args.dest, system=args.system, label=args.label, start=args.start)
     _check_dest(args.dest)
     log = None if args.log is None else _read_log(args.log)
     state = read_checkpoint(args.checkpoint)

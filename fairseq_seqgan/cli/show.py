@@ -70,11 +70,13 @@ def write_tunes(
     """Write ``tune-<line>.mid`` and ``.png`` into *folder* for every tune, by its line number.
 
     Raises:
-        InputError: *folder* cannot be written, or holds one of these files.
+        InputError: *folder* cannot be written, or holds one of these files; or a step is too short
+            or too long.
     """
     # Imported late: matplotlib takes a second.
-    from ..show.tunes import midi, picture
+    from ..show.tunes import check_steps, midi, picture
 
+    check_steps(max(map(len, tunes.values()), default=1), step_seconds)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -82,6 +82,7 @@ def run(args: argparse.Namespace) -> None:
 def run_build(args: argparse.Namespace) -> None:
     """Write the page and its key, and tell what is on it."""
     option_values.positive(per_source=args.per_source)
+    option_values.encodable(title=args.title, out=args.out)
     sources = name_sources(args.real, args.system)
     for name in sources:
         if name != REAL and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", args.title, re.I):

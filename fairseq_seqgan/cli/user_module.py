@@ -40,9 +40,12 @@ def import_from(argv: Sequence[str]) -> None:
     try:
         import_user_module(argparse.Namespace(user_dir=str(folder)))
     except Exception as error:  # a user's code may fail in any way
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place, line = last.filename, last.lineno
+        if isinstance(error, SyntaxError):  # raised by Python's own import
+            place, line = str(error.filename), error.lineno
         reason = (str(error).strip().splitlines() or [""])[0]
         raise InputError(
-            f"--user-dir {folder}: the import fails in {place.filename}, line {place.lineno} "
+            f"--user-dir {folder}: the import fails in {place}, line {line} "
             f"({type(error).__name__}: {reason})"
         ) from error

@@ -10,13 +10,31 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
+from ..support.errors import InputError
 from .notes import STEP_SECONDS, notes, pitch_of
 
 _DIVISION = 480  # MIDI ticks in a quarter note
 _TEMPO = mido.bpm2tempo(120)  # microseconds in a quarter note
+_MOST_TICKS = 2**28 - 1  # between two events of a MIDI file
 _VELOCITY = 80  # how hard a key is struck, of 127
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 _LEAST_KEYS = 24  # a picture shows at least two octaves, so that small intervals look small
+
+
+def check_steps(steps: int, step_seconds: float) -> None:
+    """Check that a tune of *steps* can be a MIDI file.
+
+    Raises:
+        InputError: a step is too short or too long.
+    """
+    ticks = _ticks(step_seconds)
+    if ticks < 1 or ticks * steps > _MOST_TICKS:
+        limit = "short" if ticks < 1 else "long"
+        raise InputError(f"--step-seconds is {step_seconds:g}: too {limit} for a MIDI file")
+
+
+def _ticks(step_seconds: float) -> int:
+    return round(mido.second2tick(step_seconds, _DIVISION, _TEMPO))
 
 
 def midi(keys: Sequence[int], step_seconds: float = STEP_SECONDS) -> bytes:
@@ -31,7 +49,7 @@ def midi(keys: Sequence[int], step_seconds: float = STEP_SECONDS) -> bytes:
     """
     track = mido.MidiTrack([mido.MetaMessage("set_tempo", tempo=_TEMPO)])
     track.append(mido.Message("program_change", program=0))
-    ticks = round(mido.second2tick(step_seconds, _DIVISION, _TEMPO))
+    ticks = _ticks(step_seconds)
     now = 0  # steps
     for note in notes(keys):
         pitch, pause = pitch_of(note.key), (note.start - now) * ticks

@@ -28,6 +28,10 @@ def data_folder(path: str | None) -> None:
     """
     if not path:
         raise InputError("no data folder was given")
+    if ":" in path and Path(path).is_dir():
+        raise InputError(
+            f"{path}: fairseq takes what stands between colons for several folders; rename this one"
+        )
     folder = Path(path.split(":")[0])
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder of binarized data")

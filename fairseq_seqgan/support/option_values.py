@@ -35,6 +35,21 @@ def at_most(most: int, **counts: int) -> None:
             raise InputError(f"--{name.replace('_', '-')} is {value}: it must be at most {most:,}")
 
 
+def encodable(**texts: object) -> None:
+    """Check that *texts* can be written as UTF-8; their names are those of the fields.
+
+    An argument of other bytes, as a shell hands on a file name in Latin-1, cannot.
+
+    Raises:
+        InputError: names the option.
+    """
+    for name, text in texts.items():
+        try:
+            str(text).encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise InputError(f"--{name.replace('_', '-')} {text}: is not UTF-8") from error
+
+
 def seed(text: str) -> int:
     """Return the seed that *text* states; the ``type`` of an argparse option.
 

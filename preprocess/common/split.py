@@ -68,24 +68,25 @@ def files(raw: Path, args: argparse.Namespace) -> list[File]:
 
 
 def assign(
-    groups: Sequence[str], owners: Sequence[str | None], args: argparse.Namespace
+    groups: Sequence[str], owners: Sequence[str | None], args: argparse.Namespace, what: str = ""
 ) -> dict[str, list[int]]:
     """Return for each split the indices of its items, in their order.
 
     Args:
         groups: of the items; :func:`divide` keeps a group together.
         owners: the splits of their files, if each split has its own.
+        what: the items' file, for messages.
 
     Raises:
         InputError: the items cannot be divided.
     """
     if any(owner is None for owner in owners):
-        return divide(groups, args.valid_share, args.test_share, args.seed)
+        return divide(groups, args.valid_share, args.test_share, args.seed, what)
     return {s: [i for i, owner in enumerate(owners) if owner == s] for s in SPLITS}
 
 
 def divide(
-    groups: Sequence[str], valid_share: float, test_share: float, seed: int
+    groups: Sequence[str], valid_share: float, test_share: float, seed: int, what: str = ""
 ) -> dict[str, list[int]]:
     """Return for each split the indices of its items, in their order.
 
@@ -108,7 +109,8 @@ def divide(
     num_test = max(1, round(test_share * len(names)))
     num_valid = max(1, round(valid_share * len(names)))
     if len(names) - num_test - num_valid < 1:
-        raise InputError(f"{len(names)} different items cannot be divided into {', '.join(SPLITS)}")
+        found = f"{what}: {len(names)}" if what else len(names)
+        raise InputError(f"{found} different items cannot be divided into {', '.join(SPLITS)}")
     split_of = dict.fromkeys(names, "train")
     split_of |= dict.fromkeys(names[:num_test], "test")
     split_of |= dict.fromkeys(names[num_test : num_test + num_valid], "valid")

@@ -10,6 +10,9 @@ from helpers import make_runs
 from helpers.commands import REPO, Result, run
 from helpers.evaluate_data import LENGTH, SAMPLES, make_data, write_samples
 
+from fairseq_seqgan.cli import user_module
+from fairseq_seqgan.support.errors import InputError
+
 METRIC = '''
 import numpy as np
 
@@ -130,3 +133,10 @@ def test_a_folder_that_cannot_be_imported(own, arguments):
     message = refusal(command("evaluate", *arguments, "--user-dir", own))
     assert f"--user-dir {own}: the import fails in {own / 'share.py'}, line 2" in message
     assert "AttributeError" in message
+
+
+def test_a_mistake_in_the_spelling_of_a_metric(own):
+    """Its line, not one of Python's import; in this process, where nothing is registered then."""
+    (own / "share.py").write_text("x = 1\nx = = 2\n")
+    with pytest.raises(InputError, match=rf"fails in {own / 'share.py'}, line 2 \(SyntaxError"):
+        user_module.import_from(["--user-dir", str(own)])

@@ -94,6 +94,13 @@ def test_bad_input(sentences, options, message):
     assert not (sentences.parent / "samples.txt").exists()
 
 
+def test_a_folder_with_a_colon_in_its_name(sentences):
+    """fairseq would look for several folders."""
+    folder = sentences.rename(sentences.with_name("a:b"))
+    with pytest.raises(InputError, match=f"{folder}: fairseq takes what stands between colons"):
+        draw(folder, "uniform")
+
+
 def test_training_data_without_words(sentences):
     binarize(sentences, "train", [[UNK], []])
     with pytest.raises(InputError, match="holds no word"):

@@ -132,6 +132,14 @@ def test_refused_before_anything_is_measured(
     assert {path.name for path in tmp_path.iterdir()} == {"my.txt", "pipe"}
 
 
+@pytest.mark.parametrize("option", ["--label", "--system", "--start", "--dest"])
+def test_text_that_is_not_utf8(option, played, samples, tmp_path):
+    with pytest.raises(InputError) as error:
+        make(played.last, samples, tmp_path / "d", option, "caf\udce9")
+    assert str(error.value) == rf"error: {option} caf\udce9: is not UTF-8"
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_seed_below_0_is_one_line(played, samples, tmp_path, capsys):
     with pytest.raises(SystemExit):
         make(played.last, samples, tmp_path / "d", "--seed", -1)

@@ -139,16 +139,20 @@ MISTAKES = [
     ([], ["--valid", "v"], "--test is missing: give --valid and --test, or none"),
     ([], ["--test", "v"], "--valid is missing: give --valid and --test, or none"),
     (lines(80), ["--valid", "v", "--test", "v"], "v: no such file or folder"),
-    (lines(2), [], "2 different items cannot be divided"),
+    (lines(2), [], "train.raw: 2 different items cannot be divided"),
     ([], [], "train.raw: is empty"),
-    (["a <unk>"] * 80, ["--tokenizer", "space"], "special symbol <unk>|cannot be divided"),
+    (
+        [*lines(80), "a <unk>"],
+        ["--tokenizer", "space"],
+        "train.raw, line 81: holds fairseq's special symbol <unk>",
+    ),
     (lines(80), ["--max-length", 0], "--max-length must be at least 1"),
     (
         lines(80),
         ["--tokenizer", "sentencepiece", "--seed", 2**32],
         "--seed is 4294967296: it must be at most",
     ),
-    (lines(80), ["--max-length", 1], "only 0 training sequences are left; at least 1 are needed"),
+    (lines(80), ["--max-length", 1], "--max-length 1: leaves no sequence for train"),
 ]
 
 

@@ -123,6 +123,16 @@ def test_replaces_nothing_unasked(music, tmp_path):
         ("poem", ["--out", "x"], r"--out x: goes with --kind music only"),
         ("poem", ["--num", 0], r"--num is 0"),
         ("poem", ["--step-seconds", 0], r"--step-seconds is 0"),
+        (
+            "music",
+            ["--samples", "{folder}/tunes.txt", "--out", "{folder}/new", "--step-seconds", 1e7],
+            r"--step-seconds is 1e\+07: too long for",
+        ),
+        (
+            "music",
+            ["--samples", "{folder}/tunes.txt", "--out", "{folder}/new", "--step-seconds", 1e-9],
+            r"--step-seconds is 1e-09: too short",
+        ),
         ("poem", ["--samples", "no.txt"], r"no.txt: cannot be read"),
         ("music", ["--out", "{folder}/new"], r"poems.txt, line 1: '春' is not a pitch"),
         (

@@ -260,6 +260,14 @@ def test_replaces_nothing_unasked(sources, tmp_path, which):
     assert len(key_of(tmp_path / "page.html")) == 12
 
 
+@pytest.mark.parametrize("option", ["--title", "--out"])
+def test_text_that_is_not_utf8(sources, tmp_path, option):
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=rf"{option} .*caf.*is not UTF-8"):
+        main(build_arguments(sources, tmp_path / "page.html", "poem", option, "caf\udce9"))
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_a_refusal_as_the_user_sees_it(sources, tmp_path):
     sources["MLE"].unlink()
     result = command(*build_arguments(sources, tmp_path / "page.html", "poem"))
