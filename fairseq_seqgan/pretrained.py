@@ -8,7 +8,7 @@ import torch
 from fairseq.data import Dictionary
 from fairseq.models import FairseqLanguageModel
 
-from .criterions.saved_discriminator import SavedDiscriminator, load_discriminator
+from .criterions.saved_discriminator import SavedDiscriminator, guide_from, load_discriminator
 from .policy.fairseq_generate import GenerateConfig, SequenceSampler, check_guide
 from .policy.guided import Guide
 from .policy.policy import Policy, banned_symbols
@@ -131,13 +131,7 @@ class SeqGAN:
             device = next(self.model.parameters()).device
             found = load_discriminator(str(self.checkpoint), self.dictionary, device)
             self._discriminator = found
-        slope = self._discriminator.slope if scale is None else scale
-        if slope is None:
-            raise InputError(
-                f"{self.checkpoint}: no slope is stored with its discriminator, because no "
-                "validation measured it; give guide_scale"
-            )
-        return Guide(self._discriminator.log_odds, slope, candidates)
+        return guide_from(self._discriminator, str(self.checkpoint), candidates, scale)
 
     def _encode(self, prompt: str) -> list[int]:
         """Return the ids of the words of *prompt*."""

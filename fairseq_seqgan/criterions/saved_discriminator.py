@@ -83,31 +83,23 @@ def load_guide(options: Any, dictionary: Dictionary, model: BaseFairseqModel) ->
     path = checkpoint_path(options)
     if not path:
         raise InputError("--guide needs --path, a checkpoint that holds a discriminator")
-    device = next(model.parameters()).device
-    return guide_from(path, dictionary, device, options.guide, options.guide_scale)
+    found = load_discriminator(path, dictionary, next(model.parameters()).device)
+    return guide_from(found, path, options.guide, options.guide_scale)
 
 
-def guide_from(
-    path: str,
-    dictionary: Dictionary,
-    device: torch.device | str,
-    candidates: int,
-    scale: float | None,
-) -> Guide:
-    """Return what chooses among *candidates* by the D in the checkpoint *path*.
+def guide_from(found: SavedDiscriminator, path: str, candidates: int, scale: float | None) -> Guide:
+    """Return what chooses among *candidates* by the D that was *found* in the checkpoint *path*.
 
     Args:
-        dictionary: of the sequences.
         scale: a, the factor of D's log-odds; None: the slope that is stored with D.
 
     Raises:
-        InputError: the checkpoint holds no D, or no slope although *scale* is None.
+        InputError: the checkpoint holds no slope although *scale* is None.
     """
-    found = load_discriminator(path, dictionary, device)
     slope = found.slope if scale is None else scale
     if slope is None:
         raise InputError(
             f"{path}: no slope is stored with its discriminator, because no validation measured "
-            "it; give --guide-scale"
+            "it; give --guide-scale (in Python, guide_scale)"
         )
     return Guide(found.log_odds, slope, candidates)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, open_dict
 from ..support import compat_models, input_checks
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
+from ..support.stored_options import stored_options
 
 
 class Lengths(NamedTuple):
@@ -67,7 +68,7 @@ def stored_lengths(path: str) -> Lengths:
         InputError: it cannot be read.
     """
     state = read_checkpoint(path)
-    return _lengths(state, (state.get("cfg") or {}).get("task") or {})
+    return _lengths(state, stored_options(state, "task"))
 
 
 def _lengths(state: dict[str, Any], options: Any) -> Lengths:
@@ -88,9 +89,7 @@ def trained_on(path: Path) -> str:
         InputError: it cannot be read, or names none.
     """
     state = read_checkpoint(path)
-    config = state.get("cfg") or {}
-    task = config.get("task") or {}
-    folder = task.get("data") or getattr(state.get("args"), "data", None)
+    folder = stored_options(state, "task").get("data")
     if not isinstance(folder, str):
         raise InputError(f"{path}: names no data folder; give the one with its dict.txt")
     return folder.split(":")[0]

@@ -143,6 +143,14 @@ def test_mistakes(played, data, text, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_checkpoint_whose_options_are_none(pretrained, tmp_path):
+    """Without --data, the folder is looked for in them."""
+    state = load(pretrained.best) | {"cfg": "none"}
+    torch.save(state, tmp_path / "part.pt")
+    with pytest.raises(InputError, match=r"part\.pt: names no data folder"):
+        cli.main(["export", str(tmp_path / "part.pt"), str(tmp_path / "lm")])
+
+
 @pytest.mark.parametrize(
     ("part", "expected"),
     [
