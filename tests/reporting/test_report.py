@@ -214,7 +214,8 @@ def test_the_papers_numbers_stand_beside_the_authors_oracle_only(tmp_path, folde
     last = {name: stated[name, "last", 1.0] for name in ("mle", "seqgan", "random_unigram")}
     assert last == {"mle": 9.038, "seqgan": 8.736, "random_unigram": 10.310}
     assert len(stated) == 4  # and scheduled sampling: nothing tempered, nothing selected
-    assert "the paper's NLL_oracle" in (tmp_path / "out" / "report.md").read_text()
+    text = (tmp_path / "out" / "report.md").read_text()
+    assert "the paper's NLL_oracle" in text and " oracle (the authors' oracle) with" in text
 
 
 def test_the_authors_oracle_is_known(tmp_path, authors_npz):
