@@ -83,7 +83,12 @@ def test_the_bound_is_of_the_sequences_that_d_sees(data, played, tmp_path):
 
 @pytest.mark.parametrize(
     ("gain", "words"),
-    [(0.0, "D has nothing to teach"), (-3.0, "so D misleads"), (3.0, ""), (math.nan, "")],
+    [
+        (0.0, "D has nothing to teach"),
+        (-3.0, "so D misleads"),
+        (3.0, ""),
+        (math.nan, "of one sequence, it is unknown"),
+    ],
 )
 def test_the_verdict_is_what_the_interval_says(gain, words):
     found = Gain(gain, 0.1, 0.1, 1.0, 50.0, 0.0, 0.0, heldout=10, samples=100)

@@ -410,6 +410,9 @@ def test_authors_d_is_laptop_with_the_discriminator_of_paper():
         assert authors_d["discriminator"].pop(name) == paper["discriminator"][name]
     for name in ("rounds", "validate-interval", "save-interval"):
         assert laptop["adversarial"].pop(name) > authors_d["adversarial"].pop(name)
+    draws = [authors_d.pop(f"{which}_draw") for which in ("second", "third", "fourth", "fifth")]
+    assert all(draw.keys() == {"seed"} for draw in draws)
+    assert len({draw["seed"] for draw in draws}) == 4
     assert authors_d.items() <= laptop.items()  # groups that no row uses are left out
 
 
