@@ -214,4 +214,4 @@ def test_p_values(tmp_path):
     """Of the page on the tunes; it states the first one."""
     (tmp_path / "examples").symlink_to(REPO / "examples")
     printed = run_page("examples/nottingham/README.md", tmp_path)
-    assert float(printed) == pytest.approx(0.004, abs=0.0005)
+    assert float(printed) == pytest.approx(0.0001, abs=0.00005)
