@@ -73,7 +73,7 @@ def _refuse_nan(value: object, where: str = "") -> None:
     for own in value if isinstance(value, list) else ():
         _refuse_nan(own, where)
     if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{where}{value} is no finite number")
+        raise ValueError(f"{where}{value} is not a finite number")
 
 
 def _refuse_aliases(path: Path, text: str) -> None:

@@ -176,7 +176,7 @@ class MeanTune(PitchMetric):
     )
     note = (
         "MSE, mean: mean squared difference to the held-out sequences' mean of each step; "
-        "lower is nearer to an average, which is no tune."
+        "lower is nearer to an average, which is not a tune."
     )
 
     def compute(self, inputs: MetricInputs) -> Score:

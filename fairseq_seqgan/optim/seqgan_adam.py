@@ -9,9 +9,9 @@ from fairseq import utils
 from fairseq.optim import FairseqOptimizer, register_optimizer
 from fairseq.optim.adam import FairseqAdamConfig
 from fairseq.optim.amp_optimizer import AMPOptimizer
-from omegaconf import OmegaConf
 from torch.nn import Parameter
 
+from ..support import option_values
 from ..support.errors import InputError
 
 GENERATOR, DISCRIMINATOR = "generator", "discriminator"
@@ -72,15 +72,10 @@ class SeqGANAdam(FairseqOptimizer):
                 (DISCRIMINATOR, cfg.discriminator_lr, d_decay),
             )
         ]
-        betas = cfg.adam_betas
-        if isinstance(betas, str):
-            betas = [float(part) for part in betas.strip("()[] ").split(",")]
-        elif OmegaConf.is_config(betas):
-            betas = OmegaConf.to_container(betas)
         # The fused kernel reads D's seven million parameters once instead of a dozen times.
         self._optimizer = torch.optim.AdamW(
             groups,
-            betas=tuple(betas),
+            betas=tuple(option_values.betas(str(cfg.adam_betas))),  # a text, or a list of YAML
             eps=cfg.adam_eps,
             fused=True,
         )

@@ -221,7 +221,7 @@ def _check_about(path: Path, about: dict[str, Any]) -> None:
         if name in about and (not isinstance(value, kind) or isinstance(value, bool)):
             raise InputError(f"{path}: {name} is {_short(value)}, which is of the wrong type")
         if isinstance(value, int | float) and not abs(value) <= LARGEST:
-            raise InputError(f"{path}: {name} is {_short(value)}, which is no finite number")
+            raise InputError(f"{path}: {name} is {_short(value)}, which is not a finite number")
     if about["format"] != FORMAT:
         raise InputError(f"{path}: format {about['format']}; this version reads {FORMAT}")
     for name, allowed in (("kind", KINDS), ("selection", SELECTIONS)):

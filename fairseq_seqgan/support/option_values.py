@@ -50,6 +50,21 @@ def encodable(**texts: object) -> None:
             raise InputError(f"--{name.replace('_', '-')} {text}: is not UTF-8") from error
 
 
+def betas(text: str) -> list[float]:
+    """Return the two decay rates in *text*, as fairseq writes them: ``(0.9, 0.98)``.
+
+    Raises:
+        InputError: they are not two numbers in [0, 1).
+    """
+    try:
+        found = [float(part) for part in text.strip("()[] ").split(",")]
+    except ValueError:
+        found = []
+    if len(found) != 2 or not all(0 <= beta < 1 for beta in found):
+        raise InputError(f"--adam-betas is {text}: it must be two numbers in [0, 1), as (0.9,0.98)")
+    return found
+
+
 def seed(text: str) -> int:
     """Return the seed that *text* states; the ``type`` of an argparse option.
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
+from . import option_values
 from .compat_models import ADAPTIVE_LOSS
 from .errors import InputError
 
@@ -29,7 +30,7 @@ def check(root: DictConfig) -> None:
     if not root.get("criterion") or (root.get("common_eval") and root.common_eval.get("path")):
         return
     _check_numbers(root)
-    if not 0 <= root.common.seed < 2**32:
+    if not 0 <= root.common.seed <= option_values.MOST_SEED:
         raise InputError(f"--seed is {root.common.seed}: it must be in 0 ... 2^32 - 1")
     _check_overrides(root.checkpoint.optimizer_overrides)
     optimizer = _group(root, "optimizer")
@@ -95,17 +96,9 @@ def _check_numbers(root: DictConfig) -> None:
 
 def _check_adam(optimizer: Mapping[str, Any]) -> None:
     """Check what torch would refuse in its own words."""
-    betas, eps = optimizer.get("adam_betas"), optimizer.get("adam_eps")
-    if isinstance(betas, str):
-        try:
-            betas = [float(part) for part in betas.strip("()[] ").split(",")]
-        except ValueError:
-            betas = []
-    if betas is not None and not (len(betas) == 2 and all(0 <= beta < 1 for beta in betas)):
-        given = optimizer["adam_betas"]
-        raise InputError(
-            f"--adam-betas is {given}: it must be two numbers in [0, 1), as (0.9,0.98)"
-        )
+    if optimizer.get("adam_betas") is not None:
+        option_values.betas(str(optimizer["adam_betas"]))
+    eps = optimizer.get("adam_eps")
     if eps is not None and not 0 <= eps < math.inf:
         raise InputError(f"--adam-eps is {eps}: it must be 0 or more, and finite")
 

@@ -130,8 +130,11 @@ def test_a_complete_file_is_taken_as_it_is(merge):
         ("base: mine\n", "there is no base 'mine'"),
         ("base: small\nenvironment: {THREADS: 2020-01-01}\n", "cannot be merged with its base"),
         ("base: small\n- 3", "cannot be read as a recipe"),
-        ("base: small\noptions: {mle: {lr: .nan}}\n", "options: mle: lr: nan is no finite number"),
-        ("base: small\noptions: {mle: {lr: [1, .inf]}}\n", "mle: lr: inf is no finite number"),
+        (
+            "base: small\noptions: {mle: {lr: .nan}}\n",
+            "options: mle: lr: nan is not a finite number",
+        ),
+        ("base: small\noptions: {mle: {lr: [1, .inf]}}\n", "mle: lr: inf is not a finite number"),
     ],
 )
 def test_refuses_a_typing_error(merge, text, message):

@@ -166,7 +166,10 @@ def test_one_seed_has_no_deviation_and_no_test_over_seeds(tmp_path, folder):
         assert row["welch_over_seeds"] is None
         assert (row["welch_over_samples"] is None) == (row["system"] == "seqgan")
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "**One seed only**: there is no standard deviation and no t-test over seeds" in text
+    assert (
+        "**There is only one seed**, so neither a standard deviation nor a t-test over seeds"
+        in text
+    )
     assert "±" not in text
 
 
