@@ -214,7 +214,16 @@ def test_shorter_than_the_training_asked_for(options, text, trained_to_six, tmp_
 def test_search_keeps_to_the_maximal_length(text, trained_to_six, tmp_path):
     """A search finds no longer sequence than sampling does."""
     options = [text, "--user-dir", PLUGIN, "--task", "seqgan", "--path", trained_to_six, "--cpu"]
-    options += ["--num-samples", 1, "--beam", 4, "--min-len", 3]
+    options += [
+        "--num-samples",
+        1,
+        "--beam",
+        4,
+        "--min-len",
+        3,
+        "--lenpen",
+        50,
+    ]  # long ones are best
     for more, most in (([], 6), (["--max-length", 3], 3)):
         (_, words), *_ = hypotheses(fork("generate", tmp_path, [*options, *more]))
         assert 3 <= len(words) <= most
