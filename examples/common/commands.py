@@ -71,7 +71,7 @@ class Commands(ABC):
         if system.discriminator_from is not None:
             first = self.systems[system.discriminator_from]
             words += ["--discriminator-from", str(self.checkpoint(first, LAST, seed))]
-        words += options(self.recipe["device"], system.options)
+        words += options(self.recipe["device"], _for_seed(system.options, seed))
         limit = self.max_update(system)
         return words if limit is None else [*words, "--max-update", str(limit)]
 
@@ -133,3 +133,12 @@ class Commands(ABC):
         words = [*program("fairseq-seqgan", "fairseq_seqgan.cli"), "report", str(runs)]
         words += ["--output", str(output), "--overwrite"]
         return [*words, *options(self.recipe.get("report", {}))]
+
+
+def _for_seed(stated: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return the options of a training with *seed*.
+
+    A ``seed`` among them, which makes one training differ from another of its kind, is that of
+    seed 1. Each further seed has the next, so that its trainings are new ones too.
+    """
+    return stated | {"seed": stated["seed"] + seed - 1} if "seed" in stated else stated

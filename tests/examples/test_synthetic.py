@@ -375,7 +375,7 @@ CONTROLS = {("constant", 1), ("random", 1), ("continued", 1)} | {
 def test_every_table_has_all_controls(preset):
     """Two rewards that know nothing, MLE continued, and MLE at lower temperatures.
 
-    ``laptop`` also has D's values on the wrong sequences.
+    In place of random numbers as the reward, ``laptop`` has D's values on the wrong sequences.
     """
     recipe, lines, _ = commands_of(preset)
     found = set()
@@ -385,8 +385,8 @@ def test_every_table_has_all_controls(preset):
         if system["kind"] == "control" and "updates-of" not in system:
             found.add((stated_in(lines[name]).get("--reward"), 1))
         found |= {(None, at) for at in system.get("sweep", {}).get("temperatures", [])}
-    assert found - {("shuffled", 1)} == CONTROLS
-    assert (("shuffled", 1) in found) == (preset == "laptop")
+    own = {("shuffled", 1)} if preset == "laptop" else {("random", 1)}
+    assert found == CONTROLS - {("random", 1)} | own
 
 
 def test_figure3_has_the_papers_strategies():
@@ -413,7 +413,17 @@ def test_authors_d_is_laptop_with_the_discriminator_of_paper():
     draws = [authors_d.pop(f"{which}_draw") for which in ("second", "third", "fourth", "fifth")]
     assert all(draw.keys() == {"seed"} for draw in draws)
     assert len({draw["seed"] for draw in draws}) == 4
+    assert authors_d.pop("random") == {"reward": "random"}  # it has this control as well
     assert authors_d.items() <= laptop.items()  # groups that no row uses are left out
+
+
+def test_each_draw_of_each_seed_is_a_training_of_its_own():
+    """A recipe's own ``seed`` is that of seed 1; were it that of all, they would be alike."""
+    _, made = make_commands("synthetic", "laptop")
+    draws = [s for name, s in made.systems.items() if name.startswith("constant_reward")]
+    assert len(draws) == 3
+    found = [stated_in(made.train(s, seed))["--seed"] for s in draws for seed in (1, 2, 3)]
+    assert found == "1 2 3 2001 2002 2003 3001 3002 3003".split()
 
 
 # --- what is refused
