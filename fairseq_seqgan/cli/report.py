@@ -79,6 +79,7 @@ def run(args: argparse.Namespace) -> None:
         learning_curves,
         markdown_report,
         matched_nll,
+        pairs,
         panels,
         results_csv,
         runs,
@@ -93,12 +94,13 @@ def run(args: argparse.Namespace) -> None:
     collection = runs.collect(args.runs, args.num_samples, args.output)
     rows = aggregate.make_rows(collection, args.against)
     reference = aggregate.find(rows, args.against)
+    paired = pairs.compare(rows, reference)
     compared = matched_nll.compare(rows, reference) if collection.oracle else []
     controlled = matched_nll.compare_with_controls(rows) if collection.oracle else []
-    found = json_report.as_json(collection, rows, reference, compared, controlled)
+    found = json_report.as_json(collection, rows, reference, paired, compared, controlled)
     report = json.dumps(found, indent=2, allow_nan=False)
     written = markdown_report.report(
-        collection, rows, reference, args.against, compared, controlled
+        collection, rows, reference, args.against, paired, compared, controlled
     )
     lines = learning_curves.make_curves(rows, args.curve_axis)
     entropy = aggregate.oracle_entropy(rows)

@@ -8,6 +8,7 @@ from typing import Any
 from ..metrics.significance import Paired, Welch
 from .aggregate import AUTHORS_ORACLE, Row
 from .matched_nll import Comparison
+from .pairs import Pairs
 from .runs import Collection
 
 _DIGITS = 10  # of every number: the last bits of a float are the processor's business
@@ -17,6 +18,7 @@ def as_json(
     collection: Collection,
     rows: list[Row],
     reference: Row | None,
+    paired: list[Pairs],
     compared: list[Comparison],
     controlled: list[Comparison],
 ) -> dict[str, Any]:
@@ -32,6 +34,7 @@ def as_json(
         "vocab_size": collection.vocab_size,
         "tested_against": None if reference is None else reference.system.name,
         "rows": [_row(row) for row in rows],
+        **({"paired_over_seeds": [_pairs(each) for each in paired]} if paired else {}),
         **({"equal_heldout_nll": [_comparison(c) for c in compared]} if compared else {}),
         **({"against_own_control": [_controlled(c) for c in controlled]} if controlled else {}),
         "incomplete": [{"run": name, "reason": why} for name, why in collection.incomplete],
@@ -60,6 +63,21 @@ def _row(row: Row) -> dict[str, Any]:
         "welch_over_samples": _test(row.over_samples),
         "welch_over_seeds": _test(row.over_seeds),
         "paper_nll_oracle": row.paper,
+    }
+
+
+def _pairs(found: Pairs) -> dict[str, Any]:
+    tested = {
+        name: {"differences": [_round(value) for value in values], "test": _test(found.tests[name])}
+        for name, values in found.differences.items()
+    }
+    system = found.row.system
+    return {
+        "system": system.name,
+        "selection": system.selection,
+        "temperature": system.temperature,
+        "seeds": list(found.seeds),
+        **tested,
     }
 
 

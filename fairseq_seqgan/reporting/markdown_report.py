@@ -14,6 +14,7 @@ from ..support.escaping import Markdown, markdown, markdown_code
 from . import columns, tables
 from .aggregate import AUTHORS_ORACLE, Row
 from .matched_nll import Comparison
+from .pairs import Pairs
 from .runs import Collection
 
 _TEMPLATES = Environment(
@@ -33,6 +34,7 @@ def report(
     rows: list[Row],
     reference: Row | None,
     against: str,
+    paired: list[Pairs],
     compared: list[Comparison],
     controlled: list[Comparison],
 ) -> str:
@@ -40,6 +42,7 @@ def report(
 
     Args:
         reference: the row that the t-tests are against, called *against*; None: there is none.
+        paired: the other rows against *reference*, seed by seed.
         compared: *reference* and the others at equal held-out NLL.
         controlled: systems with a control of their own, against that one.
     """
@@ -48,6 +51,7 @@ def report(
         rows=rows,
         reference=reference,
         against=against,
+        paired=paired,
         compared=compared,
         controlled=controlled,
         tables=tables,

@@ -15,6 +15,7 @@ from ..support.escaping import Markdown, markdown
 from . import columns
 from .aggregate import Row, Summary
 from .matched_nll import Comparison
+from .pairs import Pairs
 from .run_folder import BEST
 
 NONE = "–"
@@ -53,6 +54,23 @@ def tests(rows: list[Row], reference: Row) -> Markdown:
         difference = row.metrics[score].mean - base
         tested = [text for test in (row.over_samples, row.over_seeds) for text in _test(test)]
         lines.append([row.label, _checkpoint(row), f"{difference:+.{shown.decimals}f}", *tested])
+    return _table(lines, headers, texts=2)
+
+
+def pairs(found: list[Pairs], reference: Row) -> Markdown:
+    """Return the table of all other rows against *reference*, seed by seed."""
+    names = list(dict.fromkeys(name for each in found for name in each.differences))
+    headers = ["system", "checkpoint", "seeds"]
+    for name in names:
+        headers += [f"{columns.column(name).title} − {reference.label}'s", "t (df)", "p"]
+    lines = []
+    for each in found:
+        line = [each.row.label, _checkpoint(each.row), str(len(each.seeds))]
+        for name in names:
+            values = each.differences.get(name)
+            spread = NONE if values is None else _spread(values, "+.3f")
+            line += [spread, *_test(each.tests.get(name))]
+        lines.append(line)
     return _table(lines, headers, texts=2)
 
 

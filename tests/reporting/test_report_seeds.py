@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import make_runs
+from scipy import stats
 
 from fairseq_seqgan.cli import main
 from fairseq_seqgan.reporting import training_log
@@ -116,3 +117,44 @@ def test_a_report_among_its_runs_is_none_of_them(folder):
     assert report(folder, output, "--overwrite") == first
     assert (output / "report.md").read_bytes() == text
     assert [each["run"] for each in first["incomplete"]] == ["constant_reward-seed3"]
+
+
+def test_each_seed_is_paired_with_the_same_seed_of_the_reference(folder, tmp_path):
+    """The constant reward has no seed 3, MLE has all three."""
+    found = report(folder, tmp_path / "out")
+    values = {
+        row["system"]: {
+            name: dict(zip(row["seeds"], row[name]["values"], strict=True))
+            for name in ("nll_oracle", "nll")
+        }
+        for row in found["rows"]
+        if row["selection"] == "last" and row["temperature"] == 1.0 and "nll" in row
+    }
+    last = [
+        pairs
+        for pairs in found["paired_over_seeds"]
+        if pairs["selection"] == "last" and pairs["temperature"] == 1.0
+    ]
+    seeds = {pairs["system"]: pairs["seeds"] for pairs in last}
+    assert seeds == {
+        "mle": [1, 2, 3],
+        "scheduled_sampling": [1, 2, 3],
+        "constant_reward": [1, 2],
+    }
+    for pairs in last:
+        for name in ("nll_oracle", "nll"):
+            own, theirs = (
+                [values[system][name][seed] for seed in pairs["seeds"]]
+                for system in (pairs["system"], "seqgan")
+            )
+            tested = stats.ttest_rel(own, theirs)
+            assert pairs[name]["test"]["t"] == pytest.approx(tested.statistic)
+            assert pairs[name]["test"]["p"] == pytest.approx(tested.pvalue)
+
+
+def test_one_seed_is_no_pair(folder, tmp_path):
+    for run in folder.iterdir():
+        if not run.name.endswith("seed1"):
+            shutil.rmtree(run)
+    assert "paired_over_seeds" not in report(folder, tmp_path / "out")
+    assert "Each seed against" not in (tmp_path / "out" / "report.md").read_text()
