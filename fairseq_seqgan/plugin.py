@@ -9,14 +9,14 @@ from . import criterions, models, optim, rewards, tasks  # noqa: E402
 from .pretrained import SeqGAN  # noqa: E402
 from .support import compat, compat_checkpoints, compat_commands  # noqa: E402
 
-compat.allow_checkpoints()
 compat.show_all_options()
-compat.write_checkpoints_whole()
-compat.refuse_damaged_checkpoints()
 compat.report_bad_gradients()
-compat.run_nothing_in_checkpoints()
 compat.join_processes()
 compat_commands.correct_options()
+compat_checkpoints.allow_checkpoints()
+compat_checkpoints.write_checkpoints_whole()
+compat_checkpoints.refuse_damaged_checkpoints()
+compat_checkpoints.run_nothing_in_checkpoints()
 compat_checkpoints.report_unwritable_folder()
 
 __all__ = ["SeqGAN", "criterions", "models", "optim", "rewards", "tasks"]

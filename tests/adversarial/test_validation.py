@@ -12,7 +12,7 @@ from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.rollouts import sample
 from fairseq_seqgan.policy.saved_model import load_language_model
 from fairseq_seqgan.reporting.training_log import best, validations
-from fairseq_seqgan.support import compat
+from fairseq_seqgan.support import compat_checkpoints
 from fairseq_seqgan.support.eval_mode import eval_mode
 from fairseq_seqgan.support.rng import seeded_rng
 
@@ -30,7 +30,7 @@ def trained(data, tmp_path_factory):
 
 
 def policy_of(folder, data):
-    compat.allow_checkpoints()
+    compat_checkpoints.allow_checkpoints()
     dictionary = inputs.read_dictionary(data)
     model, _ = load_language_model(folder / "checkpoint_last.pt", data, dictionary)
     return Policy(model, dictionary, fixed_length=LENGTH), dictionary

@@ -28,13 +28,13 @@ from sacrebleu.metrics import BLEU
 
 from fairseq_seqgan import version
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.support import compat
+from fairseq_seqgan.support import compat_checkpoints
 
 
 @pytest.fixture(autouse=True)
 def _allowed_checkpoints():
     """A test that leaves ``torch.serialization.safe_globals`` takes the plugin's list with it."""
-    compat.allow_checkpoints()
+    compat_checkpoints.allow_checkpoints()
 
 
 @pytest.fixture(scope="module")

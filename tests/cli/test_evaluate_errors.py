@@ -10,14 +10,14 @@ from helpers.evaluate_data import SAMPLES, UNK, WORDS, binarize, make_data, trai
 
 from fairseq_seqgan.cli import main
 from fairseq_seqgan.oracle.lstm import Oracle
-from fairseq_seqgan.support import compat
+from fairseq_seqgan.support import compat_checkpoints
 from fairseq_seqgan.support.errors import InputError
 
 
 @pytest.fixture(autouse=True)
 def _allowed_checkpoints():
     """A test that leaves ``torch.serialization.safe_globals`` takes the plugin's list with it."""
-    compat.allow_checkpoints()
+    compat_checkpoints.allow_checkpoints()
 
 
 @pytest.fixture(scope="module")

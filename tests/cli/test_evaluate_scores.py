@@ -24,7 +24,7 @@ from helpers.evaluate_data import (
 from sacrebleu.metrics import BLEU
 
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.support import compat
+from fairseq_seqgan.support import compat_checkpoints
 from fairseq_seqgan.support.errors import InputError
 
 KEYS = 12  # words of the music: the keys 40 ... 50 of a piano, and 0
@@ -33,7 +33,7 @@ KEYS = 12  # words of the music: the keys 40 ... 50 of a piano, and 0
 @pytest.fixture(autouse=True)
 def _allowed_checkpoints():
     """A test that leaves ``torch.serialization.safe_globals`` takes the plugin's list with it."""
-    compat.allow_checkpoints()
+    compat_checkpoints.allow_checkpoints()
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from fairseq_seqgan.criterions.saved_discriminator import load_discriminator
 from fairseq_seqgan.oracle.lstm import Oracle
 from fairseq_seqgan.policy.saved_model import load_language_model
 from fairseq_seqgan.preprocess import melody, nottingham, obama, poems
-from fairseq_seqgan.support import compat, input_checks
+from fairseq_seqgan.support import compat_checkpoints, input_checks
 from fairseq_seqgan.support.binarized_data import stated_digests
 from fairseq_seqgan.support.errors import InputError
 
@@ -285,7 +285,7 @@ def state():
 
 def test_checkpoints_as_bytes(state, tmp_path):
     """A checkpoint is refused, or is the same to the bit where checksums are compared."""
-    compat.allow_checkpoints()
+    compat_checkpoints.allow_checkpoints()
     path, found = tmp_path / "checkpoint.pt", Outcomes("checkpoints", tmp_path)
     torch.save(state, path)
     good, dictionary = path.read_bytes(), make_dictionary(8)
@@ -303,7 +303,7 @@ def test_checkpoints_as_bytes(state, tmp_path):
 
 def test_checkpoints_with_other_contents(state, tmp_path):
     """A readable file whose parts are of other types, or missing: one line, for G and for D."""
-    compat.allow_checkpoints()
+    compat_checkpoints.allow_checkpoints()
     make_dictionary(8).save(str(tmp_path / "dict.txt"))
     path, found = tmp_path / "checkpoint.pt", Outcomes("states", tmp_path)
     dictionary = make_dictionary(8)
