@@ -97,15 +97,16 @@ def _check_same(model: BaseFairseqModel, name: str, options: Any, start: Start) 
     Raises:
         InputError: it cannot; names the options that differ.
     """
-    own = shapes(model.state_dict())
-    if start.generator in (None, own):
+    stored = start.generator
+    own = shapes(model.state_dict()) or {}
+    if stored is None or stored == own:
         return
+    names = sorted(own.items() ^ stored.items())
     try:  # fairseq may know how to upgrade older weights, or to drop layers
         weights = dict(read_checkpoint(start.path)["model"])
         model.load_state_dict(weights, strict=True, model_cfg=options)
     except (RuntimeError, LookupError) as error:
         changed = _changed(name, options, start.model_options)
-        names = sorted(own.items() ^ start.generator.items())
         raise InputError(
             f"{start.path}: its language model is not the one that the options describe: "
             + ("; ".join(changed) or f"{names[0][0]} is missing or has another shape")

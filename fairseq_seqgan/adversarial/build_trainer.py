@@ -150,7 +150,7 @@ def build_trainer(
             )
         slope_data = _heldout(data, "--reward-scale auto")
     max_sentences, max_tokens = batch_size
-    size = max_sentences or max(1, max_tokens // policies.length)
+    size = max_sentences or max(1, (max_tokens or 0) // policies.length)
     for option, value, needs_two in (
         ("--baseline", options.baseline, "leave-one-out"),
         ("--g-loss", options.g_loss, "distill"),  # one sequence has the weight 1, whatever D says

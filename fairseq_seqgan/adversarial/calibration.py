@@ -32,7 +32,18 @@ class Calibration(NamedTuple):
     gain: Gain  # in nats per sequence; its slope turns D's log-odds into those of the best D
 
 
-_UNKNOWN = Gain(*[math.nan] * 7, heldout=1, samples=1)  # of a single sequence
+# Of a single sequence.
+_UNKNOWN = Gain(
+    gain=math.nan,
+    stderr_heldout=math.nan,
+    stderr_samples=math.nan,
+    slope=math.nan,
+    effective_samples=math.nan,
+    log_z=math.nan,
+    log_z_bias=math.nan,
+    heldout=1,
+    samples=1,
+)
 
 
 def calibrate(discriminator: Discriminator, heldout: Tensor, samples: Tensor) -> Calibration:
@@ -69,7 +80,9 @@ def calibrate_on_samples(
     device = next(discriminator.parameters()).device
     numbers = torch.tensor([[found.auc, *found.gain]], dtype=torch.float64, device=device)
     first, *gain = distributed.gather(numbers)[0].tolist()
-    return Calibration(first, Gain(*gain[:-2], heldout=len(heldout), samples=len(samples)))
+    numbers_of_gain = dict(zip(Gain._fields, gain, strict=True))
+    sizes = {"heldout": len(heldout), "samples": len(samples)}  # as whole numbers
+    return Calibration(first, Gain(**(numbers_of_gain | sizes)))
 
 
 def _require_finite(discriminator: Discriminator, scores: list[np.ndarray]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from fairseq.criterions import FairseqCriterion
@@ -87,6 +87,8 @@ class Watch:
     def _measured(self) -> Iterator[tuple[str, Tensor]]:
         for name, parameter in self._parameters():
             yield f"the weight {name}", parameter
+        if self.nets is None or self.tokens is None:
+            return
         model, criterion = self.nets
         tokens = self.tokens.long().to(next(model.parameters()).device)
         with eval_mode(model):
@@ -158,7 +160,7 @@ def in_update(hook: Hook) -> Hook:
         watch.loss = output[0].detach()
         return output
 
-    return located
+    return cast(Hook, located)
 
 
 def in_validation(hook: Hook) -> Hook:
@@ -173,7 +175,7 @@ def in_validation(hook: Hook) -> Hook:
             require_finite(output[0], "held-out batch", "the loss")
         return output
 
-    return located
+    return cast(Hook, located)
 
 
 def before_saving(hook: Hook) -> Hook:
@@ -184,4 +186,4 @@ def before_saving(hook: Hook) -> Hook:
         task.watch.before_saving()
         return hook(task)
 
-    return checked
+    return cast(Hook, checked)

@@ -72,7 +72,7 @@ class EarlyStopping:
         self.prefix_size = options.prefix_size
         self.keep_best = str(options.pretrain_d_keep) == "best"
         self.select, self.patience = str(options.pretrain_d_select), options.pretrain_d_patience
-        self.best = {
+        self.best: dict[str, Any] = {
             "pool": 0, "auc": -1.0, "gain": -math.inf, "weights": {}, "optimizer": {},
             "ended": False,
         }  # fmt: skip

@@ -4,7 +4,7 @@ Shapes: n_pos positives, n_neg negatives, T tokens.
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from fairseq.dataclass import FairseqDataclass
@@ -97,10 +97,10 @@ class Pool:
         self._order = torch.randperm(2 * self.size, generator=generator)
         self._pass = (step.pool, step.pass_index)
 
-    def state_dict(self) -> dict[str, int | Tensor]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs: the negatives and the number of their pool."""
         return {"number": self.number, "negatives": self.negatives.to(torch.int32)}
 
-    def load_state_dict(self, state: dict[str, int | Tensor]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
         self.refill(int(state["number"]), state["negatives"].long())

@@ -39,18 +39,8 @@ class ModelCopy:
             if self._state is not None:
                 self._model.load_state_dict(self._state)
             elif self.path is not None:
-                self._load(self.path)
+                _load(self._model, self.path)
         return self._model
-
-    def _load(self, path: str) -> None:
-        state = read_checkpoint(path)
-        try:
-            self._model.load_state_dict(state["model"])
-        except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-            reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise InputError(
-                f"--kl-reference {path}: a model of another architecture or dictionary ({reason})"
-            ) from error
 
     @torch.no_grad()
     def average(self, model: BaseFairseqModel, decay: float) -> None:
@@ -70,3 +60,15 @@ class ModelCopy:
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
         """Take over what :meth:`state_dict` returned."""
         self._state = state
+
+
+def _load(model: BaseFairseqModel, path: str) -> None:
+    """Give *model* the weights of the checkpoint *path*."""
+    state = read_checkpoint(path)
+    try:
+        model.load_state_dict(state["model"])
+    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(
+            f"--kl-reference {path}: a model of another architecture or dictionary ({reason})"
+        ) from error

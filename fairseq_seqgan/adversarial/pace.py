@@ -1,7 +1,7 @@
 """How fast a training is, and how long the rest of its schedule will take."""
 
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 
 from ..support import progress_display
 from .schedule import Phase, Schedule
@@ -18,7 +18,8 @@ class Pace:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule, self.update = schedule, 0
-        self._seconds: Counter[str] = Counter()  # from the beginning of an update to the next one
+        # From the beginning of an update to that of the next one.
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._measured: Counter[str] = Counter()  # updates
         self._begun: tuple[str, float] | None = None  # the present update
 

@@ -22,7 +22,7 @@ class SampleTexts:
         """Write samples under ``samples``, to where fairseq writes what it validates."""
         root = compat.root_config(self.args)
         folder = root.common.tensorboard_logdir if root is not None else None
-        if not folder or distributed.rank() != 0:
+        if root is None or not folder or distributed.rank() != 0:
             return
         subset = root.dataset.valid_subset.split(",")[0]
         # fairseq keeps one writer for each subset.

@@ -106,11 +106,12 @@ def check_discriminator(criterion: FairseqCriterion, start: Start, options: Any)
     Raises:
         InputError: it has another one; names the options that differ.
     """
-    own = shapes(criterion.state_dict())
-    if start.discriminator in (None, own):
+    stored = start.discriminator
+    own = shapes(criterion.state_dict()) or {}
+    if stored is None or stored == own:
         return
+    names = sorted(own.items() ^ stored.items())
     changed = differences(start.options, options)
-    names = sorted(own.items() ^ start.discriminator.items())
     raise InputError(
         f"{start.path}: its discriminator is not the one that the options describe: "
         + (", ".join(changed) or f"{names[0][0]} is missing or has another shape")
@@ -123,9 +124,10 @@ def _last_update(path: str, state: dict[str, Any]) -> dict[str, Any]:
     Raises:
         InputError: a part is missing that fairseq reads from every checkpoint.
     """
-    history = state.get("optimizer_history")
+    stored = state.get("optimizer_history")
+    history = stored if isinstance(stored, list) else []
     for part, found in (
-        ("optimizer_history", isinstance(history, list) and history),
+        ("optimizer_history", history),
         ("extra_state", isinstance(state.get("extra_state"), Mapping)),
         ("criterion", "criterion" in state),
     ):

@@ -118,7 +118,8 @@ class StoredSchedule:
             raise InputError(f"{path}: its schedule is damaged")
         for name, own in self.own.items():
             theirs = stored.get(name, _ADDED.get(name))
-            grows = name == "rounds" and isinstance(theirs, int) and theirs <= own
+            numbers = isinstance(theirs, int) and isinstance(own, int)
+            grows = name == "rounds" and numbers and theirs <= own
             if theirs == own or grows:
                 continue
             what = _WORDS.get(name) or "--" + name.replace("_", "-")
@@ -131,11 +132,10 @@ class StoredSchedule:
 
     def _check_pool(self, path: str, pool: Any, symbols: int) -> None:
         """Check the shape and the symbols of the stored *pool* of negatives."""
-        number, negatives = (
-            (pool.get("number"), pool.get("negatives"))
-            if isinstance(pool, Mapping)
-            else (None,) * 2
-        )
+        number: Any = None
+        negatives: Any = None
+        if isinstance(pool, Mapping):
+            number, negatives = pool.get("number"), pool.get("negatives")
         if not isinstance(number, int) or number < 0 or not _holds_integers(negatives):
             raise InputError(f"{path}: its pool of negatives is damaged")
         own = self.trainer.pool

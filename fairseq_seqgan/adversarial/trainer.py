@@ -244,6 +244,7 @@ class AdversarialTrainer:
         if self.heldout is not None:
             key = ("slope", self.options.seed, step.pool)
             discriminator = self.reward.discriminator
+            assert discriminator is not None, "the slope is that of D's log-odds"
             size = self.prefixes.size
             found = calibrate_on_samples(
                 discriminator, policy, self.heldout, *key, prefix_size=size

@@ -164,6 +164,7 @@ def measure(
         return measured
     samples = distributed.gather(drawn.tokens)
     for name, real in positives.items():
+        assert discriminator is not None, "positives are measured by D"
         found = calibrate(discriminator, real, samples)
         measured[name] = (found.auc, 1)
         if name == HELDOUT and not math.isnan(found.gain.gain):

@@ -94,7 +94,7 @@ class Evaluation:
         ]
         for _, score, heldout in measured:
             both = (score.counts, heldout.counts if heldout else {})
-            for title in both[0] | both[1]:
+            for title in {**both[0], **both[1]}:
                 rows.append([title, *(_count(counts.get(title)) for counts in both)])
         headers = ["variety", "samples", self.split]
         align = ("left", "right", "right")

@@ -6,7 +6,7 @@ Files are read and checked at once; what takes time is computed when a metric fi
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,7 +75,7 @@ class EvaluateInputs:
         rng = seeded_rng("evaluate", self.seed)
         return sample(self._needed_policy(), self.options.num_eval_samples, rng)
 
-    def oracle_log_probs(self, sequences: Sequences) -> Tensor:
+    def oracle_log_probs(self, sequences: Sequence[tuple[int, ...]]) -> Tensor:
         """Return the oracle's log-probability of every token, (B, T) in nats."""
         if self.oracle is None:
             raise InputError("--oracle is missing: a metric asks for the oracle")

@@ -71,7 +71,7 @@ def take_over(net: Discriminator, path: str, own_options: Any) -> float | None:
 
 def _criterion_options(state: dict[str, Any]) -> dict[str, Any]:
     """Return the options of the criterion that the checkpoint was trained with; {} if unknown."""
-    cfg = state.get("cfg")
+    cfg: Any = state.get("cfg")
     options = cfg.get("criterion") if isinstance(cfg, dict) or OmegaConf.is_config(cfg) else None
     if OmegaConf.is_config(options):
         options = OmegaConf.to_container(options, resolve=True)

@@ -143,6 +143,7 @@ class SeqGANCriterion(FairseqCriterion):
         Raises:
             InputError: there is no D in the file, or it is another one.
         """
+        assert cfg.discriminator_from is not None
         self.slope = take_over(self.discriminator, cfg.discriminator_from, cfg)
         self._keeps_discriminator = True
 

@@ -69,13 +69,34 @@ class MetricInputs(Protocol):
     seed: int  # of every subset and every draw
     dictionary: Dictionary
     split: str  # the name of the held-out split
-    samples: Sequence[tuple[int, ...]]  # ids of the dictionary, without the end symbol
-    heldout: Sequence[tuple[int, ...]]
-    training: Sequence[tuple[int, ...]]
-    sample_keys: Keys  # the samples as tunes; InputError where a word is not a pitch
-    heldout_keys: Keys
-    policy: Policy | None  # the model at --temperature; None without --model
-    fresh_samples: Samples  # --num-eval-samples sequences that the policy drew just now
+
+    @property
+    def samples(self) -> Sequence[tuple[int, ...]]:
+        """The samples: ids of the dictionary, without the end symbol."""
+
+    @property
+    def heldout(self) -> Sequence[tuple[int, ...]]:
+        """The held-out sequences, as the samples."""
+
+    @property
+    def training(self) -> Sequence[tuple[int, ...]]:
+        """The training sequences, as the samples."""
+
+    @property
+    def sample_keys(self) -> Keys:
+        """The samples as tunes; InputError where a word is not a pitch."""
+
+    @property
+    def heldout_keys(self) -> Keys:
+        """The held-out sequences as tunes."""
+
+    @property
+    def policy(self) -> Policy | None:
+        """The model at ``--temperature``; None without ``--model``."""
+
+    @property
+    def fresh_samples(self) -> Samples:
+        """``--num-eval-samples`` sequences that the policy drew just now."""
 
     def oracle_log_probs(self, sequences: Sequence[tuple[int, ...]]) -> Tensor:
         """Return log G_oracle(y_t | y_1 ... y_t-1) in nats: (B, T); needs ``--oracle``."""
@@ -235,7 +256,8 @@ def register_metric(name: str) -> Callable[[type[Metric]], type[Metric]]:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of all metrics to *parser*; classes that inherit theirs share them."""
-    methods = {cls.add_arguments.__func__: cls.add_arguments for cls in _classes()}
+    # A method of two classes is two objects around one function.
+    methods = {getattr(cls.add_arguments, "__func__"): cls.add_arguments for cls in _classes()}  # noqa: B009
     for add in methods.values():
         add(parser)
 

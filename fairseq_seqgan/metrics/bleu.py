@@ -76,7 +76,10 @@ class References:
         self.order, self.smoothing, self.tokenization = order, smoothing, tokenization
         self._vocabulary: dict[Hashable, int] = {}
         self._of_ids = isinstance(references, RaggedTokens)
-        flat = references if self._of_ids else self._number(references, grow=True)
+        if isinstance(references, RaggedTokens):
+            flat = references
+        else:
+            flat = self._number(references, grow=True)
         self.size = len(flat.lengths)
         if self.size == 0:
             raise InputError("BLEU needs references; there are none")
@@ -144,7 +147,7 @@ class References:
     def _flat(self, sentences: Sentences) -> RaggedTokens:
         if isinstance(sentences, RaggedTokens) != self._of_ids:
             raise TypeError("sentences and references must both be RaggedTokens, or neither")
-        return sentences if self._of_ids else self._number(sentences)
+        return sentences if isinstance(sentences, RaggedTokens) else self._number(sentences)
 
     def _number(self, sentences: Sequence[Tokens], grow: bool = False) -> RaggedTokens:
         """Number the tokens; one that no reference has is -1."""

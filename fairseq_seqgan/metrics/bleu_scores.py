@@ -212,6 +212,7 @@ class SelfBleu(Metric):
         if len(sequences) < 2:
             return Score(float("nan"))
         chosen = choose(sequences, inputs.options.self_bleu_samples, inputs.seed)
+        assert self.n is not None, "only what was read from a file has no n"
         found = self_bleu(chosen, self.n)
         return Score(
             found.sentence,

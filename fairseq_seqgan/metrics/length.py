@@ -94,7 +94,9 @@ class Unfinished(Metric):
 
     def compute(self, inputs: MetricInputs) -> Score:
         """Return the share of the model's fresh samples; NaN if they have no end by design."""
-        if inputs.policy.fixed:
+        policy = inputs.policy
+        assert policy is not None, "needs names the model"
+        if policy.fixed:
             return Score(math.nan)
-        tokens, end = inputs.fresh_samples.tokens, inputs.policy.eos
+        tokens, end = inputs.fresh_samples.tokens, policy.eos
         return Score(float((tokens != end).all(dim=1).double().mean()))

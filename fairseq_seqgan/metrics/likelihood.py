@@ -8,7 +8,7 @@ under that same distribution is an estimate of its entropy per token.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..support.errors import InputError
 from .base import Direction, Metric, MetricInputs, Score, register_metric
@@ -108,7 +108,7 @@ class LikelihoodMetric(Metric):
     table, rank, note = "nats per token", 10, ""
 
     @staticmethod
-    def score(found: Likelihood, what: str, **more: object) -> Score:
+    def score(found: Likelihood, what: str, **more: Any) -> Score:
         """Return *found* as a score over sequences that are called *what*."""
         return Score(found.nll, found.stderr, f"{found.sequences:,} {what}", **more)
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -130,7 +130,8 @@ def _to_nearest(own: np.ndarray, real: np.ndarray) -> np.ndarray:
 class PitchMetric(Metric):
     """A mean squared difference of pitches."""
 
-    unit, needs = "semitones squared", ("music",)
+    unit = "semitones squared"
+    needs: ClassVar[tuple[str, ...]] = ("music",)
     table, rank = "mean squared error, keys", 40
     decimals, row_decimals = 2, 3
 

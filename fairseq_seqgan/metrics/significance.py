@@ -7,7 +7,8 @@ not assume that their variances are equal.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -40,11 +41,20 @@ def welch(
         raise InputError("a t-test needs finite numbers")
     if min(map(len, pair)) < 2 or all(np.ptp(values) == 0 for values in pair):
         return None
-    with warnings.catch_warnings():
-        # Of a sample without spread scipy says that its variance may be imprecise. It is 0.
-        warnings.simplefilter("ignore", RuntimeWarning)
+    with _no_warning_of_small_spread():
         found = stats.ttest_ind(*pair, equal_var=False)
     return Welch(float(found.statistic), float(found.df), float(found.pvalue))
+
+
+@contextmanager
+def _no_warning_of_small_spread() -> Iterator[None]:
+    """Silence scipy, which warns of numbers that are nearly equal.
+
+    Their variance may be imprecise, but it is next to nothing.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
 
 
 class Paired(NamedTuple):
@@ -69,5 +79,6 @@ def paired(differences: Sequence[float]) -> Paired | None:
         raise InputError("a t-test needs finite numbers")
     if len(values) < 2 or np.ptp(values) == 0:
         return None
-    found = stats.ttest_1samp(values, 0.0)
+    with _no_warning_of_small_spread():
+        found = stats.ttest_1samp(values, 0.0)
     return Paired(float(found.statistic), int(found.df), float(found.pvalue))

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -132,7 +133,7 @@ class CNNHighway(Discriminator):
         self._initialize()
 
     @classmethod
-    def build_model(cls, cfg: CNNHighwayConfig, task: object) -> "CNNHighway":
+    def build_model(cls, cfg: CNNHighwayConfig, task: Any) -> "CNNHighway":
         """Build D for the dictionary of *task* (fairseq's registry calls this)."""
         dictionary = task.source_dictionary
         kernels = parse_kernels(cfg.d_kernel_widths, cfg.d_kernel_counts)

@@ -76,7 +76,7 @@ class DiscriminatorEnsemble(Discriminator):
         return mean if log_odds else mean.sigmoid()
 
 
-def build_discriminator(name: str, cfg: Any, task: object) -> Discriminator:
+def build_discriminator(name: str, cfg: Any, task: Any) -> Discriminator:
     """Build the discriminator that ``--discriminator`` names, or ``--d-ensemble`` of them.
 
     Raises:

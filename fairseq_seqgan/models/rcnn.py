@@ -12,6 +12,7 @@ Shapes: R sequences, T tokens, E embedding size, H units in each direction, F fe
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from fairseq.models import register_model
@@ -67,7 +68,7 @@ class RCNN(Discriminator):
         self.output = nn.Linear(features, 2)
 
     @classmethod
-    def build_model(cls, cfg: RCNNConfig, task: object) -> "RCNN":
+    def build_model(cls, cfg: RCNNConfig, task: Any) -> "RCNN":
         """Build D for the dictionary of *task*.
 
         Raises:

@@ -1,6 +1,6 @@
 """``seqgan_adam``: one Adam for both nets, with a separate learning rate and clipping for D."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -57,7 +57,7 @@ class SeqGANAdam(FairseqOptimizer):
     def __init__(self, cfg: SeqGANAdamConfig, params: Iterable[Parameter]) -> None:
         super().__init__(cfg)
         params = list(params)
-        self._base_lr = float(cfg.lr[0] if isinstance(cfg.lr, Collection) else cfg.lr)
+        self._base_lr = float(cfg.lr[0] if isinstance(cfg.lr, Sequence) else cfg.lr)
         d_decay = cfg.discriminator_weight_decay
         if d_decay is None:
             d_decay = cfg.weight_decay

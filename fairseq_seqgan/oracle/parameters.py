@@ -82,7 +82,8 @@ def check(arrays: Mapping[str, np.ndarray], source: str) -> dict[str, np.ndarray
         if arrays[name].ndim != 2 or arrays[name].size == 0:
             raise InputError(f"{source}: array {name} has shape {arrays[name].shape}, not (n, m)")
     result = {}
-    for name, shape in shapes(*arrays["emb"].shape, arrays["Wi"].shape[1]).items():
+    vocab, embed = arrays["emb"].shape
+    for name, shape in shapes(vocab, embed, arrays["Wi"].shape[1]).items():
         array = arrays[name]
         if array.shape != shape:
             raise InputError(f"{source}: array {name} has shape {array.shape}, not {shape}")

@@ -89,6 +89,8 @@ def guided_sample(
         better = keys > best
         kept = Samples(*(_choose(better, n, o) for n, o in zip(drawn, kept, strict=True)))
         best, weight = torch.maximum(best, keys), torch.where(better, weights, weight)
+    if kept is None:
+        raise ValueError("guided sampling needs a generator for each candidate: there is none")
     return Guided(kept, weight, (2 * first - second).exp())
 
 

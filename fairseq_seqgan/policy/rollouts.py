@@ -153,23 +153,29 @@ def roll_out(
     rollout_policy = rollout_policy or policy
     group = check_memory(rollout_policy, rollouts, stride, 0 if given is None else given.size(1))
     work = [1 + rollouts * max(0, t // stride - skipped) for t in range(length)]  # rows at step t
+    offsets = range(0, num, group)
+    parts = []
     with (
         eval_mode(policy.model, rollout_policy.model),
         working("rollouts", num * sum(work)) as done,
     ):
-        parts = [
-            _roll_out_group(
-                policy,
-                rollout_policy,
-                own[i : i + group],
-                theirs[:, i : i + group],
-                stride,
-                None if given is None else given[i : i + group],
-                lambda first, end, i=i: done(sum(work[first:end]) * min(group, num - i)),
+        for offset in offsets:
+            own_part = own[offset : offset + group]
+
+            def steps_done(first: int, end: int, size: int = len(own_part)) -> None:
+                done(sum(work[first:end]) * size)
+
+            parts.append(
+                _roll_out_group(
+                    policy,
+                    rollout_policy,
+                    own_part,
+                    theirs[:, offset : offset + group],
+                    stride,
+                    None if given is None else given[offset : offset + group],
+                    steps_done,
+                )
             )
-            for i in range(0, num, group)
-        ]
-    offsets = range(0, num, group)
     return Rollouts(
         Samples(*(torch.cat(f) for f in zip(*(part.samples for part in parts), strict=True))),
         torch.cat([part.completions for part in parts]),
@@ -234,7 +240,8 @@ def _roll_out_group(
     batch = IncrementalBatch(rollout_policy, torch.cat([own, copies]), given, live=size)
     originals = batch if same else IncrementalBatch(policy, own, given)
     skipped = given.size(1) // stride
-    prefix_of = []  # for every step with new rollouts, the sequences that are unfinished before it
+    # For every step with new rollouts, the sequences that are unfinished before it.
+    prefix_of: list[Tensor] = []
     for t in range(length):
         if len(batch.rows) == 0:
             done(t, length)
@@ -244,7 +251,7 @@ def _roll_out_group(
         place = t // stride - skipped - 1  # of the prefix of t tokens among those rolled out
         fork = Fork(size, rollouts, place) if t % stride == 0 and place >= 0 else None
         sequences = batch.step(t, None if same else originals.tokens[:, t + 1], fork)
-        if fork is not None:
+        if sequences is not None:
             prefix_of.append(sequences)
         done(t, t + 1)
     sequence = torch.cat([*prefix_of, torch.empty(0, dtype=torch.long, device=device)])

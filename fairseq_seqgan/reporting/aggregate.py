@@ -119,8 +119,9 @@ def _summaries(runs: list[Run], names: Iterable[str]) -> dict[str, Summary]:
     """Return those numbers among *names* that every run has."""
     found = {}
     for name in names:
-        values = [_number(run, name) for run in runs]
-        if None not in values:
+        stated = [_number(run, name) for run in runs]
+        values = [value for value in stated if value is not None]
+        if len(values) == len(runs):
             sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
             found[name] = Summary(float(np.mean(values)), sd, tuple(values))
     return found

@@ -90,7 +90,8 @@ def _signatures(names: list[str], rows: list[Row]) -> list[tuple[Markdown, str]]
     found = []
     for name in sorted(names, key=lambda name: name != "self_bleu"):  # self-BLEU comes first
         metric = columns.column(name)
-        made = {run.metrics.get(metric.signature_key) for row in rows for run in row.runs} - {None}
+        every = (run.metrics.get(metric.signature_key) for row in rows for run in row.runs)
+        made = {signature for signature in every if signature is not None}
         title = metric.title.split(",")[0]
         title = Markdown(f"{title[0].upper()}{title[1:]}")
         found += [(title, signature) for signature in sorted(made)]

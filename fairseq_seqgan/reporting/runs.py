@@ -27,7 +27,7 @@ _TOLERANCE = 1e-3  # between metrics.json and scores.npz, in nats per token or o
 NLL_ORACLE = "nll_oracle"
 
 # What run.json must say, and may say.
-_NEEDED = {
+_NEEDED: dict[str, type] = {
     "format": int,
     "system": str,
     "label": str,
@@ -36,7 +36,7 @@ _NEEDED = {
     "seed": int,
     "vocab_size": int,
 }
-_OPTIONAL = {
+_OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "oracle": str,
     "data": str,
     "temperature": (int, float),
@@ -69,7 +69,7 @@ class Run:
     metrics: dict[str, Any]  # metrics.json
     score: str  # what the scores are: nll_oracle, or bleuN_sentence without an oracle
     scores: np.ndarray  # (M,) of every sample; NLL_oracle in nats per token
-    curve: list[Record] | None = None  # its validations, if the run holds a training's log
+    curve: list[Record] = field(default_factory=list)  # its validations; [] without a log
 
     @property
     def system(self) -> System:
@@ -267,7 +267,7 @@ def _read_scores(path: Path, oracle: bool) -> tuple[str, np.ndarray]:
     except Exception as error:  # damaged bytes can fail in any way
         reason = (str(error) or type(error).__name__).splitlines()[0]
         raise InputError(f"{path}: not readable ({reason})") from error
-    if scores is None:
+    if name is None or scores is None:
         raise InputError(f"{path}: holds no {wanted}, and {path.with_name(RUN)} names no oracle")
     if scores.ndim != 1 or len(scores) == 0 or not (abs(scores) <= LARGEST).all():
         raise InputError(f"{path}: {name} is not a list of finite numbers")

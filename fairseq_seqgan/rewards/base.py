@@ -40,6 +40,7 @@ class Reward(ABC):
     reads_tokens: ClassVar[bool] = True
     needs_rollouts: ClassVar[bool] = False  # True: it cannot be used with --rollouts 0
     uses_discriminator: ClassVar[bool] = False  # True: D must be trained
+    discriminator: Discriminator | None = None  # D, if the reward reads it
 
     @classmethod  # noqa: B027  (most rewards have nothing to check)
     def check(cls, options: Any) -> None:

@@ -24,7 +24,7 @@ class DiscriminatorReward(Reward):
     log_odds: ClassVar[bool] = False
 
     def __init__(self, discriminator: Discriminator) -> None:
-        self.discriminator = discriminator
+        self.discriminator: Discriminator = discriminator
 
     @classmethod
     def build(cls, options: Any, inputs: RewardInputs) -> DiscriminatorReward:

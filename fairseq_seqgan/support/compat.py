@@ -125,13 +125,13 @@ def show_all_options() -> None:
             return parse(parser, input_args, **kwargs)
 
         def first_parse(*_: Any) -> tuple[argparse.Namespace, list[str]]:
-            del parser.parse_known_args  # the second parse is fairseq's own
+            del vars(parser)["parse_known_args"]  # the second parse is fairseq's own
             args, rest = parser.parse_known_args([a for a in given if a not in ("-h", "--help")])
             if getattr(args, "arch", None) is None:
                 vars(args).pop("arch", None)  # fairseq stops at a missing one
             return args, rest
 
-        parser.parse_known_args = first_parse
+        vars(parser)["parse_known_args"] = first_parse
         return parse(parser, input_args, **kwargs)
 
     options.parse_args_and_arch = parse_with_help
@@ -191,10 +191,11 @@ def add_old_names(parser: argparse.ArgumentParser, options: dict[str, str]) -> N
     for option, field in options.items():
         action = next((a for a in parser._actions if a.dest == field), None)
         if action is not None:
+            same_type: dict[str, Any] = {} if action.type is None else {"type": action.type}
             parser.add_argument(
                 option,
                 dest=field,
-                type=action.type,
                 default=argparse.SUPPRESS,
                 help=argparse.SUPPRESS,
+                **same_type,
             )

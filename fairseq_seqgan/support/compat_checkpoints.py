@@ -59,7 +59,8 @@ def write_checkpoints_whole() -> None:
     meanwhile leaves half a file, and so does a full disk. If a write fails, fairseq tries again in
     the file that is half written.
     """
-    stock_files, stock_save = checkpoint_utils.PathManager, checkpoint_utils.torch_persistent_save
+    stock_files: Any = checkpoint_utils.PathManager
+    stock_save = checkpoint_utils.torch_persistent_save
 
     class WholeFiles(stock_files):
         @staticmethod

@@ -60,11 +60,15 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         self.validation = Validation(args)
         self.watch = Watch(compat.root_config(args))
         self.criterion: SeqGANCriterion | None = None  # set in adversarial training only
-        self.adversarial: AdversarialTrainer | None = None  # likewise, once the data is loaded
-        self.progress: Progress | None = None  # of the same
+        self.progress: Progress | None = None  # likewise, once the data is loaded
         self.start = Start()  # what the training begins with
         self.real_data = RealData(args, self.datasets, dictionary, self.policy)
         self.epoch = 1  # fairseq's, of the training
+
+    @property
+    def adversarial(self) -> AdversarialTrainer | None:
+        """The trainer of adversarial training, once the data is loaded; None of other tasks."""
+        return None if self.progress is None else self.progress.trainer
 
     @classmethod
     def add_args(cls, parser: ArgumentParser) -> None:
@@ -148,10 +152,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
             shard = kwargs.get("num_shards", 1), kwargs.get("shard_id", 0)
             return prompt_iterator(dataset, max_sentences, *shard)
         if self.criterion is not None and dataset is self.datasets.get(self.args.train_subset):
-            if self.adversarial is None:
+            if self.progress is None:
                 size = max_sentences, max_tokens
                 self.progress = build_progress(self.real_data, self.criterion, self.start, size)
-                self.adversarial = self.progress.trainer
             return self.progress.rest_of_epoch()
         # fairseq's default of 8 would drop the last sentences of the data.
         kwargs["required_batch_size_multiple"] = 1
@@ -189,11 +192,12 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         self, optimizer: FairseqOptimizer, model: BaseFairseqModel, update_num: int
     ) -> None:
         """Change the weights of the net that *update_num* trains, and only of that one."""
-        if self.adversarial is None:
+        if self.progress is None:
             super().optimizer_step(optimizer, model, update_num)
             return
-        step = self.adversarial.schedule(update_num)
-        drop_gradients(optimizer, active=self.adversarial.trained_net(step))
+        trainer = self.progress.trainer
+        step = trainer.schedule(update_num)
+        drop_gradients(optimizer, active=trainer.trained_net(step))
         if makes_update(optimizer, partial(super().optimizer_step, optimizer, model, update_num)):
             self.progress.after_update(update_num, model, optimizer)
 
@@ -225,11 +229,11 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         """Score held-out text, and with the first batch of a validation also samples of G."""
         loss, size, log = super().valid_step(sample, model, criterion)
         policy = self.policy(model)
-        if self.adversarial is not None:
-            discriminator = self.criterion.discriminator
-            real = partial(self.real_data.for_validation, self.adversarial)
-            measured = self.validation.measure_samples(policy, discriminator, real)
-            self.adversarial.after_validation(measured)
+        trainer = self.adversarial
+        if trainer is not None and self.criterion is not None:
+            real = partial(self.real_data.for_validation, trainer)
+            measured = self.validation.measure_samples(policy, self.criterion.discriminator, real)
+            trainer.after_validation(measured)
             log.update(measured)
         else:
             log = {**log, **self.validation.measure_language_model(policy, sample["target"])}

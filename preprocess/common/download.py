@@ -243,6 +243,7 @@ class _Body:
         Raises:
             InputError: the file gets longer than the server said, or than is reasonable.
         """
+        assert self._file is not None, "begin comes first"
         limit = self.total or self._expected.size or MAX_BYTES
         if self._file.tell() + len(chunk) > limit:
             raise InputError(f"{self._url}: sends more than {limit:,} bytes")

@@ -2,13 +2,14 @@
 
 import json
 import math
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from fairseq_seqgan.metrics.significance import welch
+from fairseq_seqgan.metrics.significance import paired, welch
 from fairseq_seqgan.support.errors import InputError
 
 RUNS = Path(__file__).parents[1] / "reporting" / "data" / "runs"
@@ -103,3 +104,12 @@ def test_the_stored_report_holds_scipys_numbers():
         means = [s.mean() for s in own]
         assert rows[key]["nll_oracle"]["mean"] == pytest.approx(np.mean(means), rel=1e-9)
         assert rows[key]["nll_oracle"]["sd"] == pytest.approx(np.std(means, ddof=1), rel=1e-8)
+
+
+def test_numbers_that_are_nearly_equal_bring_no_warning():
+    """They are common: seeds whose coverage a temperature has changed alike."""
+    nearly = [0.25, 0.25 + 1e-15, 0.25]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert paired(nearly).p < 1e-6
+        assert welch(nearly, [0.5, 0.5, 0.5 + 1e-15]).p < 1e-6
