@@ -120,6 +120,8 @@ def run(args: argparse.Namespace) -> None:
     args.model = args.model or args.discriminator  # the checkpoint holds G as well
     if args.judge and not args.model:
         raise InputError("--judge needs --model, which says how long sequences are")
+    if args.temperature != 1 and not args.model:
+        raise InputError("--temperature needs --model: it is the model's, the samples are drawn")
     metrics = base.select(args)
     if args.per_sample and args.oracle is None and args.bleu is None:
         raise InputError("--per-sample needs --oracle or --bleu: one of them scores each sample")

@@ -109,6 +109,7 @@ def test_the_judge(evaluate, played):
     ("options", "words"),
     [
         (["--judge", "{last}"], "--judge needs --model"),
+        (["--temperature", "0.9"], "--temperature needs --model"),
         (["--discriminator", "{mle}"], "holds no discriminator"),
         (["--ensemble", "{mle}"], "--ensemble needs --model"),
         (["--discriminator", "{last}", "--discriminator-samples", 1], "at least 2 are needed"),
