@@ -42,6 +42,8 @@ lint: $(STAMP)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/python -m mypy
+	for folder in examples benchmarks; do \
+		MYPYPATH=$$folder $(BIN)/python -m mypy --explicit-package-bases $$folder || exit 1; done
 
 # A warning is an error (mkdocs.yml). mkdocs clears build/site first.
 docs: $(STAMP)

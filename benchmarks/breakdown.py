@@ -37,7 +37,7 @@ class Clock:
     """Seconds and calls of every part, apart by what is going on."""
 
     def __init__(self) -> None:
-        self.seconds: collections.Counter[str] = collections.Counter()
+        self.seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
         self.calls: collections.Counter[str] = collections.Counter()
         self.phase = "other"
 
@@ -101,7 +101,9 @@ def table(clock: Clock) -> str:
     rest = (updates - inside) * WHOLE / MINIBATCHES
     scaled.append(("fairseq and the rest of an update", rest, clock.calls["other: update"]))
     total = top + rest
-    rows = [[title, seconds, calls, seconds / total] for title, seconds, calls in scaled]
+    rows: list[list[object]] = [
+        [title, seconds, calls, seconds / total] for title, seconds, calls in scaled
+    ]
     rows.append(["a whole round", total, None, 1.0])
     headers = ("part", "seconds", "calls timed", "share")
     # Leading blanks are the nesting.

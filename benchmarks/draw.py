@@ -33,7 +33,7 @@ ROUND = (
 )
 
 
-def command(module: str, *arguments: str | Path) -> subprocess.CompletedProcess:
+def command(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a module of fairseq, or a script, and return what it printed."""
     program = [str(module)] if module.endswith(".py") else ["-m", module]
     done = subprocess.run(
@@ -65,11 +65,11 @@ def prepare(folder: Path) -> tuple[Path, Path, Path]:
     return data, blank, save / "checkpoint_last.pt"
 
 
-def seconds(*arguments: str | Path) -> float:
+def seconds(*arguments: object) -> float:
     """Run ``fairseq-generate`` and return the seconds that it spent generating."""
     errors = command("fairseq_cli.generate", *arguments, "--quiet").stderr
-    rate = float(re.search(r"\(([\d.]+) sentences/s", errors).group(1))
-    return SAMPLES / rate
+    (rate,) = re.findall(r"\(([\d.]+) sentences/s", errors)
+    return SAMPLES / float(rate)
 
 
 def draw_10k(folder: Path, runs: int, device: str) -> Figure:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
+from typing import Any
 
 import memory
 from paper import Paper, Sizes
@@ -27,7 +28,8 @@ def all_sizes(batch_of_large: int = 8) -> Iterator[tuple[str, Sizes]]:
     paper = Sizes()
     for name, values in VARIED.items():
         for value in values:
-            yield name, dataclasses.replace(paper, **{name: value})
+            varied: dict[str, Any] = {name: value}
+            yield name, dataclasses.replace(paper, **varied)
     for length in VARIED["length"]:
         yield "stride", dataclasses.replace(paper, length=length, stride=4)
     for arch, hidden in GENERATORS:

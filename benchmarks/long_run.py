@@ -71,7 +71,8 @@ def compare(
     for kind in sorted({kind for kind, _ in updates}):
         own = [(time, probe) for (found, time), probe in zip(updates, probes, strict=True)
                if found == kind]  # fmt: skip
-        measured.append((kind, "seconds", *map(list, zip(*own, strict=True)), SLOWER))
+        times, beside = (list(values) for values in zip(*own, strict=True))
+        measured.append((kind, "seconds", times, beside, SLOWER))
     found = []
     for name, unit, values, beside, limit in measured:
         second, last = quarters(values)

@@ -7,6 +7,8 @@ Shapes: B sequences, T tokens, N rollouts, V symbols.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from fairseq.models import FairseqLanguageModel
@@ -18,7 +20,8 @@ EOS = 2  # fairseq's start symbol for decoding
 @torch.no_grad()
 def generate(model: FairseqLanguageModel, prefix: Tensor, length: int, banned: Tensor) -> Tensor:
     """Continue *prefix* (B, t) to (B, length): one generation, with ``torch.multinomial``."""
-    decoder, state = model.decoder, {}
+    decoder = model.decoder
+    state: dict[str, Any] = {}
     tokens = torch.cat([prefix.new_full((len(prefix), 1), EOS), prefix], dim=1)
     for t in range(length):
         logits = decoder(tokens[:, : t + 1], incremental_state=state)[0][:, -1]

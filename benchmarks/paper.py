@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
@@ -83,8 +84,9 @@ class Paper:
         settings.update(rollouts=sizes.rollouts, rollout_stride=sizes.stride)
         shape = 2048, sizes.length
         self.positives = torch.randint(4, 4 + sizes.words, shape, generator=seeded_rng("positives"))
+        fields: Any = SimpleNamespace(**settings)
         self.trainer = AdversarialTrainer(
-            SimpleNamespace(**settings),
+            fields,
             self.positives,
             DiscriminatorReward(self.discriminator),
             task.policy,

@@ -54,8 +54,9 @@ def cost(whole: float, half: float, two: float, bytes_sent: int | None = None) -
 def costs(figure: dict[str, Any], network: bool = False) -> dict[str, Cost]:
     """Return the costs of a G step, of drawing a pool and of an update of D in *figure*."""
     sent = traffic(figure["parameters"], figure["sizes"]) if network else {}
+    whole, half, two = (figure["seconds"][side] for side in (WHOLE, HALF, TWO))
     return {
-        part: cost(*(figure["seconds"][side][part] for side in (WHOLE, HALF, TWO)), sent.get(part))
+        part: cost(whole[part], half[part], two[part], sent.get(part))
         for part in ("g_step", "pool", "d_update")
     }
 

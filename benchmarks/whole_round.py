@@ -25,9 +25,8 @@ def train_a_round(folder: Path, device: str, *options: str) -> float:
     recipe = f"{ROUND} --d-steps {D_STEPS} --k {K}{' --cpu' if device == 'cpu' else ''}".split()
     own = ["--user-dir", USER_DIR, "--save-dir", save, *recipe, *options]
     done = command("fairseq_cli.train", data, *own)
-    return float(
-        re.search(r"done training in ([\d.]+) seconds", done.stdout + done.stderr).group(1)
-    )
+    (seconds,) = re.findall(r"done training in ([\d.]+) seconds", done.stdout + done.stderr)
+    return float(seconds)
 
 
 def whole_round(folder: Path, device: str, parts: dict[str, Figure], dtype: str) -> Figure:

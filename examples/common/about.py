@@ -39,14 +39,16 @@ def _training(commands: Commands, system: System) -> dict[str, Any]:
         return {"phase": run_folder.PRETRAINING}
     selection = SELECTIONS[system.start.checkpoint]
     start = {"system": system.start.system, "selection": selection}
-    schedule = system if system.adversarial else commands.systems[system.updates_of]
+    schedule = system
+    if not system.adversarial and system.updates_of is not None:
+        schedule = commands.systems[system.updates_of]
     found = {
         "phase": run_folder.FINE_TUNING,
         "start": start,
-        "g_steps": schedule.options["g-steps"],
+        "g_steps": schedule.training_options["g-steps"],
     }
     if system.adversarial:
-        found["pretrain_d_steps"] = system.options["pretrain-d-steps"]
+        found["pretrain_d_steps"] = system.training_options["pretrain-d-steps"]
     return found
 
 

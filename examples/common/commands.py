@@ -71,7 +71,7 @@ class Commands(ABC):
         if system.discriminator_from is not None:
             first = self.systems[system.discriminator_from]
             words += ["--discriminator-from", str(self.checkpoint(first, LAST, seed))]
-        words += options(self.recipe["device"], _for_seed(system.options, seed))
+        words += options(self.recipe["device"], _for_seed(system.training_options, seed))
         limit = self.max_update(system)
         return words if limit is None else [*words, "--max-update", str(limit)]
 

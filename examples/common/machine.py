@@ -67,6 +67,6 @@ def portable(command: list[str], variables: Mapping[str, object], places: dict[s
     words = shlex.join([*(f"{name}={value}" for name, value in variables.items()), *command])
     # One place may lie in another, and a name may begin as that of a place does.
     for name, path in sorted(places.items(), key=lambda place: -len(str(place[1]))):
-        words = re.sub(rf"{re.escape(str(path))}(?![^/\s'\":,=])", lambda _, n=name: n, words)
+        words = re.sub(rf"{re.escape(str(path))}(?![^/\s'\":,=])", name, words)
     words = words.replace(sys.executable, "python")
     return words.replace(f"{Path(sys.executable).parent}/", "").replace(f"{ROOT}/", "")

@@ -16,7 +16,7 @@ from __future__ import annotations
 import difflib
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from omegaconf import OmegaConf
@@ -121,7 +121,7 @@ def _merge(path: Path, trees: list[Tree]) -> Tree:
     except (OmegaConfBaseException, TypeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ExperimentError(f"{path}: cannot be merged with its base ({reason})") from error
-    return OmegaConf.to_container(merged)
+    return cast(Tree, OmegaConf.to_container(merged))
 
 
 def _refuse_unknown(path: Path, own: Tree, base: Tree, above: tuple[str, ...] = ()) -> None:
@@ -149,7 +149,9 @@ def _refuse_unknown(path: Path, own: Tree, base: Tree, above: tuple[str, ...] = 
 
 
 def _kind(value: object) -> str:
-    return {dict: "a section", list: "a list"}.get(type(value), "one value")
+    if isinstance(value, dict):
+        return "a section"
+    return "a list" if isinstance(value, list) else "one value"
 
 
 def _is_open(place: tuple[str, ...]) -> bool:

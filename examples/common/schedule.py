@@ -44,10 +44,10 @@ def of_seed(steps: Steps, seed: int) -> Iterator[Job]:
             yield from _training(steps, system, own[system.name], seed)
         for variant in own[system.name]:
             drawn, measured = ((variant.folder(seed), done) for done in ("drawn", "measured"))
-            needed = [system.name] if system.options is not None else []
-            yield Job(drawn, partial(_draw, steps, variant, seed), _trained(seed, needed))
-            needed = _trained(seed, [*system.ensemble, *judges])
-            yield Job(measured, partial(_measure, steps, variant, seed), needed | {drawn})
+            own_training = [system.name] if system.options is not None else []
+            yield Job(drawn, partial(_draw, steps, variant, seed), _trained(seed, own_training))
+            needed = _trained(seed, [*system.ensemble, *judges]) | {drawn}
+            yield Job(measured, partial(_measure, steps, variant, seed), needed)
 
 
 def _trained(seed: int, systems: list[str]) -> frozenset[Hashable]:

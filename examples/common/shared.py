@@ -17,6 +17,7 @@ def _load(place: str) -> ModuleType:
     """Return the module in the file *place* of the package."""
     path = PACKAGE / place
     spec = importlib.util.spec_from_file_location(f"shared_{path.stem}", path)
+    assert spec is not None and spec.loader is not None, path
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

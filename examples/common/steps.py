@@ -47,7 +47,7 @@ class Steps:
             return True
 
         checkpoint = self.commands.checkpoint(system, LAST, seed)
-        pretrain = system.options["pretrain-d-steps"] if system.adversarial else None
+        pretrain = system.training_options["pretrain-d-steps"] if system.adversarial else None
         return Step(
             self._training_name(system, seed),
             f"training: {system.label}, seed {seed}",

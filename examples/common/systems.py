@@ -46,6 +46,12 @@ class System:
     ensemble: tuple[str, ...] = ()  # systems: the best checkpoints of all are also one ensemble
 
     @property
+    def training_options(self) -> dict[str, Any]:
+        """Its options, of a system that is trained."""
+        assert self.options is not None, f"{self.name} is not trained"
+        return self.options
+
+    @property
     def adversarial(self) -> bool:
         """Whether it is trained by the rounds of Algorithm 1."""
         return self.options is not None and self.options.get("criterion") == "seqgan"
@@ -150,14 +156,13 @@ def _system(
         raise ValueError(f"kind '{entry['kind']}' is not one of {', '.join((own_kind, *KINDS))}")
     if not isinstance(entry["label"], str):
         raise ValueError(f"label {entry['label']!r} is not a text")
-    options = None
-    if "train" in entry:
-        options = {}
-        for section in entry["train"]:
-            if section not in recipe["options"]:
-                raise ValueError(f"options has no '{section}'")
-            options |= recipe["options"][section]
-    elif entry["kind"] != own_kind and "random" not in entry:
+    options: dict[str, Any] = {}
+    trained = "train" in entry
+    for section in entry.get("train", ()):
+        if section not in recipe["options"]:
+            raise ValueError(f"options has no '{section}'")
+        options |= recipe["options"][section]
+    if not trained and entry["kind"] != own_kind and "random" not in entry:
         raise ValueError("says neither 'train' nor 'random'")
     start = None
     if "from" in entry:
@@ -169,7 +174,7 @@ def _system(
     for needed in (*builds_on, entry.get("discriminator-from"), *ensemble):
         if needed is not None and (needed not in known or known[needed].options is None):
             raise ValueError(f"builds on '{needed}', which is not trained before it")
-    adversarial = options is not None and options.get("criterion") == "seqgan"
+    adversarial = options.get("criterion") == "seqgan"
     if start is not None and not adversarial and "updates-of" not in entry:
         raise ValueError("is trained further ('from'), so it must state 'updates-of'")
     for option in ("pretrain-d-steps", "g-steps") if adversarial else ():
@@ -197,7 +202,7 @@ def _system(
         label=entry["label"],
         kind=entry["kind"],
         random=entry.get("random"),
-        options=options,
+        options=options if trained else None,
         start=start,
         updates_of=entry.get("updates-of"),
         control=entry.get("control"),
@@ -216,7 +221,8 @@ def updates_of_g(system: System) -> int:
         ExperimentError: the recipe states no rounds or no g-steps for it.
     """
     try:
-        return int(system.options["rounds"]) * int(system.options["g-steps"])
+        options = system.training_options
+        return int(options["rounds"]) * int(options["g-steps"])
     except (KeyError, ValueError, TypeError) as error:
         raise ExperimentError(
             f"{system.name}: its options must state rounds and g-steps as whole numbers"

@@ -165,6 +165,7 @@ class Workspace:
         # The command holds the lock as well: should this process be killed and the command live
         # on, no second one begins to write to the same checkpoints.
         with log_path.open("ab") as log, self._start(step, log) as process:
+            assert process.stdout is not None, "it is a pipe"
             try:
                 for line in process.stdout:
                     log.write(line)

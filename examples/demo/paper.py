@@ -69,8 +69,9 @@ class PaperSize(OneSeed):
         from fairseq_seqgan.reporting.training_log import validations
 
         log = steps.training_log(system, seed)
-        records, pretrain = validations(log), system.options["pretrain-d-steps"]
-        if len(records) - pretrain != system.options["rounds"]:
+        options = system.training_options
+        records, pretrain = validations(log), options["pretrain-d-steps"]
+        if len(records) - pretrain != options["rounds"]:
             folder = steps.commands.training(system, seed)
             raise ExperimentError(f"{log}: does not hold every round; remove it and {folder}")
         return records[pretrain - 1] if pretrain else None, records[-1]

@@ -58,8 +58,9 @@ class Commands(Common):
 
     def places(self) -> dict[str, Path]:
         """Return files and folders by what stands for them in published command lines."""
-        local = self.source is not None and "://" not in self.source
-        return {"DEST": self.dest} | ({"SOURCE": Path(self.source)} if local else {})
+        if self.source is None or "://" in self.source:
+            return {"DEST": self.dest}
+        return {"DEST": self.dest, "SOURCE": Path(self.source)}
 
     def samples(self, variant: Variant, seed: int, output: Path) -> tuple[list[str], Path] | None:
         """Return the command that draws the samples, and the file that it leaves."""

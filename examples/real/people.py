@@ -7,6 +7,7 @@ import shutil
 import sys
 from itertools import zip_longest
 from pathlib import Path
+from typing import cast
 
 from common.files import write
 from common.recipe import ROOT, Recipe
@@ -16,7 +17,7 @@ from common.systems import System, Variant, variants
 from common.workspace import Step
 from tabulate import tabulate
 
-from .commands import REAL
+from .commands import REAL, Commands
 
 SEED = 1  # of the trainings whose samples are shown
 
@@ -55,7 +56,7 @@ class People:
     """
 
     def __init__(self, steps: Steps) -> None:
-        self.work, self.commands = steps.work, steps.commands
+        self.work, self.commands = steps.work, cast(Commands, steps.commands)
         recipe, systems = self.commands.recipe, list(self.commands.systems.values())
         self.number = recipe["people"]["shown"]
         rows = sources(recipe, systems)

@@ -38,8 +38,8 @@ class Row:
 
     def values(self, key: str) -> list[float] | None:
         """Return a metric of every seed; None if one has none."""
-        values = [found.get(key) for found in self.metrics]
-        return None if None in values else [float(value) for value in values]
+        values = [found[key] for found in self.metrics if found.get(key) is not None]
+        return None if len(values) < len(self.metrics) else [float(value) for value in values]
 
     def shown(self, key: str, factor: int = 1) -> str:
         """Return a metric as text, with the standard deviation over seeds if there are several."""
@@ -88,8 +88,9 @@ class Table:
             return REAL
         if row.about["temperature"] != 1.0 or name not in ("mle", "seqgan"):
             return None
-        is_start = self.start is not None and name == self.start.system
-        wanted = SELECTIONS[self.start.checkpoint] if is_start else SELECTIONS["last"]
+        wanted = SELECTIONS["last"]
+        if self.start is not None and name == self.start.system:
+            wanted = SELECTIONS[self.start.checkpoint]
         return name if selection == wanted else None
 
     def results(self) -> str:

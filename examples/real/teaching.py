@@ -23,22 +23,21 @@ def markdown(rows: list[Row]) -> str | None:
     guided = next((row for row in rows if row.values("d_gain")), None)
     if start is None or guided is None or start.seeds != guided.seeds:
         return None
-    gains, per_token = guided.values("d_gain"), guided.values("d_gain_per_token")
+    gains, per_token = _of(guided, "d_gain"), _of(guided, "d_gain_per_token")
     if not all(gains):  # D knows nothing, so there is nothing to take over
         return None
     tokens = [gain / part for gain, part in zip(gains, per_token, strict=True)]
+    untaught = _of(start, "nll")
     lines = []
     for row in rows:
         if row is guided:
-            lines.append(
-                [row.about["label"], _shown(row.values("nll_with_d"), 4), _shown(gains, 3)]
-            )
-            lines[-1].append("100")
-        elif row.values("nll") and row.seeds == guided.seeds:
-            pairs = zip(start.values("nll"), row.values("nll"), tokens, strict=True)
+            bound = _shown(_of(row, "nll_with_d"), 4)
+            lines.append([row.about["label"], bound, _shown(gains, 3), "100"])
+        elif (nll := row.values("nll")) and row.seeds == guided.seeds:
+            pairs = zip(untaught, nll, tokens, strict=True)
             better = [(before - after) * length for before, after, length in pairs]
             share = [100 * b / gain for b, gain in zip(better, gains, strict=True)]
-            lines.append([row.about["label"], _shown(row.values("nll"), 4)])
+            lines.append([row.about["label"], _shown(nll, 4)])
             lines[-1] += [NONE, NONE] if row is start else [_shown(better, 3), _shown(share, 1)]
     seeds = len(gains)
     return (
@@ -49,6 +48,14 @@ def markdown(rows: list[Row]) -> str | None:
         + ". NLL in nats per token; of MLE with D it is a bound. The checkpoints of the students "
         "are those with the lowest NLL on the valid split.\n"
     )
+
+
+def _of(row: Row, name: str) -> list[float]:
+    """Return a metric of every seed, which *row* has."""
+    values = row.values(name)
+    if values is None:
+        raise ValueError(f"{row.about['label']}: a run has no {name}")
+    return values
 
 
 def _shown(values: list[float], decimals: int) -> str:

@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fairseq_seqgan.cli.discriminator_scores import rows, score
 from fairseq_seqgan.cli.inputs import read_dictionary, read_split
-from fairseq_seqgan.criterions.saved_discriminator import load_discriminator
+from fairseq_seqgan.criterions.saved_discriminator import SavedDiscriminator, load_discriminator
 from fairseq_seqgan.metrics.gain import estimate_gain, fit_slope
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.rollouts import sample
@@ -45,7 +45,9 @@ INPUTS = {
 }
 
 
-def read_out(policy: Policy, discriminator: object, tokens: Tensor) -> dict[str, np.ndarray]:
+def read_out(
+    policy: Policy, discriminator: SavedDiscriminator, tokens: Tensor
+) -> dict[str, np.ndarray]:
     """Return d(x) (R, 1), log G(x) (R, 1) in nats and G's mean hidden states (R, C) of *tokens*."""
     log_probs, states = [], []
     with torch.no_grad():
@@ -85,9 +87,9 @@ def half_gain(
     fit = [values[1 - half :: 2] for values in (real, fake)]
     own = [values[half::2] for values in (real, fake)]
     judge = combine(*fit).decision_function if combined else lambda values: values[:, 0]
-    fit, own = ([judge(values) for values in side] for side in (fit, own))
-    found = estimate_gain(*own, fit_slope(*fit))
-    return found.slope * own[0] - found.log_z, found.stderr
+    fit, (ours, theirs) = ([judge(values) for values in side] for side in (fit, own))
+    found = estimate_gain(ours, theirs, fit_slope(*fit))
+    return found.slope * ours - found.log_z, found.stderr
 
 
 def main() -> None:
@@ -110,8 +112,10 @@ def main() -> None:
     real, fake = (read_out(policy, discriminator, tokens) for tokens in (heldout, drawn))
     lines, alone = [], None
     for title, names in INPUTS.items():
-        sides = [np.concatenate([side[name] for name in names], axis=1) for side in (real, fake)]
-        halves = [half_gain(*sides, half, combined=names != ("d",)) for half in (0, 1)]
+        ours, theirs = (
+            np.concatenate([side[name] for name in names], axis=1) for side in (real, fake)
+        )
+        halves = [half_gain(ours, theirs, half, combined=names != ("d",)) for half in (0, 1)]
         each = np.concatenate([values for values, _ in halves])
         error = sum(stderr**2 for _, stderr in halves) ** 0.5 / 2
         alone = each if alone is None else alone
