@@ -8,29 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import make_runs
+from helpers.reports import change, report
 from scipy import stats
 
-from fairseq_seqgan.cli import main
 from fairseq_seqgan.reporting import training_log
 from fairseq_seqgan.support.errors import InputError
 
 SEQGAN = ("seqgan-seed1", "seqgan-seed2", "seqgan-seed3")
-
-
-@pytest.fixture
-def folder(tmp_path) -> Path:
-    """A copy of the stored run folders, to change."""
-    shutil.copytree(make_runs.RUNS, tmp_path / "runs")
-    return tmp_path / "runs"
-
-
-def report(runs: Path, output: Path, *options: str) -> dict:
-    assert main(["report", str(runs), "--output", str(output), *options]) == 0
-    return json.loads((output / "report.json").read_text())
-
-
-def change(path: Path, **values) -> None:
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
 @pytest.mark.parametrize(
@@ -44,7 +28,7 @@ def change(path: Path, **values) -> None:
 def test_seeds_of_one_system_say_the_same_of_it(folder, tmp_path, name, value, before):
     change(folder / "seqgan-seed2" / "run.json", **{name: value})
     with pytest.raises(InputError) as error:
-        report(folder, tmp_path / "out")
+        report(tmp_path / "out", folder)
     assert str(error.value).endswith(
         f"{folder / 'seqgan-seed1'} and {folder / 'seqgan-seed2'}: seeds of one system with "
         f"different '{name}': {before} and {value}"
@@ -57,7 +41,7 @@ def test_a_whole_number_is_a_number(folder, tmp_path):
     run = folder / "seqgan-seed1"
     change(run / "metrics.json", nll_oracle=6)
     make_runs.npz(run / "scores.npz", np.full(make_runs.SAMPLES, 6.0))
-    rows = report(folder, tmp_path / "out")["rows"]
+    rows = report(tmp_path / "out", folder)["rows"]
     own = next(row for row in rows if row["system"] == "seqgan")
     assert own["nll_oracle"]["values"][0] == 6.0
 
@@ -66,7 +50,7 @@ def test_true_is_no_number(folder, tmp_path):
     make_runs.npz(folder / "seqgan-seed1" / "scores.npz", np.ones(make_runs.SAMPLES))
     change(folder / "seqgan-seed1" / "metrics.json", nll_oracle=True)
     with pytest.raises(InputError, match="nll_oracle is no number but True"):
-        report(folder, tmp_path / "out")
+        report(tmp_path / "out", folder)
 
 
 @pytest.mark.parametrize("value", ["1.7e308", "-1.1e100", "inf"])
@@ -76,7 +60,7 @@ def test_a_validation_whose_squares_are_not_finite_is_no_point(folder, tmp_path,
         log.write_text(re.sub(r'("valid_nll": )"[^"]*"', rf'\1"{value}"', log.read_text(), count=1))
         epochs = [record["epoch"] for record in training_log.validations(log)]
         assert epochs == list(range(2, make_runs.PRETRAIN + make_runs.ROUNDS + 1))
-    report(folder, tmp_path / "out")
+    report(tmp_path / "out", folder)
 
 
 def with_aucs(folder: Path, pretrain: object) -> None:
@@ -91,7 +75,7 @@ def with_aucs(folder: Path, pretrain: object) -> None:
 
 def test_d_is_shown_for_the_seeds_that_both_have(folder, tmp_path):
     with_aucs(folder, make_runs.PRETRAIN)
-    (found,) = report(folder, tmp_path / "out")["against_own_control"]
+    (found,) = report(tmp_path / "out", folder)["against_own_control"]
     assert found["seeds"] == [1, 2]  # the control's third run is incomplete
     assert found["d_auc_heldout_before_and_after"] == [[0.1, 0.1], [0.2, 0.2]]
 
@@ -99,29 +83,29 @@ def test_d_is_shown_for_the_seeds_that_both_have(folder, tmp_path):
 def test_a_training_without_pretraining_of_d(folder, tmp_path):
     """null says what a missing entry says."""
     with_aucs(folder, None)
-    (found,) = report(folder, tmp_path / "out")["against_own_control"]
+    (found,) = report(tmp_path / "out", folder)["against_own_control"]
     assert found["d_auc_heldout_before_and_after"] == []
 
 
 def test_pretraining_of_d_is_a_number_of_epochs(folder, tmp_path):
     with_aucs(folder, "2")
     with pytest.raises(InputError, match="pretrain_d_steps is '2', not a whole number from 0 on"):
-        report(folder, tmp_path / "out")
+        report(tmp_path / "out", folder)
 
 
 def test_a_report_among_its_runs_is_none_of_them(folder):
     """Written again, it has the same bytes."""
     output = folder / "report"
-    first = report(folder, output)
+    first = report(output, folder)
     text = (output / "report.md").read_bytes()
-    assert report(folder, output, "--overwrite") == first
+    assert report(output, folder, "--overwrite") == first
     assert (output / "report.md").read_bytes() == text
     assert [each["run"] for each in first["incomplete"]] == ["constant_reward-seed3"]
 
 
 def test_each_seed_is_paired_with_the_same_seed_of_the_reference(folder, tmp_path):
     """The constant reward has no seed 3, MLE has all three."""
-    found = report(folder, tmp_path / "out")
+    found = report(tmp_path / "out", folder)
     values = {
         row["system"]: {
             name: dict(zip(row["seeds"], row[name]["values"], strict=True))
@@ -156,5 +140,5 @@ def test_one_seed_is_no_pair(folder, tmp_path):
     for run in folder.iterdir():
         if not run.name.endswith("seed1"):
             shutil.rmtree(run)
-    assert "paired_over_seeds" not in report(folder, tmp_path / "out")
+    assert "paired_over_seeds" not in report(tmp_path / "out", folder)
     assert "Each seed against" not in (tmp_path / "out" / "report.md").read_text()
