@@ -180,7 +180,7 @@ def run_steps(steps: Steps, seeds: Iterable[int], jobs: int, report_again: bool)
     work = steps.work
     work.named_lines = jobs > 1
     work.run(steps.data())
-    schedule.run([job for seed in seeds for job in schedule.of_seed(steps, seed)], jobs, work.stop)
+    schedule.run(schedule.of_seeds(steps, seeds), jobs, work.stop)
     report = work.dest / "report"
     command, written = steps.commands.report(steps.runs, report), report / "report.md"
     work.run(Step("report", "report", command, (written,), always=report_again))

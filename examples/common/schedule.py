@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from graphlib import TopologicalSorter
+from itertools import chain
 
 from .steps import Steps
 from .systems import System, Variant, variants
@@ -20,11 +21,19 @@ class Job:
     Args:
         name: no other job has it.
         after: the names of the jobs that must have ended.
+        long: a training: others wait for it, and it takes longer than they do.
     """
 
     name: Hashable
     do: Callable[[], object]
     after: frozenset[Hashable]
+    long: bool = False
+
+
+def of_seeds(steps: Steps, seeds: Iterable[int]) -> list[Job]:
+    """Return the jobs of all *seeds*: the first one of each, then the second one of each ..."""
+    each = (of_seed(steps, seed) for seed in seeds)
+    return list(chain.from_iterable(zip(*each, strict=True)))
 
 
 def of_seed(steps: Steps, seed: int) -> Iterator[Job]:
@@ -60,7 +69,7 @@ def _training(steps: Steps, system: System, rows: list[Variant], seed: int) -> I
     needed = [system.start.system] if system.start is not None else []
     needed += [system.discriminator_from] if system.discriminator_from is not None else []
     job = partial(_train, steps, system, rows, seed)
-    yield Job((system.name, seed), job, _trained(seed, needed))
+    yield Job((system.name, seed), job, _trained(seed, needed), long=True)
 
 
 def _train(steps: Steps, system: System, rows: list[Variant], seed: int) -> None:
@@ -81,21 +90,27 @@ def _measure(steps: Steps, variant: Variant, seed: int) -> None:
 def run(jobs: list[Job], side_by_side: int, stop: Callable[[], None]) -> None:
     """Do all *jobs*, at most *side_by_side* at a time; of those that may begin, the first one.
 
+    Where several run side by side, trainings come before all others. So none is left at the end
+    that has to run alone.
+
     Args:
         stop: called when a job has failed, or the user interrupts: it ends those that are running.
     """
     waiting = TopologicalSorter({job.name: job.after for job in jobs})
     waiting.prepare()
-    positions = {job.name: position for position, job in enumerate(jobs)}
-    ready: list[int] = []
+    ranks = {
+        job.name: (side_by_side > 1 and not job.long, position) for position, job in enumerate(jobs)
+    }
+    ready: list[tuple[bool, int]] = []
     running: dict[Future[object], Job] = {}
     with ThreadPoolExecutor(side_by_side) as pool:
         try:
             while waiting.is_active():
                 for name in waiting.get_ready():
-                    heapq.heappush(ready, positions[name])
+                    heapq.heappush(ready, ranks[name])
                 while ready and len(running) < side_by_side:
-                    job = jobs[heapq.heappop(ready)]
+                    _, position = heapq.heappop(ready)
+                    job = jobs[position]
                     running[pool.submit(job.do)] = job
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     future.result()

@@ -72,6 +72,37 @@ def test_side_by_side():
     assert done == ["first", "met", "met", "last"]
 
 
+@pytest.mark.parametrize(("side_by_side", "order"), [(1, "abcd"), (2, "acbd")])
+def test_side_by_side_trainings_come_first(side_by_side, order):
+    """`first` keeps the one thread busy, so the others begin one after the other."""
+    started = []
+
+    def begin(name: str) -> None:
+        started.append(name)
+        if name == "first":
+            assert all_begun.wait(SECONDS)
+        elif name == "d":
+            all_begun.set()
+
+    all_begun = threading.Event()
+    long = {"a": True, "b": False, "c": True, "d": False}
+    jobs = [Job(n, lambda n=n: begin(n), frozenset(), long=long[n]) for n in long]
+    if side_by_side > 1:
+        jobs.insert(0, Job("first", lambda: begin("first"), frozenset(), long=True))
+    schedule.run(jobs, side_by_side, lambda: None)
+    assert started == ["first"] * (side_by_side > 1) + list(order)
+
+
+def test_seeds_take_turns():
+    _, commands = make_commands("synthetic", "laptop")
+    jobs = schedule.of_seeds(SimpleNamespace(commands=commands), [1, 2, 3])
+    one = [job.name for job in schedule.of_seed(SimpleNamespace(commands=commands), 1)]
+    assert len(jobs) == 3 * len(one)
+    assert [job.name for job in jobs if job.name in one] == one
+    trained = [job.name for job in jobs if job.long]
+    assert trained[:6] == [("mle", 1), ("mle", 2), ("mle", 3)] + [("seqgan", s) for s in (1, 2, 3)]
+
+
 def test_a_failure_stops_the_others():
     stopped, done = threading.Event(), []
 
