@@ -24,6 +24,7 @@ from fairseq_seqgan.reporting import (
     learning_curves,
     markdown_report,
     matched_nll,
+    pairs,
     results_csv,
     runs,
 )
@@ -139,11 +140,12 @@ def report_of(folder):
     compared = matched_nll.compare(rows, reference) if collection.oracle else []
     controlled = matched_nll.compare_with_controls(rows) if collection.oracle else []
     parts = rows, reference
-    found = json_report.as_json(collection, *parts, compared, controlled)
+    paired = pairs.compare(*parts)
+    found = json_report.as_json(collection, *parts, paired, compared, controlled)
     json.dumps(found, allow_nan=False)
     learning_curves.make_curves(rows, "updates")
     results_csv.results_csv(rows).encode()
-    page = markdown_report.report(collection, *parts, "seqgan", compared, controlled)
+    page = markdown_report.report(collection, *parts, "seqgan", paired, compared, controlled)
     page.encode()
     return found, page
 
