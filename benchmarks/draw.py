@@ -68,8 +68,8 @@ def prepare(folder: Path) -> tuple[Path, Path, Path]:
 def seconds(*arguments: object) -> float:
     """Run ``fairseq-generate`` and return the seconds that it spent generating."""
     errors = command("fairseq_cli.generate", *arguments, "--quiet").stderr
-    (rate,) = re.findall(r"\(([\d.]+) sentences/s", errors)
-    return SAMPLES / float(rate)
+    rates = re.findall(r"\(([\d.]+) sentences/s", errors)
+    return SAMPLES / float(rates[0])
 
 
 def draw_10k(folder: Path, runs: int, device: str) -> Figure:

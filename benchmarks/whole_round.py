@@ -25,8 +25,8 @@ def train_a_round(folder: Path, device: str, *options: str) -> float:
     recipe = f"{ROUND} --d-steps {D_STEPS} --k {K}{' --cpu' if device == 'cpu' else ''}".split()
     own = ["--user-dir", USER_DIR, "--save-dir", save, *recipe, *options]
     done = command("fairseq_cli.train", data, *own)
-    (seconds,) = re.findall(r"done training in ([\d.]+) seconds", done.stdout + done.stderr)
-    return float(seconds)
+    found = re.findall(r"done training in ([\d.]+) seconds", done.stdout + done.stderr)
+    return float(found[0])
 
 
 def whole_round(folder: Path, device: str, parts: dict[str, Figure], dtype: str) -> Figure:

@@ -67,8 +67,9 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _pairs(found: Pairs) -> dict[str, Any]:
+    tests = found.tests
     tested = {
-        name: {"differences": [_round(value) for value in values], "test": _test(found.tests[name])}
+        name: {"differences": [_round(value) for value in values], "test": _test(tests[name])}
         for name, values in found.differences.items()
     }
     system = found.row.system

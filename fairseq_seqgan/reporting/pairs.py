@@ -1,7 +1,7 @@
 """Each seed of a system against the same seed of the reference.
 
-Most trainings of one seed share their start, and starts differ more than what is made of them. In
-the difference of two such trainings the start drops out, so their test is a paired one.
+Most trainings of one seed share their start. In the difference of two such trainings it drops out,
+so their test is a paired one.
 """
 
 from __future__ import annotations

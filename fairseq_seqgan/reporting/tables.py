@@ -66,10 +66,11 @@ def pairs(found: list[Pairs], reference: Row) -> Markdown:
     lines = []
     for each in found:
         line = [each.row.label, _checkpoint(each.row), str(len(each.seeds))]
+        tests = each.tests
         for name in names:
             values = each.differences.get(name)
             spread = NONE if values is None else _spread(values, "+.3f")
-            line += [spread, *_test(each.tests.get(name))]
+            line += [spread, *_test(tests.get(name))]
         lines.append(line)
     return _table(lines, headers, texts=2)
 

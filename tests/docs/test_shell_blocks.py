@@ -138,6 +138,7 @@ def test_every_block_has_its_test_or_its_reason():
     assert here == {
         "docs/fine-tuning.md", "docs/getting-started.md", "docs/prompts.md",
         "docs/sampling-with-d.md", "examples/nottingham/README.md",
+        "examples/synthetic/README.md",
     }  # fmt: skip
 
 
@@ -215,3 +216,13 @@ def test_p_values(tmp_path):
     (tmp_path / "examples").symlink_to(REPO / "examples")
     printed = run_page("examples/nottingham/README.md", tmp_path)
     assert float(printed) == pytest.approx(0.0001, abs=0.00005)
+
+
+@pytest.mark.slow
+def test_draws_of_the_constant_reward(tmp_path):
+    """Of the page on synthetic data, which states them."""
+    (tmp_path / "examples").symlink_to(REPO / "examples")
+    printed = run_page("examples/synthetic/README.md", tmp_path)
+    expected = [8.905, 0.100, 0.063, 0.146, 0.53]
+    assert list(map(float, printed.split())) == pytest.approx(expected, abs=0.006)
+    assert list(map(float, printed.split()))[:4] == pytest.approx(expected[:4], abs=0.0006)
