@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from . import schedule
+from . import join, schedule
 from .commands import Commands
 from .console import ExperimentError, guarded
 from .files import write
@@ -86,9 +86,8 @@ class Experiment(ABC):
         )
         parser.add_argument(
             "--seeds",
-            type=int,
             metavar="N",
-            help="train with the seeds 1 ... N; default: the preset's",
+            help="train with the seeds 1 ... N, or of A-B with A ... B; default: the preset's number",
         )
         parser.add_argument(
             "--jobs",
@@ -97,6 +96,15 @@ class Experiment(ABC):
             metavar="N",
             help="trainings and measurements side by side, each on the preset's number of threads; "
             "default 1. It changes no result",
+        )
+        parser.add_argument(
+            "--join",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FOLDER",
+            help="put other seeds of the same recipe beside these in the report: those of another "
+            "machine's folder, or of results that were published",
         )
         parser.add_argument(
             "--publish",
@@ -135,6 +143,8 @@ class Experiment(ABC):
         if target is not None:
             check_target(target, args.dest)
         dest = args.dest.resolve()
+        for folder in args.join:
+            join.check(folder, recipe, seeds)
         identity["recipe"] = recipe
         # Before anything is written: a mistake in the recipe is found here.
         commands = self.commands(args, recipe, {system.name: system for system in systems}, dest)
@@ -143,7 +153,7 @@ class Experiment(ABC):
         if not merged.exists():
             write(merged, f"# {preset.name} and its base: every number.\n{as_yaml(recipe)}")
         steps = Steps(work, commands)
-        run_steps(steps, seeds, args.jobs, self.report_again)
+        run_steps(steps, seeds, args.jobs, args.join, self.report_again)
         print(f"\n{self.results(steps, seeds)}\n")
         if target is not None:
             publish(dest, target, lambda report: self.tidy(args, steps, report))
@@ -167,19 +177,32 @@ class Experiment(ABC):
         """Return the seeds to train with.
 
         Raises:
-            ExperimentError: ``--seeds`` is below 1.
+            ExperimentError: ``--seeds`` is no number or range of numbers, or below 1.
         """
-        seeds = recipe["experiment"]["seeds"] if args.seeds is None else args.seeds
-        if seeds < 1:
-            raise ExperimentError(f"--seeds is {seeds}: at least 1 is needed")
-        return list(range(1, seeds + 1))
+        stated = str(recipe["experiment"]["seeds"]) if args.seeds is None else args.seeds
+        first, dash, last = stated.partition("-")
+        first, last = (first, last) if dash else ("1", stated)
+        if not (first.isdecimal() and last.isdecimal()):
+            raise ExperimentError(f"--seeds is {stated}: not a number N, or A-B")
+        if not 1 <= int(first) <= int(last):
+            least = "A-B needs 1 <= A <= B" if dash else "at least 1 is needed"
+            raise ExperimentError(f"--seeds is {stated}: {least}")
+        return list(range(int(first), int(last) + 1))
 
 
-def run_steps(steps: Steps, seeds: Iterable[int], jobs: int, report_again: bool) -> None:
-    """Run all steps that are not done: the data, the seeds, *jobs* at a time, and the report."""
+def run_steps(
+    steps: Steps, seeds: list[int], jobs: int, joined: Iterable[Path], report_again: bool
+) -> None:
+    """Run all steps that are not done: the data, the seeds, *jobs* at a time, and the report.
+
+    Args:
+        joined: folders with runs of other seeds, which the report holds as well.
+    """
     work = steps.work
     work.named_lines = jobs > 1
     work.run(steps.data())
+    for folder in joined:
+        join.join(folder, steps.runs, steps.commands.about_data(), seeds)
     schedule.run(schedule.of_seeds(steps, seeds), jobs, work.stop)
     report = work.dest / "report"
     command, written = steps.commands.report(steps.runs, report), report / "report.md"

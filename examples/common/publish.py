@@ -1,4 +1,4 @@
-"""Results for the repository: the report and what each run was made with, without checkpoints.
+"""Results for the repository: the report and its run folders, without checkpoints and scores.
 
 A publication is written beside its place and then renamed. It replaces nothing but a publication:
 ``published.json`` lists its files with their SHA-256. A folder without that file, or with any other
@@ -8,17 +8,21 @@ or changed file, is refused.
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from .console import ExperimentError
-from .files import read_json, write_json
+from .files import read_json, write, write_json
 from .shared import run_folder
 
 MARKER, PUBLISHER = "published.json", "examples/run.sh --publish"
 _ADVICE = "move it away, or name a new folder"
+_ROW = ("system", "selection", "temperature")  # of run.json and report.json: which row it is
+_VALIDATION = re.compile(r"valid \| \{")  # a line of a log that the learning curves read
 
 
 def check_target(folder: Path, dest: Path) -> None:
@@ -39,7 +43,8 @@ def check_target(folder: Path, dest: Path) -> None:
 def publish(dest: Path, folder: Path, tidy: Callable[[Path], None]) -> None:
     """Copy what is worth keeping of the experiment in *dest* to *folder*.
 
-    That is the report, the ``run.json`` of every finished run, and the recipe.
+    That is the report, the recipe, and of every finished run ``run.json``, ``metrics.json`` and the
+    validations in ``train.log``: a report can be made of them again, and other seeds beside them.
 
     Args:
         tidy: is given the copy of the report, to take out of it what is not to be published.
@@ -54,14 +59,35 @@ def publish(dest: Path, folder: Path, tidy: Callable[[Path], None]) -> None:
         new, old = Path(beside) / "new", Path(beside) / "old"
         shutil.copytree(dest / "report", new, copy_function=shutil.copyfile)
         tidy(new)
+        scored = _scored(read_json(dest / "report" / "report.json"))
         for path in sorted((dest / "runs").glob(f"*/{run_folder.RUN}")):
             if read_json(path)["finished"]:
-                (new / "runs" / path.parent.name).mkdir(parents=True)
-                shutil.copyfile(path, new / "runs" / path.parent.name / path.name)
+                _publish_run(path.parent, new / "runs" / path.parent.name, scored)
         shutil.copyfile(dest / "recipe.yaml", new / "recipe.yaml")
         digests = {name: _digest(new / name) for name in _names(new)}
         write_json(new / MARKER, {"publisher": PUBLISHER, "files": digests})
         _swap(folder, new, old)
+
+
+def _scored(report: dict[str, Any]) -> dict[tuple, dict[str, Any]]:
+    """Return what the samples of every row were scored by, and how many there were."""
+    score = report.get("score", "nll_oracle")
+    return {
+        tuple(row[key] for key in _ROW): {"score": score, "samples": row["samples"]}
+        for row in report["rows"]
+    }
+
+
+def _publish_run(source: Path, target: Path, scored: dict[tuple, dict[str, Any]]) -> None:
+    """Copy what is published of a finished run; ``run.json`` says that its scores are not."""
+    about = {"temperature": 1.0} | read_json(source / run_folder.RUN)
+    about["published"] = scored[tuple(about[key] for key in _ROW)]
+    target.mkdir(parents=True)
+    write_json(target / run_folder.RUN, about)
+    shutil.copyfile(source / run_folder.METRICS, target / run_folder.METRICS)
+    if (source / run_folder.LOG).is_file():
+        with (source / run_folder.LOG).open(encoding="utf-8", errors="replace") as log:
+            write(target / run_folder.LOG, "".join(filter(_VALIDATION.search, log)))
 
 
 def _swap(folder: Path, new: Path, old: Path) -> None:

@@ -54,7 +54,7 @@ class Demo:
             help="trainings and measurements side by side; it changes no result (default: "
             "%(default)s)",
         )
-        parser.set_defaults(publish=None)
+        parser.set_defaults(join=[], publish=None)
         return parser
 
     def main(self, argv: Sequence[str]) -> int:

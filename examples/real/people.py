@@ -5,21 +5,20 @@ from __future__ import annotations
 import random
 import shutil
 import sys
+from collections.abc import Collection
 from itertools import zip_longest
 from pathlib import Path
 from typing import cast
 
-from common.files import write
+from common.files import read_json, write
 from common.recipe import ROOT, Recipe
-from common.shared import escaping
+from common.shared import escaping, run_folder
 from common.steps import Steps
 from common.systems import System, Variant, variants
 from common.workspace import Step
 from tabulate import tabulate
 
 from .commands import REAL, Commands
-
-SEED = 1  # of the trainings whose samples are shown
 
 
 def sources(recipe: Recipe, systems: list[System]) -> dict[str, Variant]:
@@ -60,7 +59,8 @@ class People:
         recipe, systems = self.commands.recipe, list(self.commands.systems.values())
         self.number = recipe["people"]["shown"]
         rows = sources(recipe, systems)
-        self.drawn = {name: steps.samples_file(row, SEED) for name, row in rows.items()}
+        self.seed = _first_seed(steps, rows.values())
+        self.drawn = {name: steps.samples_file(row, self.seed) for name, row in rows.items()}
         self.files = {REAL: self.commands.data / "test.txt", **self.drawn}
         self.report = self.work.dest / "report"
         self.page = self.work.dest / "turing" / "test.html"
@@ -118,7 +118,7 @@ class People:
         return (
             f"# {task.noun.capitalize()}: {', '.join(titles)}\n\n"
             f"Lines chosen at random, with data-seed {self.commands.data_seed}: {real}from the "
-            f"samples of seed {SEED}. None was picked by hand.\n\n"
+            f"samples of seed {self.seed}. None was picked by hand.\n\n"
             f"{table}\n"
         )
 
@@ -128,6 +128,13 @@ class People:
             return f"![{escaping.markdown(name)} {number}]({place}.png) [MIDI]({place}.mid)"
         lines = _shown(self.commands.task.kind, line, f"{self._chosen(name)}, line {number}")
         return "<br>".join(map(escaping.markdown, lines))
+
+
+def _first_seed(steps: Steps, rows: Collection[Variant]) -> int:
+    """Return the lowest seed whose samples are here; those of a joined folder are not."""
+    seeds = sorted({read_json(path)["seed"] for path in steps.runs.glob(f"*/{run_folder.RUN}")})
+    here = (s for s in seeds if all(steps.samples_file(row, s).is_file() for row in rows))
+    return next(here)
 
 
 def choose(path: Path, number: int, seed: int) -> str:

@@ -66,7 +66,7 @@ class Row:
     @property
     def samples(self) -> int:
         """M, the samples of every seed."""
-        return len(self.runs[0].scores)
+        return self.runs[0].samples
 
     @property
     def paper(self) -> float | None:
@@ -95,7 +95,9 @@ def make_rows(collection: Collection, reference: str) -> list[Row]:
     if against is not None:
         for row in rows:
             if row is not against:
-                row.over_samples = welch(_scores(row), _scores(against))
+                scores, others = _scores(row), _scores(against)
+                if scores is not None and others is not None:
+                    row.over_samples = welch(scores, others)
                 means = (r.metrics[collection.score].values for r in (row, against))
                 row.over_seeds = welch(*means)
     return rows
@@ -140,9 +142,10 @@ def _order(row: Row) -> tuple:
     return about.get("position", len(KINDS) * 1000), KINDS.index(row.kind), row.system
 
 
-def _scores(row: Row) -> np.ndarray:
-    """Return the scores of all seeds (S * M,)."""
-    return np.concatenate([run.scores for run in row.runs])
+def _scores(row: Row) -> np.ndarray | None:
+    """Return the scores of all seeds (S * M,); None if those of one were not published."""
+    scores = [run.scores for run in row.runs if run.scores is not None]
+    return np.concatenate(scores) if len(scores) == len(row.runs) else None
 
 
 def oracle_entropy(rows: list[Row]) -> float | None:

@@ -49,6 +49,7 @@ _OPTIONAL: dict[str, type | tuple[type, ...]] = {
     "commit": str,
     "wall_seconds": (int, float),
     "attempts": int,
+    "published": dict,
 }
 
 
@@ -68,7 +69,8 @@ class Run:
     about: dict[str, Any]  # run.json
     metrics: dict[str, Any]  # metrics.json
     score: str  # what the scores are: nll_oracle, or bleuN_sentence without an oracle
-    scores: np.ndarray  # (M,) of every sample; NLL_oracle in nats per token
+    samples: int  # M
+    scores: np.ndarray | None  # (M,); NLL_oracle in nats per token; None: they were not published
     curve: list[Record] = field(default_factory=list)  # its validations; [] without a log
 
     @property
@@ -84,7 +86,7 @@ class Run:
         The oracle is its own model: its held-out NLL is ``oracle_nll``, and the NLL_oracle of its
         samples is its entropy.
         """
-        if name == self.score:
+        if name == self.score and self.scores is not None:
             return float(self.scores.mean())
         if self.about["kind"] == "oracle":
             name = {"nll": "oracle_nll", "entropy": "nll_oracle"}.get(name, name)
@@ -182,11 +184,13 @@ def _read(folder: Path, num_samples: int | None) -> Run:
     _check_about(folder / RUN, about)
     if about.get("finished") is not True:
         raise _IncompleteError(f"{RUN} does not say that it finished")
-    for name in (METRICS, SCORES):
+    for name in (METRICS,) if "published" in about else (METRICS, SCORES):
         if not (folder / name).is_file():
             raise _IncompleteError(f"there is no {name}")
     metrics = _read_json(folder / METRICS)
     _check_metrics(folder / METRICS, metrics)
+    if "published" in about:
+        return _published(folder, about, metrics, num_samples)
     score, scores = _read_scores(folder / SCORES, "oracle" in about)
     stated = metrics.get(score)
     if not _is_number(stated) or abs(scores.mean() - stated) > _TOLERANCE:
@@ -199,7 +203,25 @@ def _read(folder: Path, num_samples: int | None) -> Run:
         raise InputError(
             f"{folder / SCORES}: {len(scores)} samples, --num-samples asks for {num_samples}"
         )
-    return Run(folder, about, metrics, score, scores[:num_samples])
+    scores = scores[:num_samples]
+    return Run(folder, about, metrics, score, len(scores), scores)
+
+
+def _published(
+    folder: Path, about: dict[str, Any], metrics: dict[str, Any], num_samples: int | None
+) -> Run:
+    """Return a run whose scores were not published: it says what they were, and how many."""
+    score, samples = about["published"].get("score"), about["published"].get("samples")
+    wanted = "oracle" in about and score == NLL_ORACLE
+    if not wanted and ("oracle" in about or SentenceBleu.parse(str(score)) is None):
+        raise InputError(f"{folder / RUN}: published: score is {_short(score)}, not a known one")
+    if not isinstance(samples, int) or isinstance(samples, bool) or samples < 1:
+        raise InputError(f"{folder / RUN}: published: samples is {_short(samples)}")
+    if not _is_number(metrics.get(score)):
+        raise InputError(f"{folder / METRICS}: does not say {score}, the score of {RUN}")
+    if num_samples is not None:
+        raise InputError(f"{folder}: holds no {SCORES}, so --num-samples cannot choose among them")
+    return Run(folder, about, metrics, score, samples, None)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

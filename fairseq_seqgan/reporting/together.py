@@ -59,8 +59,8 @@ def check_together(runs: list[Run]) -> None:
                     f"{other.folder} and {run.folder}: seeds of one system with different "
                     f"'{name}': {stated} and {own}"
                 )
-        if len(run.scores) != len(other.scores):
+        if run.samples != other.samples:
             raise InputError(
-                f"{other.folder} and {run.folder}: seeds of one system with {len(other.scores)} "
-                f"and {len(run.scores)} samples; --num-samples can make them equal"
+                f"{other.folder} and {run.folder}: seeds of one system with {other.samples} "
+                f"and {run.samples} samples; --num-samples can make them equal"
             )
