@@ -87,7 +87,7 @@ class Experiment(ABC):
         parser.add_argument(
             "--seeds",
             metavar="N",
-            help="train with the seeds 1 ... N, or of A-B with A ... B; default: the preset's number",
+            help="train with the seeds 1 ... N, or A-B: with A ... B; default: the preset's number",
         )
         parser.add_argument(
             "--jobs",
@@ -112,7 +112,7 @@ class Experiment(ABC):
             nargs="?",
             metavar="FOLDER",
             const=BESIDE,
-            help="afterwards copy the report and every run.json, but no checkpoint, to FOLDER, "
+            help="afterwards copy the report and all runs, but no checkpoint, to FOLDER, "
             "which is new or was published before; default: results/PRESET beside this script",
         )
         return parser

@@ -87,7 +87,9 @@ def _publish_run(source: Path, target: Path, scored: dict[tuple, dict[str, Any]]
     shutil.copyfile(source / run_folder.METRICS, target / run_folder.METRICS)
     if (source / run_folder.LOG).is_file():
         with (source / run_folder.LOG).open(encoding="utf-8", errors="replace") as log:
-            write(target / run_folder.LOG, "".join(filter(_VALIDATION.search, log)))
+            validations = "".join(filter(_VALIDATION.search, log))
+        if validations:
+            write(target / run_folder.LOG, validations)
 
 
 def _swap(folder: Path, new: Path, old: Path) -> None:

@@ -9,6 +9,9 @@ from helpers import run_sh
 from helpers.examples import EXAMPLES, ExperimentError, machine, publish
 
 COMMITTED = sorted(path.parent for path in EXAMPLES.glob("*/results/*/report.json"))
+DONE = {"seed": 1, "finished": True}
+ROW = {"system": "mle", "selection": "last", "temperature": 1.0, "samples": 7}
+VALIDATION = '2026-11-29 17:00:00 | INFO | valid | {"epoch": 1, "valid_nll": "2.5"}'
 
 
 @pytest.fixture
@@ -19,10 +22,13 @@ def dest(tmp_path) -> Path:
         "recipe.yaml": "options: {}",
         "experiment.json": "{}",
         "report/report.md": "results",
-        "report/report.json": "{}",
+        "report/report.json": json.dumps({"score": "bleu2_sentence", "rows": [ROW]}),
         "report/samples/real.txt": "not ours",
         "trainings/mle-seed1/checkpoint_last.pt": "weights",
-        "runs/mle-seed1/run.json": json.dumps({"finished": True}),
+        "runs/mle-seed1/run.json": json.dumps({"system": "mle", "selection": "last", **DONE}),
+        "runs/mle-seed1/metrics.json": '{"bleu2_sentence": 0.5}',
+        "runs/mle-seed1/scores.npz": "many",
+        "runs/mle-seed1/train.log": f"epoch 1: loss 3\n{VALIDATION}\nepoch 2: loss 2\n",
         "runs/mle-seed1/samples.txt": "1 2 3",
         "runs/seqgan-seed1/run.json": json.dumps({"finished": False}),
     }.items():
@@ -60,16 +66,20 @@ def test_to_a_new_folder_and_again(dest, tmp_path):
     target = tmp_path / "a" / "results"
     before = files(dest)
     publish.publish(dest, target, tidy)
-    expected = {"report.md", "report.json", "recipe.yaml", "runs/mle-seed1/run.json"}
-    assert set(files(target)) == expected | {"published.json"}
+    expected = {"report.md", "report.json", "recipe.yaml", "published.json"}
+    run = {f"runs/mle-seed1/{name}" for name in ("run.json", "metrics.json", "train.log")}
+    assert set(files(target)) == expected | run
+    about = json.loads((target / "runs" / "mle-seed1" / "run.json").read_text())
+    assert about["published"] == {"score": "bleu2_sentence", "samples": 7}
+    assert (target / "runs" / "mle-seed1" / "train.log").read_text() == f"{VALIDATION}\n"
     (dest / "report" / "report.md").write_text("later results")
     shutil.rmtree(dest / "runs" / "mle-seed1")
     publish.publish(dest, target, tidy)
-    assert set(files(target)) == expected - {"runs/mle-seed1/run.json"} | {"published.json"}
+    assert set(files(target)) == expected
     assert (target / "report.md").read_text() == "later results"
     assert [path.name for path in target.parent.iterdir()] == ["results"]
-    assert before.keys() - files(dest).keys() == {
-        "runs/mle-seed1/run.json",
+    assert before.keys() - files(dest).keys() == run | {
+        "runs/mle-seed1/scores.npz",
         "runs/mle-seed1/samples.txt",
     }
 

@@ -218,13 +218,36 @@ def test_publish(straight, tmp_path):
     files = {str(p.relative_to(tmp_path / "results")) for p in tmp_path.rglob("*.*")} - {"."}
     reports = {"report.md", "report.json", "learning_curves.png", "frontier.png", "recipe.yaml"}
     reports |= {"results.csv", "published.json"}
-    runs = {f"runs/{name}-seed1/run.json" for name in ("mle", "seqgan", "mle_continued")}
+    names = ("run.json", "metrics.json", "train.log")
+    runs = {f"runs/{s}-seed1/{n}" for s in ("mle", "seqgan", "mle_continued") for n in names}
     assert files == reports | runs
     published = (tmp_path / "results" / "recipe.yaml").read_text()
     assert yaml.safe_load(published) == yaml.safe_load(recipe.read_text())
 
 
-# --- seeds side by side
+# --- seeds side by side, and from elsewhere
+
+
+@pytest.mark.slow
+def test_seeds_of_two_machines(tmp_path):
+    """Seed 1 is published; another folder trains seed 2 and joins it: as both seeds in one."""
+    recipe, results = write(tmp_path / "tiny.yaml", tiny(["oracle", "mle"])), tmp_path / "results"
+    finish(start(recipe, "--dest", tmp_path / "one", "--publish", results))
+    other, again = tmp_path / "other", ["--seeds", "2-2", "--join", results]
+    finish(start(recipe, "--dest", other, *again))
+    assert not list((other / "trainings").glob("*-seed1"))
+    finish(start(recipe, "--dest", other, *again))  # joined already
+    finish(start(recipe, "--dest", tmp_path / "one", "--seeds", 2))
+    both = rows(tmp_path / "one")
+    assert [row["seeds"] for row in both] == [[1, 2], [1, 2]]
+    assert rows(other) == [row | {"welch_over_samples": None} for row in both]
+    changed = tiny(["oracle", "mle"])
+    changed["options"]["mle"] |= {"max-epoch": EPOCHS + 1}
+    words = ["--dest", tmp_path / "new", "--seeds", "2-2", "--join", results]
+    message = refused(write(tmp_path / "changed.yaml", changed), *words)
+    assert "another recipe: options: mle: max-epoch differs" in message
+    assert "no finished run of another seed" in refused(recipe, *words[:2], *words[-2:])
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.slow
@@ -369,7 +392,10 @@ def test_refuses_what_is_not_there(tmp_path):
     out = tmp_path / "out"
     assert "nothing" in refused("nothing", "--dest", out)
     path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
-    assert "--seeds is 0" in refused(path, "--dest", out, "--seeds", 0)
+    for seeds in (0, "3-2", "0-2", "x", "1-", "-1-2"):
+        assert f"--seeds is {seeds}: " in refused(path, "--dest", out, f"--seeds={seeds}")
+    nowhere = tmp_path / "nowhere"
+    assert f"--join {nowhere}: " in refused(path, "--dest", out, "--join", nowhere)
     assert "--jobs is 0" in refused(path, "--dest", out, "--jobs", 0)
     assert "ORACLE=nowhere: no such file" in refused(path, "--dest", out, ORACLE="nowhere")
     assert not out.exists()
