@@ -17,8 +17,8 @@ from data_size import figure  # noqa: E402
 from real import table, teaching  # noqa: E402
 
 __all__ = [
-    "ExperimentError", "figure", "files", "join", "machine", "presets", "progress", "publish", "schedule",
-    "table", "teaching", "variants", "workspace",
+    "ExperimentError", "figure", "files", "join", "machine", "presets", "progress", "publish",
+    "schedule", "table", "teaching", "variants", "workspace",
 ]  # fmt: skip
 
 EXPERIMENTS = sorted(path.parent.name for path in EXAMPLES.glob("*/experiment.py"))
