@@ -22,6 +22,7 @@ from .shared import run_folder
 MARKER, PUBLISHER = "published.json", "examples/run.sh --publish"
 _ADVICE = "move it away, or name a new folder"
 _ROW = ("system", "selection", "temperature")  # of run.json and report.json: which row it is
+_PLACES = ("samples_file", "data")  # of metrics.json: files of this machine
 _VALIDATION = re.compile(r"valid \| \{")  # a line of a log that the learning curves read
 
 
@@ -79,12 +80,14 @@ def _scored(report: dict[str, Any]) -> dict[tuple, dict[str, Any]]:
 
 
 def _publish_run(source: Path, target: Path, scored: dict[tuple, dict[str, Any]]) -> None:
-    """Copy what is published of a finished run; ``run.json`` says that its scores are not."""
+    """Write what is published of a finished run; ``run.json`` says that its scores are not."""
     about = {"temperature": 1.0} | read_json(source / run_folder.RUN)
     about["published"] = scored[tuple(about[key] for key in _ROW)]
     target.mkdir(parents=True)
     write_json(target / run_folder.RUN, about)
-    shutil.copyfile(source / run_folder.METRICS, target / run_folder.METRICS)
+    measured = read_json(source / run_folder.METRICS)
+    kept = {name: value for name, value in measured.items() if name not in _PLACES}
+    write_json(target / run_folder.METRICS, kept)
     if (source / run_folder.LOG).is_file():
         with (source / run_folder.LOG).open(encoding="utf-8", errors="replace") as log:
             validations = "".join(filter(_VALIDATION.search, log))

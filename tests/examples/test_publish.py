@@ -26,7 +26,7 @@ def dest(tmp_path) -> Path:
         "report/samples/real.txt": "not ours",
         "trainings/mle-seed1/checkpoint_last.pt": "weights",
         "runs/mle-seed1/run.json": json.dumps({"system": "mle", "selection": "last", **DONE}),
-        "runs/mle-seed1/metrics.json": '{"bleu2_sentence": 0.5}',
+        "runs/mle-seed1/metrics.json": '{"bleu2_sentence": 0.5, "data": "/home/me/data"}',
         "runs/mle-seed1/scores.npz": "many",
         "runs/mle-seed1/train.log": f"epoch 1: loss 3\n{VALIDATION}\nepoch 2: loss 2\n",
         "runs/mle-seed1/samples.txt": "1 2 3",
@@ -71,6 +71,8 @@ def test_to_a_new_folder_and_again(dest, tmp_path):
     assert set(files(target)) == expected | run
     about = json.loads((target / "runs" / "mle-seed1" / "run.json").read_text())
     assert about["published"] == {"score": "bleu2_sentence", "samples": 7}
+    metrics = json.loads((target / "runs" / "mle-seed1" / "metrics.json").read_text())
+    assert metrics == {"bleu2_sentence": 0.5}  # and no folder of this machine
     assert (target / "runs" / "mle-seed1" / "train.log").read_text() == f"{VALIDATION}\n"
     (dest / "report" / "report.md").write_text("later results")
     shutil.rmtree(dest / "runs" / "mle-seed1")
