@@ -36,7 +36,7 @@ NOT_RUN = {
     ],
     "examples/data_size/README.md": [
         "needs an hour; its steps are those of tests/examples/test_demo_worth.py",
-        "needs the authors' oracle, and half an hour; its steps are those of "
+        "needs the authors' oracle, and 50 minutes; its steps are those of "
         "tests/examples/test_demo_worth.py",
     ],
 }
