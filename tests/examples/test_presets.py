@@ -37,7 +37,7 @@ def merge(tmp_path):
 
 
 def test_every_experiment_has_presets():
-    assert len(PRESETS) == 34
+    assert len(PRESETS) == 35
     assert {name for name, _ in PRESETS} == set(EXPERIMENTS)
 
 
