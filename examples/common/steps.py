@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from .about import identity, provenance
 from .commands import Commands
@@ -74,7 +75,7 @@ class Steps:
         command, raw = drawing
 
         def prepare() -> bool:
-            if not (output.parent / run_folder.RUN).exists():
+            if self._about(variant, seed) is None:
                 self._write_about(variant, seed, finished=False)
             return True
 
@@ -101,8 +102,8 @@ class Steps:
     def finish(self, variant: Variant, seed: int) -> None:
         """Put the training's log into the run folder, and say that it is finished."""
         folder = self.folder(variant, seed)
-        about = folder / run_folder.RUN
-        if about.is_file() and read_json(about)["finished"]:
+        about = self._about(variant, seed)
+        if about is not None and about["finished"]:
             return
         if variant.plain and variant.system.options is not None:
             log = self.training_log(variant.system, seed)
@@ -112,6 +113,12 @@ class Steps:
     def samples_file(self, variant: Variant, seed: int) -> Path:
         """Return the file of samples, one a line."""
         return self.folder(variant, seed) / "samples.txt"
+
+    def _about(self, variant: Variant, seed: int) -> dict[str, Any] | None:
+        """Return ``run.json`` of a run of this folder; one that was joined is trained anew."""
+        path = self.folder(variant, seed) / run_folder.RUN
+        about = read_json(path) if path.is_file() else None
+        return None if about is None or "published" in about else about
 
     @staticmethod
     def _title(variant: Variant, seed: int) -> str:

@@ -241,6 +241,10 @@ def test_seeds_of_two_machines(tmp_path):
     both = rows(tmp_path / "one")
     assert [row["seeds"] for row in both] == [[1, 2], [1, 2]]
     assert rows(other) == [row | {"welch_over_samples": None} for row in both]
+    finish(start(recipe, "--dest", other, "--seeds", 2))  # now seed 1 is trained here as well
+    assert rows(other) == both
+    for path in other.glob("runs/*/run.json"):
+        assert "published" not in json.loads(path.read_text())
     changed = tiny(["oracle", "mle"])
     changed["options"]["mle"] |= {"max-epoch": EPOCHS + 1}
     words = ["--dest", tmp_path / "new", "--seeds", "2-2", "--join", results]
