@@ -30,6 +30,8 @@ class Commands(ABC):
         # The system whose D judges the samples of all others; it is trained before they are drawn.
         judge = recipe["experiment"].get("judge")
         self.judge = None if judge is None else systems[judge]
+        for system in systems.values():
+            self.max_update(system)  # a mistake in it is found before anything is trained
 
     @abstractmethod
     def make_data(self) -> list[str]:

@@ -40,7 +40,9 @@ def guarded(main: Callable[[], None]) -> int:
         print(f"error: {error}", file=sys.stderr)
         return error.status
     except OSError as error:
-        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        place = "" if error.filename is None else f"{error.filename}: "
+        reason = f"{place}{error.strerror}" if error.strerror else " ".join(str(error).split())
+        print(f"error: {escaping.visible(reason)}", file=sys.stderr)
         return ExperimentError.status
     except RuntimeError as error:
         if not str(error).startswith("Symlink loop from"):  # what Path.resolve raises

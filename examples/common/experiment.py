@@ -21,6 +21,7 @@ from .workspace import Step, Workspace
 
 SECTIONS = ("environment", "data", "experiment", "device", "samples", "options", "systems")
 OPTIONAL = ("evaluation", "report")
+_DIGITS = 6  # of a seed: fairseq hands it on to numpy, which takes 32 bits
 
 
 BESIDE = Path("results", "PRESET")  # of --publish without a folder; compared by identity
@@ -177,16 +178,17 @@ class Experiment(ABC):
         """Return the seeds to train with.
 
         Raises:
-            ExperimentError: ``--seeds`` is no number or range of numbers, or below 1.
+            ExperimentError: they are no number or range of numbers, or below 1, or too large.
         """
         stated = str(recipe["experiment"]["seeds"]) if args.seeds is None else args.seeds
+        place = f"{args.preset}: experiment: seeds" if args.seeds is None else "--seeds"
         first, dash, last = stated.partition("-")
         first, last = (first, last) if dash else ("1", stated)
-        if not (first.isdecimal() and last.isdecimal()):
-            raise ExperimentError(f"--seeds is {stated}: not a number N, or A-B")
+        if not (first.isdecimal() and last.isdecimal() and len(last) <= _DIGITS):
+            raise ExperimentError(f"{place} is {stated}: not a number N, or A-B")
         if not 1 <= int(first) <= int(last):
             least = "A-B needs 1 <= A <= B" if dash else "at least 1 is needed"
-            raise ExperimentError(f"--seeds is {stated}: {least}")
+            raise ExperimentError(f"{place} is {stated}: {least}")
         return list(range(int(first), int(last) + 1))
 
 

@@ -43,9 +43,12 @@ def read_json(path: Path) -> dict[str, Any]:
         ExperimentError: it cannot be read.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ExperimentError(f"{path}: cannot be read ({error})") from error
+    if not isinstance(value, dict):
+        raise ExperimentError(f"{path}: not a JSON object")
+    return value
 
 
 def extract(raw: Path, expected: int) -> str:

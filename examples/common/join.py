@@ -6,14 +6,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from . import presets
 from .console import ExperimentError
-from .files import read_json, write
+from .files import read_json, write_json
 from .recipe import Recipe
-from .shared import reading, run_folder
+from .shared import run_folder
 
-_MOST = reading.MIB  # of a recipe
 _FILES = (run_folder.METRICS, run_folder.SCORES, run_folder.LOG)  # of a run, beside run.json
 
 
@@ -27,28 +25,31 @@ def check(folder: Path, recipe: Recipe, seeds: list[int]) -> None:
     Raises:
         ExperimentError: there is no finished run of another seed in it, or its recipe differs.
     """
-    path = folder / "recipe.yaml"
     try:
-        found = yaml.safe_load(reading.read_bytes(path, _MOST).decode("utf-8"))
-    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise ExperimentError(f"--join {folder}: {path} cannot be read ({reason})") from error
+        found = presets.load(folder / "recipe.yaml", folder)
+    except ExperimentError as error:
+        raise ExperimentError(f"--join {folder}: {error}") from error
     different = _difference(found, recipe)
     if different is not None:
         raise ExperimentError(f"--join {folder}: was run with another recipe: {different} differs")
     if not _others(folder, seeds):
-        raise ExperimentError(f"--join {folder}: holds no finished run of another seed")
+        raise ExperimentError(
+            f"--join {folder}: holds no finished run of another seed with {run_folder.METRICS}, "
+            "which results that were published before 29 November 2026 do not have"
+        )
 
 
 def join(folder: Path, runs: Path, about_data: dict[str, Any], seeds: list[int]) -> None:
     """Copy the finished runs of other seeds in *folder* to *runs*, whole or not at all.
+
+    Their ``run.json`` says that they were joined. A run that was finished here is kept.
 
     Args:
         about_data: what ``run.json`` says of the data; theirs must say the same.
         seeds: those that are trained here.
 
     Raises:
-        ExperimentError: other data, or *runs* has another run of that name.
+        ExperimentError: other data, or *runs* has another finished run of that name.
     """
     for source in _others(folder, seeds):
         about = read_json(source / run_folder.RUN)
@@ -56,16 +57,37 @@ def join(folder: Path, runs: Path, about_data: dict[str, Any], seeds: list[int])
             if about.get(key) != value:
                 raise ExperimentError(f"--join {folder}: {source.name} was run on other data")
         target = runs / source.name
-        text = (source / run_folder.RUN).read_text(encoding="utf-8")
-        if (target / run_folder.RUN).is_file():
-            if (target / run_folder.RUN).read_text(encoding="utf-8") != text:
-                raise ExperimentError(f"--join {folder}: {target} is another run of this name")
-            continue
-        target.mkdir(parents=True, exist_ok=True)
-        for name in _FILES:
-            if (source / name).is_file():
-                shutil.copyfile(source / name, target / name)
-        write(target / run_folder.RUN, text)  # last: it says that the run is finished
+        if not _stands(target, about, folder):
+            target.mkdir(parents=True, exist_ok=True)
+            for name in _FILES:
+                if (source / name).is_file():
+                    shutil.copyfile(source / name, target / name)
+            # Last: it says that the run is finished.
+            write_json(target / run_folder.RUN, about | {"joined": True})
+
+
+def _stands(target: Path, about: dict[str, Any], folder: Path) -> bool:
+    """Return whether *target* holds the finished run already that *about* describes.
+
+    Raises:
+        ExperimentError: it holds another one.
+    """
+    if not (target / run_folder.RUN).is_file():
+        return False
+    found = read_json(target / run_folder.RUN)
+    if found.get("finished") is not True:
+        return False
+    if _of_run(found) != _of_run(about):
+        raise ExperimentError(
+            f"--join {folder}: {target} is another run of this name; move one of the two away"
+        )
+    return True
+
+
+def _of_run(about: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``run.json`` says of the run itself, and not of where it has been."""
+    own = {key: value for key, value in about.items() if key not in ("published", "joined")}
+    return {"temperature": 1.0} | own
 
 
 def _others(folder: Path, seeds: list[int]) -> list[Path]:
@@ -73,8 +95,10 @@ def _others(folder: Path, seeds: list[int]) -> list[Path]:
     found = []
     for path in sorted(folder.glob(f"runs/*/{run_folder.RUN}")):
         about = read_json(path)
-        measured = (path.parent / run_folder.METRICS).is_file()
-        if measured and about.get("finished") is True and about.get("seed") not in seeds:
+        needed = [run_folder.METRICS] + [run_folder.SCORES] * ("published" not in about)
+        whole = all((path.parent / name).is_file() for name in needed)
+        other = isinstance(about.get("seed"), int) and about["seed"] not in seeds
+        if whole and other and about.get("finished") is True:
             found.append(path.parent)
     return found
 

@@ -82,6 +82,7 @@ def _scored(report: dict[str, Any]) -> dict[tuple, dict[str, Any]]:
 def _publish_run(source: Path, target: Path, scored: dict[tuple, dict[str, Any]]) -> None:
     """Write what is published of a finished run; ``run.json`` says that its scores are not."""
     about = {"temperature": 1.0} | read_json(source / run_folder.RUN)
+    about.pop("joined", None)
     about["published"] = scored[tuple(about[key] for key in _ROW)]
     target.mkdir(parents=True)
     write_json(target / run_folder.RUN, about)
@@ -100,13 +101,14 @@ def _swap(folder: Path, new: Path, old: Path) -> None:
     if not folder.exists():
         new.replace(folder)
         return
-    folder.replace(old)
     try:
+        folder.replace(old)
         # Once more, now that nothing can be added to it any more under its own name.
         _check_publication(old, f"--publish {folder}: would replace")
         new.replace(folder)
     except BaseException:
-        old.replace(folder)
+        if old.exists():
+            old.replace(folder)
         raise
 
 
@@ -147,7 +149,7 @@ def _names(folder: Path) -> list[str]:
 
 def _read_marker(path: Path) -> dict[str, str]:
     found = read_json(path)
-    if not isinstance(found, dict) or found.get("publisher") != PUBLISHER:
+    if found.get("publisher") != PUBLISHER:
         raise ExperimentError(f"{path}: was not written by {PUBLISHER}; {_ADVICE}")
     files = found.get("files")
     if not isinstance(files, dict):

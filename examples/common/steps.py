@@ -13,6 +13,8 @@ from .shared import run_folder
 from .systems import BEST, LAST, System, Variant
 from .workspace import Step, Workspace
 
+SAMPLES = "samples.txt"  # of a run folder
+
 
 class Steps:
     """Makes the steps of one experiment."""
@@ -43,7 +45,7 @@ class Steps:
             for variant in variants:
                 self._write_about(variant, seed, finished=False)
                 # Of an earlier training, whose checkpoints are gone.
-                for name in ("samples.txt", run_folder.METRICS, run_folder.SCORES):
+                for name in (SAMPLES, run_folder.METRICS, run_folder.SCORES):
                     (self.folder(variant, seed) / name).unlink(missing_ok=True)
             return True
 
@@ -112,13 +114,13 @@ class Steps:
 
     def samples_file(self, variant: Variant, seed: int) -> Path:
         """Return the file of samples, one a line."""
-        return self.folder(variant, seed) / "samples.txt"
+        return self.folder(variant, seed) / SAMPLES
 
     def _about(self, variant: Variant, seed: int) -> dict[str, Any] | None:
-        """Return ``run.json`` of a run of this folder; one that was joined is trained anew."""
+        """Return what ``run.json`` says; None of a joined run, which is not this folder's own."""
         path = self.folder(variant, seed) / run_folder.RUN
         about = read_json(path) if path.is_file() else None
-        return None if about is None or "published" in about else about
+        return None if about is None or "joined" in about else about
 
     @staticmethod
     def _title(variant: Variant, seed: int) -> str:

@@ -74,25 +74,35 @@ class Workspace:
     ) -> None:
         self.dest, self.logs, self.environment = dest, dest / "logs", environment
         self.path = dest / STATE
-        self.state = {**identity, "seconds": {}, "attempts": {}, "spent": {}}
-        advice = "choose another folder with --dest, or move this one away"
-        if self.path.is_file():
-            found = _read_state(self.path, tuple(identity), advice)
-            for name, value in identity.items():
-                if found[name] != value:
-                    raise ExperimentError(f"{dest}: {_difference(name, found, value)}; {advice}")
-            self.state |= found
-        elif dest.is_dir() and any(dest.iterdir()):
-            raise ExperimentError(
-                f"{dest}: is not a folder of this {noun} ({STATE} is missing); {advice}"
-            )
-        self.logs.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(dest)
+        dest.mkdir(parents=True, exist_ok=True)
+        self._lock = _lock(dest)  # before its state is read, which another run may be writing
+        try:
+            self.state = self._begin(identity, noun)
+        except ExperimentError:
+            os.close(self._lock)
+            raise
+        self.logs.mkdir(exist_ok=True)
         self._guard = threading.RLock()  # of the state and of what follows
         self._running: set[subprocess.Popen] = set()
         self._stopped = False
         self.named_lines = False  # lines say which step they are about, which may be one of several
         self._save()
+
+    def _begin(self, identity: dict[str, Any], noun: str) -> dict[str, Any]:
+        """Return the state that the folder holds, or that of a new one."""
+        advice = "choose another folder with --dest, or move this one away"
+        if self.path.is_file():
+            found = _read_state(self.path, tuple(identity), advice)
+            for name, value in identity.items():
+                if found[name] != value:
+                    difference = _difference(name, found, value)
+                    raise ExperimentError(f"{self.dest}: {difference}; {advice}")
+            return identity | found
+        if any(self.dest.iterdir()):
+            raise ExperimentError(
+                f"{self.dest}: is not a folder of this {noun} ({STATE} is missing); {advice}"
+            )
+        return {**identity, "seconds": {}, "attempts": {}, "spent": {}}
 
     def _save(self) -> None:
         write_json(self.path, self.state)

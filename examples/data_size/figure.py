@@ -115,6 +115,8 @@ def draw(points: list[Point]) -> Figure:
 def main(arguments: list[str]) -> int:
     """Write the figure and the table of the folder that is named; return the exit status."""
     try:
+        if len(arguments) > 1:
+            raise RefusalError("one folder is needed, or none")
         write(Path(*arguments) if arguments else RESULTS, overwrite=not arguments)
     except RefusalError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

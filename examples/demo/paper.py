@@ -63,7 +63,7 @@ class PaperSize(OneSeed):
         """Return an adversarial training's last validation before its first round, and its last.
 
         Raises:
-            ExperimentError: the log does not hold every round.
+            ExperimentError: the log does not hold the last round.
         """
         # Imported late: the package imports fairseq, which takes seconds.
         from fairseq_seqgan.reporting.training_log import validations
@@ -71,10 +71,12 @@ class PaperSize(OneSeed):
         log = steps.training_log(system, seed)
         options = system.training_options
         records, pretrain = validations(log), options["pretrain-d-steps"]
-        if len(records) - pretrain != options["rounds"]:
+        # An epoch of D's pre-training, or a round; the last one is always validated.
+        if not records or records[-1]["epoch"] != pretrain + options["rounds"]:
             folder = steps.commands.training(system, seed)
-            raise ExperimentError(f"{log}: does not hold every round; remove it and {folder}")
-        return records[pretrain - 1] if pretrain else None, records[-1]
+            raise ExperimentError(f"{log}: does not hold the last round; remove it and {folder}")
+        before = [record for record in records if record["epoch"] <= pretrain]
+        return before[-1] if before else None, records[-1]
 
     def closing(self, args: argparse.Namespace) -> str:
         """Return where everything is."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
+from common.console import ExperimentError
 from common.files import read_json, write_json
+from common.recipe import Recipe
 from common.steps import Steps
-from common.systems import variants
+from common.systems import System, Variant, variants
 from tabulate import tabulate
 
 from .one_seed import OneSeed
@@ -21,11 +24,21 @@ Row = dict[str, Any]
 class Worth(OneSeed):
     """Its preset is worth.yaml."""
 
+    def load(self, preset: Path) -> tuple[Recipe, list[System]]:
+        """Return the recipe of the YAML file *preset* and its systems.
+
+        Raises:
+            ExperimentError: see the base class, or the row that D is compared with is missing.
+        """
+        recipe, systems = super().load(preset)
+        _plain(preset, variants(systems))
+        return recipe, systems
+
     def results(self, steps: Steps, seeds: list[int]) -> str:
         """Write ``report.json``; return the closing table."""
         commands, seed = steps.commands, seeds[0]
-        rows = []
-        for variant in variants(list(commands.systems.values())):
+        rows, shown = [], variants(list(commands.systems.values()))
+        for variant in shown:
             found = read_json(steps.folder(variant, seed) / "metrics.json")
             if variant.guide > 1:
                 # What is sampled is near G with D, not G.
@@ -38,11 +51,29 @@ class Worth(OneSeed):
             {"seed": seed, "units": "nats per token", "oracle": entropy, "rows": rows}
             | {"seconds": steps.work.state["seconds"]},
         )
-        return f"{table(rows, entropy)}\n\n{explain(rows)}"
+        plain = rows[shown.index(_plain(steps.work.dest, shown))]
+        return f"{table(rows, entropy)}\n\n{explain(rows, plain)}"
 
     def closing(self, args: argparse.Namespace) -> str:
         """Return where everything is."""
         return f"Everything of this table is in {args.dest}/"
+
+
+def _plain(where: Path, rows: list[Variant]) -> Variant:
+    """Return the row of the checkpoint that sampling with D begins with; else the first one.
+
+    Raises:
+        ExperimentError: it has no row; the message begins with *where*.
+    """
+    start = next((row.system.start for row in rows if row.guide > 1), None)
+    if start is None:
+        return rows[0]
+    for row in rows:
+        named = (row.system.name, row.checkpoint) == (start.system, start.checkpoint)
+        if named and row.temperature == 1.0 and row.guide == 1:
+            return row
+    name = f"{start.system}/{start.checkpoint}"
+    raise ExperimentError(f"{where}: systems: there is no row {name}, from which D's row begins")
 
 
 def table(rows: list[Row], entropy: float) -> str:
@@ -53,9 +84,12 @@ def table(rows: list[Row], entropy: float) -> str:
     return tabulate(lines, HEADERS, floatfmt=formats, missingval="-")
 
 
-def explain(rows: list[Row]) -> str:
-    """Return the lines under the table: what the columns are, and what D was worth."""
-    plain = rows[0]
+def explain(rows: list[Row], plain: Row) -> str:
+    """Return the lines under the table: what the columns are, and what D was worth.
+
+    Args:
+        plain: the one among *rows* that sampling with D begins with.
+    """
     guided = next((row for row in rows if row["guide"] > 1), None)
     if guided is None:
         return "Nothing was drawn with D's help."

@@ -97,8 +97,11 @@ class RealExperiment(Experiment):
         rows = read_rows(steps.runs)
         table = Table(self.task, commands.systems, rows)
         write(report / "table.md", table.markdown(commands.recipe["experiment"].get("differs", [])))
-        if teaching.taught(commands.systems) and (text := teaching.markdown(rows)):
-            write(report / "teaching.md", text)
+        taught = teaching.markdown(rows) if teaching.taught(commands.systems) else None
+        if taught:
+            write(report / "teaching.md", taught)
+        else:  # of an earlier set of seeds
+            (report / "teaching.md").unlink(missing_ok=True)
         People(steps).make()
         return table.results()
 

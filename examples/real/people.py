@@ -13,7 +13,7 @@ from typing import cast
 from common.files import read_json, write
 from common.recipe import ROOT, Recipe
 from common.shared import escaping, run_folder
-from common.steps import Steps
+from common.steps import SAMPLES, Steps
 from common.systems import System, Variant, variants
 from common.workspace import Step
 from tabulate import tabulate
@@ -37,6 +37,8 @@ def sources(recipe: Recipe, systems: list[System]) -> dict[str, Variant]:
     rows = {row.name: row for row in variants(systems) if row.system.options is not None}
     files = {_slug(REAL): REAL}
     for name, row in wanted.items():
+        if not isinstance(name, str):
+            raise ValueError(f"sources: {name}: a name must be a text, so put it in quotes")
         if row not in rows:
             raise ValueError(f"sources: {name}: there is no row '{row}', only {', '.join(rows)}")
         other = files.setdefault(_slug(name), name)
@@ -95,13 +97,14 @@ class People:
         command = self.commands.show(self._chosen(name), self.number, folder)
         title = f"tunes to hear and to see: {name}"
         first = folder / "tune-0001.mid", folder / "tune-0001.png"
-        return Step(f"tunes-{_slug(name)}", title, command, first, clear=True)
+        return Step(f"tunes-{_slug(name)}-seed{self.seed}", title, command, first, clear=True)
 
     def _page(self) -> Step:
         self.page.parent.mkdir(exist_ok=True)
         command = self.commands.turing_test(self.files[REAL], self.drawn, self.page)
         outputs = self.page, self.page.with_suffix(".key.json")
-        return Step("turing-test", "page for raters", command, outputs, clear=True)
+        name = f"turing-test-seed{self.seed}"
+        return Step(name, "page for raters", command, outputs, clear=True)
 
     def _side_by_side(self, names: list[str]) -> str:
         """Return ``samples.md`` with the columns *names*."""
@@ -133,8 +136,8 @@ class People:
 def _first_seed(steps: Steps, rows: Collection[Variant]) -> int:
     """Return the lowest seed whose samples are here; those of a joined folder are not."""
     seeds = sorted({read_json(path)["seed"] for path in steps.runs.glob(f"*/{run_folder.RUN}")})
-    here = (s for s in seeds if all(steps.samples_file(row, s).is_file() for row in rows))
-    return next(here)
+    files = {seed: [steps.runs / row.folder(seed) / SAMPLES for row in rows] for seed in seeds}
+    return next(seed for seed in seeds if all(path.is_file() for path in files[seed]))
 
 
 def choose(path: Path, number: int, seed: int) -> str:

@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> None:
         collection, rows, reference, args.against, paired, compared, controlled
     )
     lines = learning_curves.make_curves(rows, args.curve_axis)
-    entropy = aggregate.oracle_entropy(rows)
+    entropy = aggregate.oracle_entropy(rows) if collection.oracle else None
     files = [
         written.encode(),
         f"{report}\n".encode(),

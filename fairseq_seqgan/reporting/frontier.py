@@ -120,7 +120,8 @@ def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str], shown: Plane) -
         x, y = ([row.metrics[metric].mean for row in sweep] for metric in shown[:2])
         base = next((row.label for row in sweep if row.system.temperature == 1.0), name)
         style = {"color": colour[name], "lw": 1.4, "marker": ".", "ms": 7, "zorder": 1}
-        axis.plot(x, y, label=f"{base} at lower temperatures T", **style)
+        which = "lower" if sweep[0].system.temperature <= 1 else "other"
+        axis.plot(x, y, label=f"{base} at {which} temperatures T", **style)
         for row, at in zip(sweep, zip(x, y, strict=True), strict=True):
             if row.system.temperature != 1.0:
                 axis.annotate(

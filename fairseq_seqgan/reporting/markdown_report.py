@@ -74,6 +74,7 @@ def _facts(collection: Collection, rows: list[Row]) -> dict[str, Any]:
         "signatures": _signatures(names, rows),
         "any_seeds": any(len(row.runs) > 1 for row in rows),
         "all_seeds": all(len(row.runs) > 1 for row in rows),
+        "unscored": any(run.scores is None for run in collection.runs),
         "paper": any(row.paper for row in rows),
         "seeds": sorted({each["seed"] for each in about}),
         "stated": {

@@ -1,15 +1,17 @@
 """The demo end to end with a tiny recipe: what it leaves, going on, and refusing another demo."""
 
+import importlib
 import json
 import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from helpers.commands import program
-from helpers.examples import load
+from helpers.examples import ExperimentError, load
 
 ROOT = Path(__file__).resolve().parents[2]
 DEMO = ROOT / "examples" / "demo"
@@ -212,3 +214,24 @@ def test_refuses_a_broken_recipe(tmp_path, text, message):
 @pytest.mark.parametrize("seed", ["one", str(2**32)])
 def test_refuses_a_seed_that_is_no_number_or_too_large(tmp_path, seed):
     refused(run_demo("--seed", seed, cwd=tmp_path), f"the seed is '{seed}'")
+
+
+@pytest.mark.parametrize(
+    ("epochs", "found"), [([2, 4], (2, 4)), ([1, 2, 3, 4], (2, 4)), ([4], (None, 4))]
+)
+def test_not_every_round_need_be_validated(tmp_path, epochs, found):
+    """Two epochs of D's pre-training and two rounds, of which the last one is validated."""
+    lines = [f'INFO | valid | {{"epoch": {e}, "valid_num_updates": "{e}"}}' for e in epochs]
+    log = tmp_path / "train.log"
+    log.write_text("\n".join(lines))
+    paper = importlib.import_module("demo.paper").PaperSize
+    steps = SimpleNamespace(
+        training_log=lambda system, seed: log,
+        commands=SimpleNamespace(training=lambda system, seed: tmp_path / "trainings"),
+    )
+    system = SimpleNamespace(training_options={"pretrain-d-steps": 2, "rounds": 2})
+    before, after = paper._validations(steps, system, 1)
+    assert (before and before["epoch"], after["epoch"]) == found
+    log.write_text("\n".join(lines[:-1]))
+    with pytest.raises(ExperimentError, match="does not hold the last round; remove it and"):
+        paper._validations(steps, system, 1)

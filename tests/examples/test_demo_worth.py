@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 from helpers.commands import program
-from helpers.examples import EXAMPLES
+from helpers.examples import EXAMPLES, ExperimentError, load, variants
 
 TINY = """
 base: worth
@@ -60,6 +60,17 @@ def test_the_table(tmp_path):
     assert "D's gain over MLE: " in done.stdout
 
 
+def test_what_is_compared_with_d_is_what_it_begins_with(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("base: worth\nsystems: {mle: {checkpoints: [last, best]}}\n")
+    worth, (_, systems) = importlib.import_module("demo.worth"), load("demo", path)
+    rows = variants(systems)
+    assert rows[0].name == "mle/last" and worth._plain(path, rows).name == "mle/best"
+    path.write_text("base: worth\nsystems: {mle: {checkpoints: [last]}}\n")
+    with pytest.raises(ExperimentError, match="there is no row mle/best, from which D's row"):
+        load("demo", path)
+
+
 @pytest.mark.parametrize(
     ("gain", "says"), [(0.3, "D knows what MLE does not"), (0.01, "here D has nothing to teach")]
 )
@@ -69,8 +80,8 @@ def test_says_what_the_gain_is(gain, says):
     cooler = plain | {"temperature": 0.9, "nll": 3.52, "nll_oracle": 3.8}
     guided = plain | {"guide": 16, "nll": 3.4, "judge_auc": 0.6, "d_gain": gain}
     guided["d_gain_stderr"] = 0.01
-    said = worth.explain([plain, cooler, guided])
+    said = worth.explain([plain, cooler, guided], plain)
     assert says in said
     sentence = "makes NLL_oracle 0.200 lower, and changes the held-out NLL by +0.020"
     assert (sentence in said) == (gain == 0.3)
-    assert "temperature" not in worth.explain([plain, guided])
+    assert "temperature" not in worth.explain([plain, guided], plain)

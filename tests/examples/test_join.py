@@ -12,9 +12,9 @@ DATA = {"data": "tunes", "vocab_size": 7}
 FILES = {"metrics.json": '{"nll": 2.0}', "scores.npz": "many", "train.log": "valid"}
 
 
-def make_run(runs: Path, seed: int, finished: bool = True, **about) -> Path:
+def make_run(runs: Path, seed: object, finished: bool = True, **about) -> Path:
     folder = runs / f"mle-seed{seed}"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, text in FILES.items():
         (folder / name).write_text(text)
     (folder / "samples.txt").write_text("1 2 3")
@@ -40,6 +40,30 @@ def test_other_seeds_are_copied(other, tmp_path):
     assert found == {f"mle-seed1/{name}" for name in (*FILES, "run.json")}
     for name in FILES:
         assert (tmp_path / "runs" / "mle-seed1" / name).read_text() == FILES[name]
+    about = json.loads((tmp_path / "runs" / "mle-seed1" / "run.json").read_text())
+    assert about == {"seed": 1, "finished": True, **DATA, "joined": True}
+
+
+def test_the_same_run_as_it_was_published_is_there_already(other, tmp_path):
+    """From another machine's folder, then from what that machine has published."""
+    join.join(other, tmp_path / "runs", DATA, [2])
+    (other / "runs" / "mle-seed1" / "scores.npz").unlink()
+    make_run(other / "runs", 1, temperature=1.0, published={"samples": 7})
+    join.join(other, tmp_path / "runs", DATA, [2])
+
+
+def test_a_run_that_was_begun_here_and_left_is_replaced(other, tmp_path):
+    own = make_run(tmp_path / "runs", 1, finished=False)
+    (own / "metrics.json").unlink()
+    join.join(other, tmp_path / "runs", DATA, [2])
+    assert (own / "metrics.json").read_text() == FILES["metrics.json"]
+
+
+@pytest.mark.parametrize("text", ["[]", "5", "null", "{", "[" * 100_000])
+def test_a_broken_run_is_refused(other, text):
+    (other / "runs" / "mle-seed1" / "run.json").write_text(text)
+    with pytest.raises(ExperimentError, match=r"mle-seed1/run\.json: "):
+        join.check(other, RECIPE, [3])
 
 
 def test_the_number_of_seeds_makes_no_difference(other):
@@ -71,7 +95,11 @@ def test_what_is_no_recipe_is_refused(other, text):
 def test_a_folder_without_other_seeds_is_refused(other, tmp_path):
     with pytest.raises(ExperimentError, match="no finished run of another seed"):
         join.check(other, RECIPE, [1, 2])
-    with pytest.raises(ExperimentError, match=r"nowhere/recipe\.yaml cannot be read"):
+    (other / "runs" / "mle-seed2" / "scores.npz").unlink()  # half a copy
+    make_run(other / "runs", "x")  # of no known seed
+    with pytest.raises(ExperimentError, match="no finished run of another seed"):
+        join.check(other, RECIPE, [1])
+    with pytest.raises(ExperimentError, match=r"nowhere/recipe\.yaml: cannot be read"):
         join.check(tmp_path / "nowhere", RECIPE, [3])
 
 

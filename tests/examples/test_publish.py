@@ -178,6 +178,24 @@ def test_what_is_added_at_the_last_moment_is_kept(dest, tmp_path):
     assert files(target) == before | {"notes.md": b"mine"}
 
 
+def test_an_interrupt_while_the_old_folder_is_moved_loses_nothing(dest, tmp_path, monkeypatch):
+    target = tmp_path / "results"
+    publish.publish(dest, target, tidy)
+    before = files(target)
+    plain = Path.replace
+
+    def interrupted(self: Path, other: Path) -> Path:
+        moved = plain(self, other)
+        if self == target:
+            raise KeyboardInterrupt
+        return moved
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        publish.publish(dest, target, tidy)
+    assert files(target) == before
+
+
 @pytest.mark.parametrize("folder", COMMITTED, ids=lambda path: "-".join(path.parts[-3::2]))
 def test_committed_results_are_known(folder, dest, tmp_path):
     """Each has its marker: a new publication may replace it, a file that was added stops that."""

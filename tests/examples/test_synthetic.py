@@ -244,7 +244,7 @@ def test_seeds_of_two_machines(tmp_path):
     finish(start(recipe, "--dest", other, "--seeds", 2))  # now seed 1 is trained here as well
     assert rows(other) == both
     for path in other.glob("runs/*/run.json"):
-        assert "published" not in json.loads(path.read_text())
+        assert not {"published", "joined"} & json.loads(path.read_text()).keys()
     changed = tiny(["oracle", "mle"])
     changed["options"]["mle"] |= {"max-epoch": EPOCHS + 1}
     words = ["--dest", tmp_path / "new", "--seeds", "2-2", "--join", results]
@@ -396,7 +396,7 @@ def test_refuses_what_is_not_there(tmp_path):
     out = tmp_path / "out"
     assert "nothing" in refused("nothing", "--dest", out)
     path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
-    for seeds in (0, "3-2", "0-2", "x", "1-", "-1-2"):
+    for seeds in (0, "3-2", "0-2", "x", "1-", "-1-2", f"1-{'9' * 5000}"):
         assert f"--seeds is {seeds}: " in refused(path, "--dest", out, f"--seeds={seeds}")
     nowhere = tmp_path / "nowhere"
     assert f"--join {nowhere}: " in refused(path, "--dest", out, "--join", nowhere)

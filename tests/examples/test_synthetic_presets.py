@@ -1,13 +1,17 @@
 """The presets of the synthetic data, read and not run: their options, controls and schedules."""
 
 import sys
+from argparse import Namespace
+from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from fairseq import options
 from helpers.commands import PLUGIN
 from helpers.examples import PRESETS as ALL_PRESETS
-from helpers.examples import make_commands, pairs, variants
+from helpers.examples import ExperimentError, load, make_commands, pairs, variants
 
 PRESETS = [preset for folder, preset in ALL_PRESETS if folder == "synthetic"]
 
@@ -116,3 +120,12 @@ def test_each_draw_of_each_seed_is_a_training_of_its_own():
     assert len(draws) == 3
     found = [stated_in(made.train(s, seed))["--seed"] for s in draws for seed in (1, 2, 3)]
     assert found == "1 2 3 2001 2002 2003 3001 3002 3003".split()
+
+
+def test_a_mistake_in_updates_of_is_found_before_anything_is_trained():
+    recipe, systems = load("synthetic", "quick")
+    by_name = {system.name: system for system in systems}
+    by_name["mle_continued"] = replace(by_name["mle_continued"], updates_of="mle")
+    experiment = import_module("synthetic.experiment").EXPERIMENT
+    with pytest.raises(ExperimentError, match="mle: its options must state rounds and g-steps"):
+        experiment.commands(Namespace(), recipe, by_name, Path("/dest"))

@@ -102,6 +102,11 @@ def test_a_figure_that_is_there_stays(tmp_path, capsys, name):
     assert "# How much data D needs" in (tmp_path / "gain.md").read_text()
 
 
+def test_one_folder_at_a_time(tmp_path, capsys):
+    assert figure.main([str(tmp_path), str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "error: one folder is needed, or none\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "expected"),
     [

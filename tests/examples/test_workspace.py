@@ -1,11 +1,13 @@
 """examples/common/workspace.py: when a step counts as done, and how long it has taken."""
 
 import json
+import shutil
+import signal
 import sys
 import time
 
 import pytest
-from helpers.examples import ExperimentError, workspace
+from helpers.examples import ExperimentError, console, workspace
 
 Step, Workspace = workspace.Step, workspace.Workspace
 
@@ -61,3 +63,35 @@ def test_the_time_of_all_attempts_counts(work, tmp_path):
     again = json.loads(work.path.read_text())
     assert again["attempts"] == {"train": 1}
     assert again["seconds"]["train"] < state["seconds"]["train"]
+
+
+def test_another_run_in_the_folder_is_refused_before_its_state_is_read(work, tmp_path):
+    (tmp_path / "out" / "experiment.json").write_text("half of a st")
+    with pytest.raises(ExperimentError, match="another run is at work in it"):
+        Workspace(tmp_path / "out", {"recipe": {}}, {}, "experiment")
+
+
+def test_a_folder_that_was_refused_is_free_again(tmp_path):
+    (tmp_path / "thesis.tex").write_text("all my work")
+    for _ in range(2):
+        with pytest.raises(ExperimentError, match="is not a folder of this experiment"):
+            Workspace(tmp_path, {"recipe": {}}, {}, "experiment")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (FileNotFoundError(2, "No such file or directory", "a.txt"), "a.txt: No such file"),
+        (shutil.Error([("a", "b", "it is a link to nothing")]), "it is a link to nothing"),
+    ],
+)
+def test_an_error_of_the_system_says_what_it_knows(capsys, error, expected):
+    def fail() -> None:
+        raise error
+
+    before = signal.getsignal(signal.SIGTERM)
+    assert console.guarded(fail) == 2
+    signal.signal(signal.SIGTERM, before)
+    said = capsys.readouterr().err
+    assert said.startswith("error: ") and expected in said and "None" not in said

@@ -10,15 +10,15 @@ from helpers.commands import REPO
 EXAMPLES = REPO / "examples"
 sys.path.append(str(EXAMPLES))
 
-from common import files, join, machine, presets, progress, publish, schedule, workspace  # noqa: E402
+from common import console, files, join, machine, presets, progress, publish, schedule, workspace  # noqa: E402
 from common.console import ExperimentError  # noqa: E402
 from common.systems import variants  # noqa: E402
 from data_size import figure  # noqa: E402
 from real import table, teaching  # noqa: E402
 
 __all__ = [
-    "ExperimentError", "figure", "files", "join", "machine", "presets", "progress", "publish",
-    "schedule", "table", "teaching", "variants", "workspace",
+    "ExperimentError", "console", "figure", "files", "join", "machine", "presets", "progress",
+    "publish", "schedule", "table", "teaching", "variants", "workspace",
 ]  # fmt: skip
 
 EXPERIMENTS = sorted(path.parent.name for path in EXAMPLES.glob("*/experiment.py"))

@@ -5,6 +5,7 @@ import re
 import shutil
 
 import numpy as np
+import pytest
 from helpers import make_runs
 from helpers.reports import change, report
 from matplotlib.figure import Figure
@@ -144,3 +145,15 @@ def test_a_repeated_epoch_counts_once(tmp_path):
     found = runs.validations(log)
     assert [r["epoch"] for r in found] == [1, 2, 3, 4, 5, 6]
     assert found[2]["nll_oracle"] == make_runs.curve(9.5, 7.7, "mle")[2]["nll_oracle"]
+
+
+@pytest.mark.parametrize(("temperature", "word"), [(0.9, "lower"), (1.1, "other")])
+def test_a_line_says_which_temperatures_it_is_of(folder, temperature, word):
+    for path in folder.glob("mle-t0.8-seed*/run.json"):
+        change(path, temperature=temperature)
+    rows = aggregate.make_rows(runs.collect([folder]), "seqgan")
+    axis = Figure().subplots()
+    frontier._sweeps(
+        axis, rows, style.colours(row.system.name for row in rows), frontier.plane(rows)
+    )
+    assert f"MLE at {word} temperatures T" in axis.get_legend_handles_labels()[1]

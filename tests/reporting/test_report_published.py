@@ -25,6 +25,9 @@ def test_its_row_is_that_of_the_whole_folder(tmp_path, folder):
     found = report(tmp_path / "out", folder)
     assert found["rows"] == [row | {"welch_over_samples": None} for row in whole["rows"]]
     assert found | {"rows": None} == whole | {"rows": None}
+    words = "The scores of single samples are not published"
+    assert words in (tmp_path / "out" / "report.md").read_text()
+    assert words not in (tmp_path / "whole" / "report.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,13 @@ def test_refuses_scores_of_nothing(folder, tmp_path):
 
 
 def test_an_oracle_of_null_is_none(folder, tmp_path):
+    """Also where the metrics were made with one."""
     for path in folder.glob("*/run.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"oracle": None}))
+        change(path.with_name("metrics.json"), oracle_nll=5.0)
+    run = next(folder.glob("seqgan-t1.0-seed1"))
+    record = {"epoch": 1, "valid_nll": "2.5", "valid_num_updates": "1"}
+    (run / "train.log").write_text(f"INFO | valid | {json.dumps(record)}\n")
+    start = {"system": "mle", "selection": "last"}
+    change(run / "run.json", training={"phase": "fine-tuning", "start": start, "g_steps": 1})
     assert report(tmp_path / "out", folder)["oracle"] is None
