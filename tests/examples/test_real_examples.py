@@ -307,7 +307,9 @@ def test_full_is_the_authors_schedule_from_the_strong_mle(task):
     )
     assert {name: stated[name] for name in expected} == expected
     strong, weak = commands_of(task, "worth")["train"], commands_of(task, "quick")["train"]
-    assert made["train"]["mle"] == strong["mle"] != weak["mle"]
+    assert made["train"]["mle"] == strong["mle"]
+    # A strong MLE of tunes takes five minutes; of poems and speeches, half an hour.
+    assert (weak["mle"] == strong["mle"]) == (task == "nottingham")
     assert made["train"]["guided"] == strong["guided"]
     # In every preset, adversarial training starts from the epoch with the best held-out loss.
     for preset in ("quick", "full"):
