@@ -24,6 +24,7 @@ if not __package__:  # run as a file, which needs no install
 from fairseq_seqgan.preprocess.common import libraries
 
 from fairseq_seqgan.support.errors import InputError
+from fairseq_seqgan.support.escaping import visible
 
 with libraries():
     from fairseq_seqgan.preprocess.common import arguments, report, script, source, split
@@ -134,7 +135,7 @@ def read_tunes(
                 raise InputError(
                     f"{where}: {name}: {error}; --skip-bad leaves out such files"
                 ) from error
-            print(f"skipped: {name}: {error}", file=sys.stderr)
+            print(visible(f"skipped: {name}: {error}"), file=sys.stderr)
             dropped.add("files without a usable melody", name)
             continue
         tunes.append(Tune(name, keys, hashlib.sha256(data).digest(), owner))

@@ -19,7 +19,8 @@ _OTHER_KINDS = (
     (b"\xff\xfe", "UTF-16 or UTF-32"),
     (b"\xfe\xff", "UTF-16"),
 )
-_HTML = re.compile(rb"\s*(<!--.*?-->\s*)*<(!doctype\s+html|html|head|body)\b", re.I | re.S)
+# *+ gives nothing back: n comments could otherwise be divided in 2 ** n ways.
+_HTML = re.compile(rb"\s*(<!--.*?-->\s*)*+<(!doctype\s+html|html|head|body)\b", re.I | re.S)
 
 
 class Text(NamedTuple):

@@ -256,6 +256,13 @@ def test_bad_files_are_named_and_skipped(source, no_fairseq, capsys):
     assert read(data, "train") == by_split()["train"]
 
 
+def test_a_name_with_escape_sequences_is_shown_and_not_obeyed(source, no_fairseq, capsys):
+    (source / "train" / "\x1b[2Jx.mid").write_bytes(b"MThd but no more")
+    make(source, "--skip-bad")
+    shown = capsys.readouterr().err
+    assert "x.mid: not a MIDI file" in shown and "\x1b" not in shown
+
+
 def test_damaged_file_in_a_zip_can_be_skipped(source, tmp_path, no_fairseq):
     path = tmp_path / "tunes.zip"
     with zipfile.ZipFile(path, "w") as archive:

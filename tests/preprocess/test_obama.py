@@ -1,6 +1,7 @@
 """preprocess/obama.py: cleaning transcripts, and the data made of them."""
 
 import random
+import time
 
 import pytest
 import sentencepiece
@@ -71,6 +72,13 @@ def everything(folder):
 )
 def test_characters(text, expected):
     assert speeches.normalise(text) == expected
+
+
+def test_a_run_of_spaces_takes_no_time():
+    """As long as a line may be; a search at each space took two minutes."""
+    begin = time.monotonic()
+    assert speeches.normalise(f"a{' ' * 99_998}b") == "a b"
+    assert time.monotonic() - begin < 10
 
 
 def test_paragraphs_and_speeches():

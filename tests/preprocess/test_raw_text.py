@@ -91,3 +91,11 @@ def test_what_is_no_file(tmp_path):
         read_text(tmp_path / "nothing")
     with pytest.raises(InputError, match="Is a directory"):
         read_text(tmp_path)
+
+
+def test_many_comments_take_no_time(reading):
+    """30 of them took a minute; 500 would have taken for ever."""
+    content = b"<!---->" * 500 + b"\n"
+    assert reading(content + b"hello").lines[-1] == "hello"
+    with pytest.raises(InputError, match="an HTML page"):
+        reading(content + b"<html>")
