@@ -38,9 +38,8 @@ def log_odds_of(
         InputError: there is no D in *path*, or a split has no sequence for it or is the training
             split itself.
     """
-    for option, split in (("--valid-subset", corpus.split), ("--slope-subset", slope_split)):
-        if split == "train":
-            raise InputError(f"{option} train: D was trained on it, so its gain there says nothing")
+    _refuse_train("--valid-subset", corpus.split, "gain")
+    _refuse_train("--slope-subset", slope_split, "gain")
     found = load_discriminator(str(path), corpus.dictionary)
     real = rows(corpus.heldout, policy, f"split '{corpus.split}'")
     other = None
@@ -70,12 +69,20 @@ def judge_scores(
     """Return the log-odds that the D in *path* gives held-out sequences and the samples.
 
     Raises:
-        InputError: there is no D in *path*, or no sequence for it.
+        InputError: there is no D in *path*, or no sequence for it, or the held-out split is the
+            training split.
     """
+    _refuse_train("--valid-subset", corpus.split, "AUC")
     found = load_discriminator(str(path), corpus.dictionary)
     real = rows(corpus.heldout, policy, f"split '{corpus.split}'")
     samples = [sample.ids for sample in corpus.samples]
     return score(found, real), score(found, rows(samples, policy, "the samples"))
+
+
+def _refuse_train(option: str, split: str | None, what: str) -> None:
+    """Raise an error if *split* is the one that D was trained on."""
+    if split == "train":
+        raise InputError(f"{option} train: D was trained on it, so its {what} there says nothing")
 
 
 def rows(sequences: inputs.Sequences, policy: Policy, where: str) -> Tensor:
@@ -86,10 +93,11 @@ def rows(sequences: inputs.Sequences, policy: Policy, where: str) -> Tensor:
     """
     end = () if policy.fixed else (policy.eos,)
     banned = set(policy.banned.tolist())
+    lengths = range(policy.length if policy.fixed else 0, policy.length + 1)
     kept = [
         (*sequence, *end)
         for sequence in sequences
-        if len(sequence) + len(end) <= policy.length and not banned.intersection(sequence)
+        if len(sequence) + len(end) in lengths and not banned.intersection(sequence)
     ]
     if not kept:
         raise InputError(f"{where}: no sequence that G could have drawn, so none for D")

@@ -7,9 +7,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from fairseq.data import indexed_dataset
 from helpers.commands import run_python
 
+from fairseq_seqgan.cli import discriminator_scores
 from fairseq_seqgan.metrics.base import METRICS
 from fairseq_seqgan.metrics.discriminator import DiscriminatorGain, LogOdds
 from fairseq_seqgan.metrics.gain import Gain
@@ -113,6 +115,10 @@ def test_the_judge(evaluate, played):
         (["--discriminator", "{mle}"], "holds no discriminator"),
         (["--ensemble", "{mle}"], "--ensemble needs --model"),
         (["--discriminator", "{last}", "--discriminator-samples", 1], "at least 2 are needed"),
+        (
+            ["--model", "{last}", "--judge", "{last}", "--valid-subset", "train"],
+            "--valid-subset train: D was trained on it, so its AUC",
+        ),
         (["--discriminator", "{last}", "--slope-subset", "train"], "--slope-subset train: D was"),
         (["--discriminator", "{last}", "--valid-subset", "train"], "--valid-subset train: D was"),
     ],
@@ -135,3 +141,13 @@ def test_an_ensemble_of_language_models(evaluate, played, pretrained):
     both, _ = evaluate("--model", pretrained.best, "--ensemble", played.last)
     # The logarithm is concave: an average is at least as good as the models on average.
     assert both["ensemble_nll"] < (alone["nll"] + other["nll"]) / 2
+
+
+@pytest.mark.parametrize(("fixed", "kept"), [(True, [3]), (False, [1, 2])])
+def test_d_sees_what_g_can_draw(fixed, kept, capsys):
+    """With a fixed length only that length; else any, with its end symbol."""
+    policy = SimpleNamespace(fixed=fixed, eos=2, pad=1, length=3, banned=torch.tensor([0, 3]))
+    sequences = [(5,), (5, 6), (5, 6, 7), (5, 6, 7, 8), (5, 3, 7)]
+    found = discriminator_scores.rows(sequences, policy, "the samples")
+    seen = [tuple(t for t in row if t not in (1, 2)) for row in found.tolist()]
+    assert seen == [(5, 6, 7, 8)[:length] for length in kept]
