@@ -111,7 +111,7 @@ def _difference(found: Any, recipe: Any, place: tuple[str, ...] = ()) -> str | N
     if place == ("experiment", "seeds"):
         return None
     if not isinstance(found, dict) or not isinstance(recipe, dict):
-        return None if found == recipe else ": ".join(place) or "it is no recipe, which"
+        return None if found == recipe else ": ".join(place)
     for key in dict.fromkeys([*recipe, *found]):
         inner = (*place, str(key))
         both = key in recipe and key in found
