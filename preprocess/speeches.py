@@ -116,6 +116,7 @@ _HEARD, _SEEN = (
     re.compile(rf"\b(?:{words.replace(' ', '|')})\b", re.I)
     for words in (_SOUNDS, f"{_SOUNDS} {_SCENES}")
 )
+_DEPTH = 3  # of brackets in brackets
 _BRACKETS = re.compile(r"\(([^()\[\]]{1,200})\)|\[([^()\[\]]{1,200})\]")
 
 
@@ -137,5 +138,6 @@ def remove_notes(text: str) -> tuple[str, int]:
             return " "
         return match[0] if spoken else edited
 
-    text = _BRACKETS.sub(replace, text)
+    for _ in range(_DEPTH):  # the innermost brackets first: [(Applause.)] is [ ] and then nothing
+        text = _BRACKETS.sub(replace, text)
     return " ".join(text.split()), removed

@@ -38,6 +38,7 @@ class ModelCopy:
             self._model = copy.deepcopy(own).requires_grad_(False)
             if self._state is not None:
                 self._model.load_state_dict(self._state)
+                self._state = None  # it is as large as the model
             elif self.path is not None:
                 _load(self._model, self.path)
         return self._model

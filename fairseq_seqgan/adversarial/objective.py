@@ -23,6 +23,14 @@ class ObjectiveConfig(FairseqDataclass):
             "samples of the reference policy, weighted by exp(reward)"
         },
     )
+    policy_gradient_dropout: bool = field(
+        default=False,
+        metadata={
+            "help": "keep the model's dropout in the policy gradient. Samples are drawn without "
+            "it, so the gradient is then that of another policy: it sharpens G even if the reward "
+            "is constant"
+        },
+    )
     reward_scale: str = field(
         default="1",
         metadata={
@@ -55,6 +63,8 @@ def check_objective(options: ObjectiveConfig) -> None:
         raise InputError(
             "--kl-coef: --g-loss distill has no such term; its optimum is G_ref · exp(reward)"
         )
+    if options.policy_gradient_dropout and str(options.g_loss) == "distill":
+        raise InputError("--policy-gradient-dropout: --g-loss distill is a likelihood, and has it")
     if options.kl_reference and not options.kl_coef and str(options.g_loss) != "distill":
         raise InputError("--kl-reference needs --kl-coef above 0, or --g-loss distill")
     if options.reward_scale != AUTO:

@@ -111,7 +111,8 @@ class AdversarialTrainer:
         finished sequence; the last token's is R(y_1 ... y_T) (Eq. 4 of the paper).
 
         Returns:
-            ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log ``ntokens``,
+            ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), whether the loss has
+            ``dropout``, and for the log ``ntokens``,
             the number of tokens drawn, and ``entropy_sum``, -Σ log G over them in nats. With
             ``--g-loss distill`` the sequences are those of the reference policy, their advantage
             is the weight of their sequence, and there is no ``entropy_sum``.
@@ -133,6 +134,7 @@ class AdversarialTrainer:
             "tokens": drawn.tokens,
             "reward": final,
             "ntokens": int(drawn.mask[:, self.prefixes.size :].sum()),
+            "dropout": self._distills or self.options.policy_gradient_dropout,
         }
         scale = reward_scale(self.options, self.slope)
         if self._distills:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         InputError: a file, option or value cannot be used.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that is not UTF-8
+        sys.stdout.reconfigure(errors="backslashreplace")
     with system_errors():
         _run(sys.argv[1:] if argv is None else list(argv))
     return 0

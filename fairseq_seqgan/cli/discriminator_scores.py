@@ -9,7 +9,7 @@ Shapes: R sequences, T tokens.
 
 from __future__ import annotations
 
-from pathlib import Path
+import argparse
 
 import numpy as np
 import torch
@@ -25,22 +25,44 @@ from ..support.rng import seeded_rng
 from . import inputs, model_scores
 
 
+def open_discriminators(
+    options: argparse.Namespace, corpus: inputs.Corpus
+) -> dict[str, SavedDiscriminator]:
+    """Return the D of ``--discriminator`` and of ``--judge``, by option, where they are asked for.
+
+    Raises:
+        InputError: there is no D in the file, or a split is missing or the training split itself.
+    """
+    found = {}
+    for name, what in (("discriminator", "gain"), ("judge", "AUC")):
+        path = getattr(options, name)
+        if path is not None:
+            _refuse_train("--valid-subset", corpus.split, what)
+            found[name] = load_discriminator(str(path), corpus.dictionary)
+    if "discriminator" in found:
+        _refuse_train("--slope-subset", options.slope_subset, "gain")
+        if options.slope_subset != corpus.split:
+            inputs.read_split(corpus.folder, options.slope_subset, corpus.dictionary)
+    return found
+
+
 def log_odds_of(
-    path: Path, policy: Policy, corpus: inputs.Corpus, num: int, seed: int, slope_split: str
+    found: SavedDiscriminator,
+    policy: Policy,
+    corpus: inputs.Corpus,
+    num: int,
+    seed: int,
+    slope_split: str,
 ) -> LogOdds:
-    """Return the log-odds of the D in *path*.
+    """Return the log-odds of the D *found*.
 
     Args:
         policy: G, which *num* samples are drawn from, and a quarter as many to fit the slope on.
         slope_split: the split that the slope is fitted on.
 
     Raises:
-        InputError: there is no D in *path*, or a split has no sequence for it or is the training
-            split itself.
+        InputError: a split has no sequence for it.
     """
-    _refuse_train("--valid-subset", corpus.split, "gain")
-    _refuse_train("--slope-subset", slope_split, "gain")
-    found = load_discriminator(str(path), corpus.dictionary)
     real = rows(corpus.heldout, policy, f"split '{corpus.split}'")
     other = None
     if slope_split != corpus.split:
@@ -64,16 +86,13 @@ def log_odds_of(
 
 
 def judge_scores(
-    path: Path, policy: Policy, corpus: inputs.Corpus
+    found: SavedDiscriminator, policy: Policy, corpus: inputs.Corpus
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the log-odds that the D in *path* gives held-out sequences and the samples.
+    """Return the log-odds that the D *found* gives held-out sequences and the samples.
 
     Raises:
-        InputError: there is no D in *path*, or no sequence for it, or the held-out split is the
-            training split.
+        InputError: there is no sequence for it.
     """
-    _refuse_train("--valid-subset", corpus.split, "AUC")
-    found = load_discriminator(str(path), corpus.dictionary)
     real = rows(corpus.heldout, policy, f"split '{corpus.split}'")
     samples = [sample.ids for sample in corpus.samples]
     return score(found, real), score(found, rows(samples, policy, "the samples"))

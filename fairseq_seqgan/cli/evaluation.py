@@ -69,10 +69,9 @@ class Evaluation:
             if heldout is not None:
                 own |= _keys(metric, heldout, "heldout_")
             for key, value in own.items():
-                if key in found and found[key] != value:
+                if found.setdefault(key, value) != value:
                     raise InputError(f"metric '{metric.name}': the key '{key}' has a value already")
-                found[key] = value
-        return {key: None if _undefined(value) else value for key, value in found.items()}
+        return found
 
     def as_text(self) -> str:
         """Return the tables of what was measured."""
@@ -109,7 +108,13 @@ def _keys(metric: Metric, score: Score, prefix: str = "") -> Json:
     found |= {f"{prefix}{key}": value for key, value in score.details.items()}
     if score.signature:
         found[f"{prefix}{metric.signature_key}"] = score.signature
-    return found
+    return {key: _json_value(value) for key, value in found.items()}
+
+
+def _json_value(value: str | float | int) -> str | float | int | None:
+    """Return *value* as JSON has it: a metric of one's own may return a number of numpy's."""
+    value = value.item() if isinstance(value, np.generic) else value
+    return None if _undefined(value) else value
 
 
 def _likelihood_table(title: str, measured: list[Measured]) -> str:
@@ -132,10 +137,10 @@ def _bleu_table(title: str, measured: list[Measured]) -> str:
 
 
 def _pitch_table(title: str, measured: list[Measured]) -> str:
-    rows = [[_row_title(metric), score.value] for metric, score, _ in measured]
+    rows = [[_row_title(metric), f"{score.value:.3f}"] for metric, score, _ in measured]
     for _, score, _ in measured:
         rows += [[name, _count(number)] for name, number in score.counts.items()]
-    return tabulate(rows, [title, "value"], floatfmt=("", ".3f"))
+    return tabulate(rows, [title, "value"], colalign=("left", "right"), disable_numparse=True)
 
 
 def _any_table(title: str, measured: list[Measured]) -> str:

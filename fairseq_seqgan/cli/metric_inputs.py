@@ -51,6 +51,10 @@ class EvaluateInputs:
         if options.model:
             self.policy = model_scores.make_policy(options.model, options, self.corpus, length)
         self._length = length
+        # Before anything is measured: a wrong file should be told at once.
+        self._discriminators = discriminator_scores.open_discriminators(options, self.corpus)
+        for checkpoint in options.ensemble or ():
+            model_scores.make_policy(checkpoint, options, self.corpus, length)
         self._kept: dict[Hashable, Any] = {}
 
     @cached_property
@@ -114,7 +118,7 @@ class EvaluateInputs:
         """Return the log-odds of ``--discriminator``."""
         options = self.options
         return discriminator_scores.log_odds_of(
-            options.discriminator,
+            self._discriminators["discriminator"],
             self._needed_policy(),
             self.corpus,
             options.discriminator_samples,
@@ -125,7 +129,7 @@ class EvaluateInputs:
     def judge_scores(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the log-odds that ``--judge`` gives held-out sequences and samples."""
         return discriminator_scores.judge_scores(
-            self.options.judge, self._needed_policy(), self.corpus
+            self._discriminators["judge"], self._needed_policy(), self.corpus
         )
 
     def once(self, key: Hashable, compute: Callable[[], T]) -> T:

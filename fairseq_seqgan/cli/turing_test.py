@@ -143,7 +143,12 @@ def run_score(args: argparse.Namespace) -> None:
     print(result.as_text())
     if args.json is not None:
         text = json.dumps(result.as_json(), indent=2, allow_nan=False, ensure_ascii=False)
-        outputs.write_file("--json", args.json, f"{text}\n".encode(), args.overwrite)
+        outputs.write_file("--json", args.json, _utf8(f"{text}\n"), args.overwrite)
+
+
+def _utf8(text: str) -> bytes:
+    """Return JSON *text* as bytes; names of files that are not UTF-8 are escaped, as in JSON."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 def note(message: str) -> None:

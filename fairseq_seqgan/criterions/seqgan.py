@@ -25,6 +25,7 @@ from ..models.ensemble import build_discriminator
 from ..optim.seqgan_adam import DISCRIMINATOR
 from ..support import compat
 from ..support.errors import InputError
+from ..support.eval_mode import turn_dropout_off
 from ..support.finite import require_finite
 from ..support.options import combine
 from .discriminator_weights import take_over
@@ -190,11 +191,16 @@ class SeqGANCriterion(FairseqCriterion):
             -Σ_b Σ_t A(b, t) log G(y_bt | y_b1 ... y_bt-1)
 
         A(b, t) is the advantage of token t of sequence b: its value Q minus the baseline. *sample*
-        holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), and for the log ``ntokens``
-        and, where they are known, ``entropy_sum`` and ``kl_sum``. The sample size is B, so that
-        fairseq makes the gradient the mean over the sequences.
+        holds ``tokens`` (B, T), ``advantage`` (B, T), ``reward`` (B,), ``dropout``, and for the log
+        ``ntokens`` and, where they are known, ``entropy_sum`` and ``kl_sum``. The sample size is B,
+        so that fairseq makes the gradient the mean over the sequences.
+
+        Without ``dropout`` log G is that of the policy which drew the sequences, so that a constant
+        advantage has an expected gradient of 0.
         """
         tokens, advantage = sample["tokens"], sample["advantage"]
+        if not sample["dropout"]:
+            turn_dropout_off(model)
         log_probs = self.make_policy(model).log_probs(tokens)
         loss = -(log_probs * advantage).sum()
         log = {

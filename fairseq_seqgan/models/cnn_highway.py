@@ -31,7 +31,7 @@ from .discriminator import (
     l2_penalty,
     real_class_score,
 )
-from .dtypes import resolve_dtype
+from .dtypes import resolve_dtype, trains_on_gpu
 from .pooled_convolution import MaxResponses, convolve
 from .sparse_pooled_convolution import SparsePooledConvolution
 
@@ -145,8 +145,8 @@ class CNNHighway(Discriminator):
             kernels,
             cfg.d_dropout,
             cfg.d_l2,
-            resolve_dtype("--d-score-dtype", str(cfg.d_score_dtype)),
-            resolve_dtype("--d-train-dtype", str(cfg.d_train_dtype)),
+            resolve_dtype("--d-score-dtype", str(cfg.d_score_dtype), uses_gpu=False),
+            resolve_dtype("--d-train-dtype", str(cfg.d_train_dtype), trains_on_gpu(cfg)),
         )
 
     def _initialize(self) -> None:

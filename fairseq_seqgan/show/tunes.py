@@ -16,6 +16,7 @@ from .notes import STEP_SECONDS, notes, pitch_of
 _DIVISION = 480  # MIDI ticks in a quarter note
 _TEMPO = mido.bpm2tempo(120)  # microseconds in a quarter note
 _MOST_TICKS = 2**28 - 1  # between two events of a MIDI file
+_MOST_SECONDS = mido.tick2second(_MOST_TICKS, _DIVISION, _TEMPO)
 _VELOCITY = 80  # how hard a key is struck, of 127
 _NAMES = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
 _LEAST_KEYS = 24  # a picture shows at least two octaves, so that small intervals look small
@@ -27,7 +28,8 @@ def check_steps(steps: int, step_seconds: float) -> None:
     Raises:
         InputError: a step is too short or too long.
     """
-    ticks = _ticks(step_seconds)
+    fits = step_seconds <= _MOST_SECONDS  # 1e308 seconds are infinitely many ticks
+    ticks = _ticks(step_seconds) if fits else _MOST_TICKS
     if ticks < 1 or ticks * steps > _MOST_TICKS:
         limit = "short" if ticks < 1 else "long"
         raise InputError(f"--step-seconds is {step_seconds:g}: too {limit} for a MIDI file")

@@ -1,4 +1,4 @@
-"""Eval mode for the duration of a block."""
+"""Modules without dropout: for the duration of a block, or until fairseq trains on."""
 
 from __future__ import annotations
 
@@ -22,3 +22,15 @@ def eval_mode(*modules: nn.Module) -> Iterator[None]:
     finally:
         for part, mode in modes:
             part.training = mode
+
+
+def turn_dropout_off(model: nn.Module) -> None:
+    """Put *model* into eval mode until fairseq's next update, which begins with train mode.
+
+    Unlike in a block, it stays so during the backward pass, which may compute logits once more.
+    Recurrent layers without dropout stay in train mode, because cuDNN has no gradient in eval mode.
+    """
+    model.eval()
+    for part in model.modules():
+        if isinstance(part, nn.RNNBase) and not part.dropout:
+            part.train()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,6 +19,19 @@ from .text import looks_like_html
 MAX_FILE = 16 * 2**20  # bytes of one file, unpacked
 MAX_TOTAL = 512 * 2**20  # bytes of all files wanted, unpacked
 MAX_FILES = 100_000
+
+# What zipfile and the decompressors raise when the bytes make no sense.
+_DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    EOFError,
+    LookupError,
+    OverflowError,
+    RuntimeError,  # NotImplementedError, too: encrypted, or of an unknown method
+    ValueError,  # names that are not UTF-8, too
+)
 
 
 class UnreadableError(ValueError):
@@ -52,12 +67,21 @@ def open_files(path: Path, endings: tuple[str, ...]) -> Iterator[Files]:
             raise InputError(f"{path}: an HTML page, not the data; download the raw file instead")
         if not head:
             raise InputError(f"{path}: is empty")
-        with zipfile.ZipFile(path) as archive:
+        with _open_zip(path) as archive:
             yield _Zip(path, archive, endings)
-    except zipfile.BadZipFile as error:
-        raise InputError(f"{path}: not a zip file, or a truncated one ({error})") from error
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+
+
+def _open_zip(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except _DAMAGED as error:
+        raise InputError(f"{path}: not a zip file, or a damaged one ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 class _Folder:
@@ -95,9 +119,10 @@ class _Zip:
         try:
             with self._archive.open(name) as file:
                 return _at_most(file, MAX_FILE)  # the size that the archive states may be a lie
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as e:
-            reason = " ".join(str(e).split()) or type(e).__name__
-            raise UnreadableError(f"cannot be unpacked: {reason}") from e
+        except UnreadableError:
+            raise
+        except (*_DAMAGED, OSError) as error:  # bz2 raises an OSError
+            raise UnreadableError(f"cannot be unpacked: {_reason(error)}") from error
 
 
 def _at_most(file: IO[bytes], limit: int) -> bytes:

@@ -50,7 +50,8 @@ def write_stats(folder: Path, stats: dict[str, object]) -> None:
     names = sorted(path.name for path in folder.iterdir())
     stats = {**stats, FILES: {name: digest(folder / name) for name in names}}
     text = json.dumps(stats, indent=2, ensure_ascii=False)
-    (folder / STATS).write_text(text + "\n", encoding="utf-8")
+    # A file name that is not UTF-8 is written as JSON writes it: \\udce9.
+    (folder / STATS).write_bytes((text + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _refuse_to_lose(folder: Path, dest: Path, overwrite: bool, own_files: set[str]) -> None:
@@ -68,7 +69,8 @@ def _refuse_to_lose(folder: Path, dest: Path, overwrite: bool, own_files: set[st
             raise InputError(f"{dest}: not replaced, because {name} in it is not of this script")
     made = stated_digests(folder)
     for name in names:
-        if name != STATS and made.get(name) != digest(folder / name):
+        as_made = bool(made) if name == STATS else made.get(name) == digest(folder / name)
+        if not as_made:
             raise InputError(
                 f"{dest}: not replaced, because {name} in it is not as this script wrote it; move "
                 "the folder away, or name a new one"

@@ -11,10 +11,11 @@ import torch
 from fairseq.data import indexed_dataset
 from helpers.commands import run_python
 
-from fairseq_seqgan.cli import discriminator_scores
+from fairseq_seqgan.cli import discriminator_scores, main, model_scores
 from fairseq_seqgan.metrics.base import METRICS
 from fairseq_seqgan.metrics.discriminator import DiscriminatorGain, LogOdds
 from fairseq_seqgan.metrics.gain import Gain
+from fairseq_seqgan.support.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +130,20 @@ def test_refused(evaluate, played, pretrained, options, words):
     assert result.returncode == 2 and found is None
     line = result.stderr.strip().splitlines()[-1]
     assert line.startswith("error: ") and words in line
+
+
+@pytest.mark.parametrize("option", ["--discriminator", "--judge", "--ensemble", "--slope-subset"])
+def test_a_wrong_file_is_told_before_anything_is_measured(
+    option, data, played, tmp_path, monkeypatch
+):
+    def fail(*_):
+        raise AssertionError("measured too early")
+
+    monkeypatch.setattr(model_scores, "heldout_log_probs", fail)
+    wrong = "no-split" if option == "--slope-subset" else str(tmp_path / "missing.pt")
+    command = ["evaluate", "--data", data, "--samples", data / "valid.txt", "--model", played.last]
+    with pytest.raises(InputError, match=wrong):
+        main(list(map(str, [*command, "--discriminator", played.last, option, wrong])))
 
 
 def test_an_ensemble_of_language_models(evaluate, played, pretrained):

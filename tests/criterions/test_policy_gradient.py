@@ -1,5 +1,6 @@
 """The policy gradient of the real code against the exact gradient, by enumeration."""
 
+import copy
 from itertools import product
 from types import SimpleNamespace
 
@@ -13,6 +14,7 @@ from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, make_config
 from fairseq_seqgan.optim.seqgan_adam import DISCRIMINATOR, net_of
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.rewards.base import RewardInputs, build_reward
+from fairseq_seqgan.support.eval_mode import turn_dropout_off
 from fairseq_seqgan.tasks import config
 
 STEPS = 3
@@ -38,10 +40,12 @@ class Table(nn.Module):
 def policy():
     dictionary = make_dictionary(2)
     model = make_lm("lstm_lm", dictionary, hidden=4, scale=6.0)
-    for module in model.modules():
-        if hasattr(module, "p"):
-            module.p = 0.0  # dropout would make the exact gradient another one
+    assert has_dropout(model)
     return Policy(model, dictionary, fixed_length=STEPS)
+
+
+def has_dropout(model):
+    return any(getattr(module, "p", 0) for module in model.modules())
 
 
 def flat_gradient(model):
@@ -55,6 +59,7 @@ def exact_gradient(policy, given=None):
     """
     everything = torch.tensor(list(product([4, 5], repeat=STEPS)))
     policy.model.zero_grad()
+    policy.model.eval()
     if given is None:
         probabilities = policy.log_probs(everything).sum(dim=1).exp()
     else:
@@ -64,7 +69,7 @@ def exact_gradient(policy, given=None):
     return flat_gradient(policy.model)
 
 
-def estimates(policy, positives=None, **options):
+def estimates(policy, positives=None, updates=UPDATES, **options):
     """Gradients of the criterion's loss per sequence, one for each of many updates."""
     options = dict(
         rollouts=2, rounds=UPDATES, pretrain_d_steps=0, d_steps=0, fixed_length=STEPS, seed=1,
@@ -77,8 +82,9 @@ def estimates(policy, positives=None, **options):
     reward = build_reward(args, RewardInputs(Table(), positives, task.source_dictionary, args.seed))
     trainer = AdversarialTrainer(args, positives, reward, task.policy, BATCH)
     gradients = []
-    for update in range(UPDATES):
+    for update in range(updates):
         policy.model.zero_grad()
+        policy.model.train()
         loss, size, _ = criterion(policy.model, trainer.make_batch(policy.model, update, 0, 1))
         (loss / size).backward()
         gradients.append(flat_gradient(policy.model))
@@ -124,9 +130,31 @@ def test_the_baseline_lowers_the_variance(policy):
     assert mean < 0.7 * plain
 
 
-def test_a_constant_reward_has_no_expected_gradient(policy):
-    """The control moves G by chance alone: the expectation is zero, the estimate is not."""
-    gradients = estimates(policy, reward="constant", baseline="none")
+@pytest.mark.parametrize("dropout", [False, True])
+def test_a_constant_reward_has_no_expected_gradient(dropout, policy):
+    """The control moves G by chance alone: the expectation is zero, the estimate is not.
+
+    With dropout in the gradient it is not the control that it should be.
+    """
+    options = {"reward": "constant", "baseline": "none", "policy_gradient_dropout": dropout}
+    gradients = estimates(policy, **options)
     error = gradients.std(dim=0) / UPDATES**0.5
-    assert (gradients.mean(dim=0).abs() <= 5 * error + 1e-6).all()
+    vanishes = (gradients.mean(dim=0).abs() <= 5 * error + 1e-6).all()
+    assert bool(vanishes) is not dropout
     assert gradients.norm(dim=1).min() > 1e-4
+
+
+def test_dropout_is_off_in_the_backward_pass_too(policy):
+    """Where logits do not fit into memory, they are computed once more there."""
+    whole = estimates(policy, updates=2)
+    small = copy.copy(policy)
+    small.memory = 4 * 4 * STEPS * small.size * (BATCH // 2)
+    assert torch.allclose(estimates(small, updates=2), whole, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(("dropout", "trains"), [(0.0, True), (0.5, False)])
+def test_recurrent_layers_without_dropout_stay_in_train_mode(dropout, trains):
+    """Else cuDNN would refuse to compute their gradient."""
+    model = nn.ModuleDict({"layer": nn.GRU(2, 2, 2, dropout=dropout), "drop": nn.Dropout(0.5)})
+    turn_dropout_off(model)
+    assert model["layer"].training is trains and not model["drop"].training

@@ -6,10 +6,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from helpers.models import make_dictionary
+from omegaconf import OmegaConf
 
 from fairseq_seqgan.models import cnn_highway, pooled_convolution
 from fairseq_seqgan.models.cnn_highway import CNNHighway, CNNHighwayConfig, parse_kernels
-from fairseq_seqgan.models.dtypes import has_bfloat16, resolve_dtype
+from fairseq_seqgan.models.dtypes import has_bfloat16, resolve_dtype, trains_on_gpu
 from fairseq_seqgan.support.errors import InputError
 
 PAD, SIZE = 1, 24
@@ -224,7 +225,7 @@ def trained_at_the_papers_sizes(**options):
     return net.eval(), torch.cat([real, fake])
 
 
-needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(), reason="no bfloat16 on this processor")
+needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(uses_gpu=False), reason="no bfloat16 on this processor")
 
 
 @needs_bfloat16
@@ -254,8 +255,16 @@ def test_precision_that_the_processor_lacks(monkeypatch, caplog):
     """A warning, and float32."""
     for probe in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         monkeypatch.setattr(torch.cpu, probe, lambda: False)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert resolve_dtype("--d-train-dtype", "bfloat16") == torch.float32
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)  # D computes elsewhere
+    assert resolve_dtype("--d-train-dtype", "bfloat16", uses_gpu=False) == torch.float32
     assert caplog.text.count("--d-train-dtype bfloat16: this machine has none") == 1
-    assert resolve_dtype("--d-score-dtype", "auto") == torch.float32
+    assert resolve_dtype("--d-score-dtype", "auto", uses_gpu=False) == torch.float32
     assert caplog.text.count("has none") == 1
+    assert resolve_dtype("--d-train-dtype", "bfloat16", uses_gpu=True) == torch.bfloat16
+
+
+@pytest.mark.parametrize("cpu", [False, True])
+def test_training_with_cpu_does_not_ask_the_gpu(cpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    command = OmegaConf.create({"common": {"cpu": cpu}, "criterion": {}})
+    assert trains_on_gpu(command.criterion) is not cpu

@@ -297,7 +297,7 @@ def test_too_few_windows(tmp_path):
         (None, "tunes.zip: no such file or folder"),
         (b"", "tunes.zip: is empty"),
         (b"<html>", "tunes.zip: an HTML page"),
-        (b"PK\3\4 and no more", "tunes.zip: not a zip file, or a truncated one"),
+        (b"PK\3\4 and no more", "tunes.zip: not a zip file, or a damaged one"),
     ],
 )
 def test_bad_source_is_one_line_and_leaves_nothing(content, message, tmp_path):

@@ -121,6 +121,7 @@ def test_label_goes_and_what_was_said_stays():
         ("customer[s] of [the] bank", "customers of the bank", 0),
         ("an open (applause", None, 0),
         ("(Applaudable)", None, 0),
+        ("Yes [(Applause.)] and (so [laughter] on) [we [did]]", "Yes and (so on) we did", 2),
     ],
 )
 def test_stage_directions(text, expected, number):

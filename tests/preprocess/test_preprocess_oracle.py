@@ -286,6 +286,16 @@ def test_overwriting_never_takes_what_is_not_of_the_script(foreign, tmp_path, no
     assert path.exists()
 
 
+@pytest.mark.parametrize("content", ["{}", '{"files": {}}', "mine"])
+def test_overwriting_never_takes_statistics_of_something_else(content, tmp_path, no_fairseq):
+    path = tmp_path / "d" / "stats.json"
+    path.parent.mkdir()
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"not replaced, because stats\.json in it is not as this"):
+        script.main(["--dest", str(tmp_path / "d"), "--overwrite", *SIZES, *NUMBERS])
+    assert path.read_text() == content
+
+
 def test_destination_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "d").write_text("mine")
     with pytest.raises(InputError, match="is not a folder"):

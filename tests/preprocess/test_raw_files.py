@@ -1,5 +1,6 @@
 """preprocess/common/files.py: folders and zip files, among them malicious and broken ones."""
 
+import itertools
 import shutil
 import struct
 import zipfile
@@ -53,7 +54,7 @@ def test_truncated_zip(cut, archive):
     path = archive({f"{i}.mid": b"x" * 100 for i in range(20)})
     data = path.read_bytes()
     path.write_bytes(data[: int(cut * len(data))] if cut > 0 else data[:-1])
-    with pytest.raises(InputError, match=r"a\.zip: not a zip file, or a truncated one"):
+    with pytest.raises(InputError, match=r"a\.zip: not a zip file, or a damaged one"):
         contents(path)
 
 
@@ -134,6 +135,25 @@ def test_damaged_entry_is_one_unreadable_file(archive):
         with pytest.raises(UnreadableError, match="cannot be unpacked: Bad CRC-32"):
             files.read("a.mid")
         assert files.read("b.mid") == b"good"
+
+
+@pytest.mark.parametrize(
+    "compression",
+    [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA],
+)
+@pytest.mark.filterwarnings("ignore:Extra data")
+def test_any_damaged_byte_is_a_clear_error_or_none(compression, archive):
+    path = archive({"ä.mid": b"abcabcabc" * 9}, compression)
+    data = path.read_bytes()
+    refused = 0
+    for place, change in itertools.product(range(len(data)), (1, 8, 0x80, 0xFF)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ change]) + data[place + 1 :])
+        try:
+            contents(path)
+        except (InputError, UnreadableError) as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > len(data)
 
 
 def test_encrypted_entry_is_one_unreadable_file(archive):

@@ -130,6 +130,11 @@ def test_replaces_nothing_unasked(music, tmp_path):
         ),
         (
             "music",
+            ["--samples", "{folder}/tunes.txt", "--out", "{folder}/new", "--step-seconds", 1e308],
+            r"--step-seconds is 1e\+308: too long for",
+        ),
+        (
+            "music",
             ["--samples", "{folder}/tunes.txt", "--out", "{folder}/new", "--step-seconds", 1e-9],
             r"--step-seconds is 1e-09: too short",
         ),
