@@ -9,7 +9,7 @@ import torch
 from fairseq.data import Dictionary
 from omegaconf import DictConfig
 
-from . import compat_models, compat_stopping, distributed, training_options
+from . import compat_models, compat_rates, compat_stopping, distributed, training_options
 from .binarized_data import require_unchanged
 from .checkpoint_files import read_checkpoint
 from .errors import InputError
@@ -111,6 +111,7 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
     replace_damaged_last(root.checkpoint)
     restart = find_restart(root.checkpoint)
     state = None if restart.path is None else checkpoint(str(restart.path), dictionary)
+    compat_rates.keep_plateaus(state if restart.optimizer else None)
     if root.criterion._name != "seqgan" and restart.optimizer and state is not None:
         compat_stopping.end_if_finished(root, state)
     if root.criterion._name != "seqgan":

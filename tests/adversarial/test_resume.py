@@ -21,6 +21,7 @@ from helpers.trainings import played_options
 
 pytestmark = pytest.mark.slow
 
+ROUND_UPDATES = (TOTAL_UPDATES - POOL_UPDATES) // 2
 STOPS = {
     "in pre-training": 5,
     "at the end of pre-training": POOL_UPDATES,
@@ -71,6 +72,11 @@ def test_states_hold_what_resume_needs(played, pretrained):
         (
             "--rollout-ema-decay 0.5 --lr-scheduler inverse_sqrt --warmup-updates 10",
             [TOTAL_UPDATES - 9, TOTAL_UPDATES - 5],
+        ),
+        (
+            # The rate falls after the first round, which its validation ends.
+            "--lr-scheduler reduce_lr_on_plateau --lr-patience 0 --lr-threshold 0.9",
+            [POOL_UPDATES, POOL_UPDATES + ROUND_UPDATES],
         ),
         ("--update-freq 2 --weight-decay 0.1", [5, POOL_UPDATES + 1, POOL_UPDATES + G_STEPS + 4]),
     ],

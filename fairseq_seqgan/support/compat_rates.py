@@ -1,0 +1,48 @@
+"""A workaround for ``--lr-scheduler reduce_lr_on_plateau``, of whose state fairseq stores half."""
+
+from typing import Any
+
+from fairseq.optim.lr_scheduler import LR_SCHEDULER_REGISTRY
+from fairseq.optim.lr_scheduler.reduce_lr_on_plateau import ReduceLROnPlateauLRSchedule
+
+_BAD = "num_bad_epochs"  # torch's name for validations in a row without improvement
+
+
+class PlateauSchedule(ReduceLROnPlateauLRSchedule):
+    """fairseq's schedule, which a resumed training continues as if it had not been interrupted.
+
+    fairseq does not store how many validations in a row were bad. And at the end of an epoch it
+    writes the checkpoint before the schedule sees the validation; a resumed training would never
+    show it.
+    """
+
+    unseen: float | None = None  # of the checkpoint: a validation that the schedule has not seen
+    _to_show: float | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return fairseq's state, and the number of bad validations."""
+        return {**super().state_dict(), _BAD: self.lr_scheduler.num_bad_epochs}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what :meth:`state_dict` returned; fairseq's own has no number."""
+        super().load_state_dict(state_dict)
+        self.lr_scheduler.num_bad_epochs = state_dict.get(_BAD, 0)
+        self._to_show = type(self).unseen
+
+    def step(self, epoch: int, val_loss: float | None = None) -> float:
+        """Change the rate after a validation; fairseq calls this once before it trains on."""
+        if val_loss is None:
+            val_loss = self._to_show
+        self._to_show = None
+        return super().step(epoch, val_loss)
+
+
+def keep_plateaus(state: dict[str, Any] | None) -> None:
+    """Let fairseq use :class:`PlateauSchedule`, in a training that begins with checkpoint *state*.
+
+    A checkpoint without batches of a begun epoch is that of the end of an epoch.
+    """
+    LR_SCHEDULER_REGISTRY["reduce_lr_on_plateau"] = PlateauSchedule
+    extra = (state or {}).get("extra_state") or {}
+    at_end = (extra.get("train_iterator") or {}).get("iterations_in_epoch") == 0
+    PlateauSchedule.unseen = extra.get("val_loss") if at_end else None
