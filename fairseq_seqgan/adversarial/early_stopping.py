@@ -107,7 +107,8 @@ class EarlyStopping:
                 self.best |= {
                     "weights": _copy(self.discriminator.state_dict()),
                     "optimizer": {
-                        name: _copy(optimizer.optimizer.state[parameter])
+                        # A parameter that is frozen, or that D does not use, has no moments.
+                        name: _copy(optimizer.optimizer.state.get(parameter, {}))
                         for name, parameter in self.discriminator.named_parameters()
                     },
                 }
@@ -131,7 +132,7 @@ class EarlyStopping:
             return
         self.discriminator.load_state_dict(self.best["weights"])
         for name, parameter in self.discriminator.named_parameters():
-            state = optimizer.optimizer.state[parameter]
+            state = optimizer.optimizer.state.get(parameter)
             for key, value in self.best["optimizer"][name].items():
                 if torch.is_tensor(value):
                     state[key].copy_(value)  # from main memory to its device

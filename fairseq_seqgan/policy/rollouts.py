@@ -176,12 +176,27 @@ def roll_out(
                     steps_done,
                 )
             )
+    return _join(parts, offsets)
+
+
+def _join(parts: list[Rollouts], offsets: range) -> Rollouts:
+    """Return the rollouts of all groups; *offsets* are the numbers of their first sequences.
+
+    The prefixes are sorted by step, then by sequence, as in a single group: a reward with random
+    numbers of its own should not depend on the memory either.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    samples = zip(*(part.samples for part in parts), strict=True)
+    sequence = torch.cat([part.sequence + o for part, o in zip(parts, offsets, strict=True)])
+    step = torch.cat([part.step for part in parts])
+    order = step.argsort(stable=True)
     return Rollouts(
-        Samples(*(torch.cat(f) for f in zip(*(part.samples for part in parts), strict=True))),
-        torch.cat([part.completions for part in parts]),
-        torch.cat([part.sequence + offset for part, offset in zip(parts, offsets, strict=True)]),
-        torch.cat([part.step for part in parts]),
-        stride,
+        Samples(*(torch.cat(field) for field in samples)),
+        torch.cat([part.completions for part in parts])[order],
+        sequence[order],
+        step[order],
+        parts[0].stride,
     )
 
 

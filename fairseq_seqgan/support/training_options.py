@@ -32,8 +32,8 @@ def check(root: DictConfig) -> None:
     _check_numbers(root)
     if not 0 <= root.common.seed <= option_values.MOST_SEED:
         raise InputError(f"--seed is {root.common.seed}: it must be in 0 ... 2^32 - 1")
-    _check_overrides(root.checkpoint.optimizer_overrides)
     optimizer = _group(root, "optimizer")
+    _check_overrides(root.checkpoint.optimizer_overrides, optimizer)
     backend = str(root.distributed_training.ddp_backend)
     if root.criterion._name == "seqgan" and "discriminator_lr" not in optimizer:
         name = optimizer.get("_name") or optimizer.get("optimizer")
@@ -55,7 +55,7 @@ def check(root: DictConfig) -> None:
         _check_metric(root)
 
 
-def _check_overrides(text: str) -> None:
+def _check_overrides(text: str, optimizer: Mapping[str, Any]) -> None:
     try:
         found = ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -63,6 +63,11 @@ def _check_overrides(text: str) -> None:
     if not isinstance(found, dict):
         raise InputError(
             f"--optimizer-overrides {text}: it must be a dictionary, such as {{'lr': 1}}"
+        )
+    if found and "discriminator_lr" in optimizer:
+        raise InputError(
+            "--optimizer-overrides: seqgan_adam takes rates, decay, betas and eps from the options "
+            "of the command, also in a resumed training; change these"
         )
 
 

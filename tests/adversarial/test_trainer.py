@@ -201,8 +201,12 @@ def test_d_is_measured_after_each_pool_of_its_pretraining(model):
 
 @pytest.mark.parametrize(("gains", "restored"), [([3, 1, 2], 3), ([1, 2, 1, 1, 9], 4)])
 def test_the_best_d_comes_back(gains, restored, monkeypatch):
-    """After the last pool, or two pools after the best one, and only then."""
+    """After the last pool, or two pools after the best one, and only then.
+
+    A frozen parameter has no moments in the optimizer, before and afterwards.
+    """
     net, heldout = torch.nn.Linear(2, 2), torch.zeros(4, 3)
+    net.frozen = torch.nn.Parameter(torch.ones(1), requires_grad=False)
     optimizer = SimpleNamespace(optimizer=torch.optim.Adam(net.parameters(), lr=0.1))
     options = SimpleNamespace(
         seed=1,
@@ -231,3 +235,4 @@ def test_the_best_d_comes_back(gains, restored, monkeypatch):
     assert pool == restored
     assert ends[-1] and not ends[-2]
     assert stopping.state_dict()["weights"] == {}
+    assert net.frozen not in optimizer.optimizer.state

@@ -168,17 +168,19 @@ def test_rollouts_share_the_distribution_of_their_first_token(arch, monkeypatch)
 
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "variable"])
 def test_groups_change_nothing(arch, fixed):
-    """A memory that holds one sequence at a time gives the same action values."""
+    """A memory that holds one sequence at a time gives the same rollouts in the same order."""
     policy = make_policy(arch, fixed)
     one = policy.row_bytes() * (1 + ROLLOUTS * (STEPS - 1))
-    values = []
+    values, prefixes = [], []
     for memory in (1e9, one, 2.5 * one):
         policy.memory = memory
         result = roll_out(policy, NUM, ROLLOUTS, seeded_rng(3))
         rewards = result.completions.double().cos().sum(dim=2)
         values.append(action_values(result, rewards, result.samples.tokens.double().sum(dim=1)))
-    assert torch.equal(values[0], values[1])
-    assert torch.equal(values[0], values[2])
+        prefixes.append((result.completions, result.sequence, result.step))
+    for other in (1, 2):
+        assert torch.equal(values[0], values[other])
+        assert all(map(torch.equal, prefixes[0], prefixes[other]))
 
 
 def test_a_memory_too_small_for_one_sequence_is_refused(arch):

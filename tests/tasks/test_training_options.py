@@ -106,6 +106,7 @@ def test_legacy_optimizers_and_schedules_are_checked_too():
     [
         ("--lr-scheduler polynomial_decay", "polynomial_decay: it needs --total-num-update"),
         ("--zero-sharding os", "--zero-sharding and --ddp-backend fully_sharded: not in advers"),
+        ("--optimizer-overrides {'eps':0.1}", "--optimizer-overrides: seqgan_adam takes"),
         ("--memory-efficient-fp16", "--memory-efficient-fp16: not with --optimizer seqgan_adam"),
     ],
 )
