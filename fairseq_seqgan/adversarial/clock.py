@@ -42,8 +42,8 @@ class Clock:
         self.attempts += 1
         if self.attempts > self.MOST_ATTEMPTS:
             raise DivergenceError(
-                f"update {update}: {self.MOST_ATTEMPTS} batches in a row have made no update: their "
-                "gradients are NaN or infinite, or memory has run out, as fairseq then says above"
+                f"update {update}: {self.MOST_ATTEMPTS} batches in a row have made no update: "
+                "their gradients are NaN or infinite, or memory has run out, as the log then says"
             )
 
     def tick(self, update: int) -> None:

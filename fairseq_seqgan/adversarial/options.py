@@ -61,11 +61,21 @@ def check_options(options: AdversarialConfig) -> None:
         raise InputError("--rollout-ema-decay needs rollouts, and --g-loss distill has none")
     if str(options.baseline) != "none" and str(options.g_loss) == "distill":
         logger.warning("--baseline %s: --g-loss distill has no use for it", options.baseline)
+    if options.rollout_stride != 1 and (not options.rollouts or str(options.g_loss) == "distill"):
+        what = "--g-loss distill" if options.rollouts else "--rollouts 0"
+        raise InputError(f"--rollout-stride needs rollouts, and {what} has none")
+    _check_early_stopping(options)
+    if options.negative_pool_size < 0:
+        raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")
+
+
+def _check_early_stopping(options: AdversarialConfig) -> None:
     stops = str(options.pretrain_d_keep) == "best" or options.pretrain_d_patience
     if str(options.pretrain_d_select) != "auc" and not stops:
         raise InputError(
             f"--pretrain-d-select {options.pretrain_d_select} needs --pretrain-d-keep best or "
             "--pretrain-d-patience"
         )
-    if options.negative_pool_size < 0:
-        raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")
+    if stops and not options.pretrain_d_steps:
+        name = "--pretrain-d-patience" if options.pretrain_d_patience else "--pretrain-d-keep best"
+        raise InputError(f"{name} needs --pretrain-d-steps, 1 or more")

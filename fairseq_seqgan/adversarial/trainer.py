@@ -237,7 +237,11 @@ class AdversarialTrainer:
         if step.phase is Phase.GENERATOR:
             self.update_rollout_policy(model)
             return
-        if not self.schedule.ends_pool(step) or self.skips(step):
+        if self.skips(step):
+            return
+        if self.heldout is None:
+            self.slope = None  # that of the D that training began with
+        if not self.schedule.ends_pool(step):
             return
         policy = self.make_policy(model)
         if self.early_stopping is not None and step.phase is Phase.PRETRAIN:

@@ -26,7 +26,7 @@ from .factory import PolicyFactory
 from .guided import EffectiveCandidates, Guide, guided_sample
 from .policy import Policy, banned_symbols
 from .rollouts import Samples, sample
-from .saved_model import Lengths, stored_lengths
+from .saved_model import Lengths, stored_lengths, stored_temperature
 from .trial import check_positions
 from .unfinished import Unfinished
 
@@ -134,6 +134,7 @@ class SequenceSampler:
         self.symbols_to_strip_from_output = {policy.eos}
         self.random = seeded_rng("generate", seed, shard)
         self.unfinished = Unfinished()
+        self.complete = self.prompts = 0
         if guide is not None:
             others = range(2, guide.candidates + 1)
             self.streams = [self.random, *(seeded_rng("guide", seed, shard, k) for k in others)]
@@ -164,6 +165,8 @@ class SequenceSampler:
         if prefix_tokens is None:
             prefix_tokens = source[:, 1:]  # after the start symbol
         self._check_prompt(prefix_tokens)
+        self.prompts += len(source)
+        self.complete += int((prefix_tokens == self.policy.eos).any(dim=1).sum())
         num = len(source) * self.nbest
         prefix_tokens = prefix_tokens.repeat_interleave(self.nbest, dim=0)
         drawn, log_weights = self._draw(num, prefix_tokens)
@@ -189,6 +192,13 @@ class SequenceSampler:
     def report(self) -> None:
         """Say what is to be known of all that was drawn, once."""
         self.unfinished.report()
+        if self.complete:
+            logger.warning(
+                "%d of %d sentences end within --prefix-size, so they are returned as they are",
+                self.complete,
+                self.prompts,
+            )
+            self.complete = 0
         if self.guide is not None:
             self.effective.report()
 
@@ -231,7 +241,8 @@ def sample_lengths(options: Any, generation: Any, model: BaseFairseqModel) -> Le
     does not say how long they were, it decides.
 
     Raises:
-        InputError: ``--max-len-a``, a factor of the source's length, is given.
+        InputError: ``--max-len-a``, a factor of the source's length, is given, or ``--max-len-b``
+            below a fixed length.
     """
     if generation.max_len_a:
         raise InputError("--max-len-a: a language model has no source; --max-len-b is a length")
@@ -239,10 +250,15 @@ def sample_lengths(options: Any, generation: Any, model: BaseFairseqModel) -> Le
     path = checkpoint_path(options)
     if not (fixed or longest) and path:
         fixed, longest = stored_lengths(path)
+    wished = generation.max_len_b != GenerationConfig.max_len_b  # the default is no wish
+    if fixed and wished and generation.max_len_b < fixed:
+        raise InputError(
+            f"--max-len-b {generation.max_len_b}: sequences have a fixed length of {fixed}"
+        )
     if not longest:
         # A transformer has no positions for a longer sequence with its end symbol.
         longest = min(generation.max_len_b, model.max_positions() - 1)
-    elif generation.max_len_b != GenerationConfig.max_len_b:  # the default is no wish
+    elif wished:
         longest = min(longest, generation.max_len_b)
     return Lengths(fixed, longest)
 
@@ -254,8 +270,24 @@ def build_sampler(
     seed: int,
     guide: Guide | None = None,
 ) -> SequenceSampler:
-    """Return the sampler for fairseq's options of *generation*; *guide* brings D's help."""
+    """Return the sampler for fairseq's options of *generation*; *guide* brings D's help.
+
+    Raises:
+        InputError: an option is that of a search, and would do nothing.
+    """
     options = policies.options
+    for name in ("min_len", "no_repeat_ngram_size", "lenpen", "unkpen"):
+        if getattr(generation, name) != getattr(GenerationConfig, name):
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option}: is for a search; --sampling draws from G as it is")
+    path = checkpoint_path(options)
+    trained = stored_temperature(path) if path else generation.temperature
+    if trained != generation.temperature:
+        logger.warning(
+            "the checkpoint was trained at --temperature %g; samples are drawn at %g",
+            trained,
+            generation.temperature,
+        )
     options.fixed_length, longest = sample_lengths(options, generation, model)
     policy = policies.make(
         model,

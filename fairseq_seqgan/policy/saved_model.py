@@ -71,6 +71,15 @@ def stored_lengths(path: str) -> Lengths:
     return _lengths(state, stored_options(state, "task"))
 
 
+def stored_temperature(path: str) -> float:
+    """Return the temperature of the policy that the checkpoint *path* was trained as.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return float(stored_options(read_checkpoint(path), "task").get("temperature") or 1.0)
+
+
 def _lengths(state: dict[str, Any], options: Any) -> Lengths:
     """Return the lengths in a checkpoint's *state*; *options* are its task's."""
     fixed, longest = (options.get(name) or 0 for name in ("fixed_length", "max_length"))

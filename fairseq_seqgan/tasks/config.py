@@ -75,6 +75,12 @@ def check_options(options: SeqGANBaseConfig, trained_before: bool = False) -> No
         )
     if str(options.sample_break_mode) != "eos":
         raise InputError("--sample-break-mode: adversarial training needs eos")
+    if options.rollout_ema_decay and not reward.reads_tokens:
+        raise InputError(
+            f"--rollout-ema-decay needs rollouts, and --reward {options.reward} has none"
+        )
     for name in ("fixed_length", "max_length"):
         if getattr(options, name) < 0:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}: below 0")
+    if options.fixed_length and options.max_length:
+        raise InputError("--max-length: with --fixed-length, every sequence has that length")

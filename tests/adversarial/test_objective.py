@@ -9,7 +9,6 @@ import torch
 from helpers.models import make_dictionary, make_lm
 
 from fairseq_seqgan.adversarial.action_values import advantage, kl_penalty, sequence_weights
-from fairseq_seqgan.adversarial.options import check_options
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.criterions.seqgan import SeqGANCriterion, make_config
 from fairseq_seqgan.models.discriminator import Discriminator
@@ -228,6 +227,13 @@ def test_a_checkpoint_has_a_slope_for_the_reward_and_one_for_sampling(policies, 
         ({"kl_reference": "x.pt"}, "--kl-reference needs --kl-coef"),
         ({"kl_coef": 1.0, "g_loss": "distill"}, "--kl-coef: --g-loss distill has no such term"),
         ({"rollout_ema_decay": 0.9, "rollouts": 0}, "--rollout-ema-decay needs rollouts"),
+        ({"rollout_ema_decay": 0.9, "reward": "constant"}, "and --reward constant has none"),
+        ({"rollout_stride": 2, "rollouts": 0}, "--rollout-stride needs rollouts, and --rollouts 0"),
+        ({"rollout_stride": 2, "g_loss": "distill"}, "and --g-loss distill has none"),
+        ({"pretrain_d_keep": "best", "pretrain_d_steps": 0}, "--pretrain-d-keep best needs --pre"),
+        ({"pretrain_d_patience": 3, "pretrain_d_steps": 0}, "--pretrain-d-patience needs --pre"),
+        ({"fixed_length": 5, "max_length": 5}, "--max-length: with --fixed-length"),
+        ({"policy_gradient_dropout": True, "g_loss": "distill"}, "--policy-gradient-dropout: --g"),
         ({"reward_scale": "much"}, "--reward-scale is much"),
         ({"reward_scale": "0"}, "--reward-scale is 0"),
         ({"rollouts": -1}, "--rollouts is -1"),
@@ -236,4 +242,4 @@ def test_a_checkpoint_has_a_slope_for_the_reward_and_one_for_sampling(policies, 
 )
 def test_options_out_of_range(options, words):
     with pytest.raises(InputError, match=words):
-        check_options(config.make_config()(**options))
+        config.check_options(config.make_config()(**options))

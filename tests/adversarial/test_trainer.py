@@ -199,6 +199,15 @@ def test_d_is_measured_after_each_pool_of_its_pretraining(model):
     assert ended == stopping.calls == [(1, "optimizer", False), (2, "optimizer", True)]
 
 
+def test_the_slope_of_the_first_d_goes_with_it(model):
+    """Sampling with the D that has been trained since must not use it."""
+    trainer = make_trainer()
+    trainer.slope = 0.7  # stored with the D of --discriminator-from
+    assert trainer.schedule(0).net == "discriminator"
+    trainer.after_update(trainer.schedule(0), model, "optimizer")
+    assert trainer.state_dict()["reward_slope"] is None
+
+
 @pytest.mark.parametrize(("gains", "restored"), [([3, 1, 2], 3), ([1, 2, 1, 1, 9], 4)])
 def test_the_best_d_comes_back(gains, restored, monkeypatch):
     """After the last pool, or two pools after the best one, and only then.

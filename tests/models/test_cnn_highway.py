@@ -225,7 +225,9 @@ def trained_at_the_papers_sizes(**options):
     return net.eval(), torch.cat([real, fake])
 
 
-needs_bfloat16 = pytest.mark.skipif(not has_bfloat16(uses_gpu=False), reason="no bfloat16 on this processor")
+needs_bfloat16 = pytest.mark.skipif(
+    not has_bfloat16(uses_gpu=False), reason="no bfloat16 on this processor"
+)
 
 
 @needs_bfloat16

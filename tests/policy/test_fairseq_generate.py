@@ -253,6 +253,45 @@ def test_training_beyond_the_positions_is_refused(text, learned_positions, tmp_p
     assert "has learned 12 positions" in result.stderr.strip().splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--max-len-b 5", f"--max-len-b 5: sequences have a fixed length of {LENGTH}"),
+        ("--min-len 3", "--min-len: is for a search"),
+        ("--no-repeat-ngram-size 2", "--no-repeat-ngram-size: is for a search"),
+        ("--lenpen 2", "--lenpen: is for a search"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(options, words, data, played, tmp_path):
+    arguments = generate(data, played.last, "--num-samples", 5, *options.split())
+    result = fork("generate", tmp_path, arguments)
+    assert result.returncode == 2 and "H-0" not in result.stdout
+    assert words in result.stderr.strip().splitlines()[-1]
+
+
+def test_sentences_that_a_prefix_holds_whole(text, played_text, tmp_path):
+    """They are returned as they are, and counted."""
+    sentences = [line.split() for line in (text.parent / "test.txt").read_text().splitlines()]
+    whole = sum(len(words) < 4 for words in sentences)
+    assert 0 < whole < len(sentences)
+    options = ["--prefix-size", 4, "--batch-size", 7]
+    result = fork("generate", tmp_path, generate(text, played_text, *options))
+    assert [w for _, w in hypotheses(result) if len(w) < 4] == [w for w in sentences if len(w) < 4]
+    line = f"{whole} of {len(sentences)} sentences end within --prefix-size, so they are returned"
+    assert result.output.count(line) == 1
+
+
+@pytest.mark.parametrize(("temperature", "told"), [(1, True), (0.5, False)])
+def test_another_temperature_than_in_training_is_told(temperature, told, data, played, tmp_path):
+    state = load(played.last)
+    state["cfg"]["task"]["temperature"] = 0.5
+    torch.save(state, tmp_path / "cold.pt")
+    options = ["--num-samples", 5, "--temperature", temperature]
+    result = fork("generate", tmp_path, generate(data, tmp_path / "cold.pt", *options)).check()
+    line = "the checkpoint was trained at --temperature 0.5; samples are drawn at 1"
+    assert (line in result.output) is told
+
+
 def test_no_maximal_length_where_it_is_fixed(data, played, tmp_path):
     """Sequences without an end symbol cannot end earlier."""
     arguments = generate(data, played.last, "--num-samples", 5, "--max-length", 5)

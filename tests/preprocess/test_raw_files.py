@@ -145,15 +145,15 @@ def test_damaged_entry_is_one_unreadable_file(archive):
 def test_any_damaged_byte_is_a_clear_error_or_none(compression, archive):
     path = archive({"ä.mid": b"abcabcabc" * 9}, compression)
     data = path.read_bytes()
-    refused = 0
+    messages = []
     for place, change in itertools.product(range(len(data)), (1, 8, 0x80, 0xFF)):
         path.write_bytes(data[:place] + bytes([data[place] ^ change]) + data[place + 1 :])
         try:
             contents(path)
         except (InputError, UnreadableError) as error:
-            refused += 1
-            assert "\n" not in str(error)
-    assert refused > len(data)
+            messages.append(str(error))
+    assert len(messages) > len(data)
+    assert not any("\n" in message for message in messages)
 
 
 def test_encrypted_entry_is_one_unreadable_file(archive):
