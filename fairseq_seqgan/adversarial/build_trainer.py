@@ -168,6 +168,7 @@ def build_trainer(
     )
     trainer.slope = criterion.slope
     trainer.has_discriminator |= criterion.trained_before
+    _check_metric(data)
     logger.info("%s: %d updates in all", trainer.schedule, trainer.schedule.total_updates)
     return trainer
 
@@ -205,6 +206,20 @@ def build_progress(
         compat_stopping.end_training_at(root, *limits, start.updates)
         name = f"--arch {architecture(root.model)}"
     return Progress(trainer, start, len(data.dictionary), parts, name)
+
+
+def _check_metric(data: RealData) -> None:
+    """Check that a validation can log ``--best-checkpoint-metric``.
+
+    Raises:
+        InputError: no held-out sequence is left for D.
+    """
+    root = compat.root_config(data.options)
+    if root is None or root.dataset.disable_validation:
+        return
+    metric = root.checkpoint.best_checkpoint_metric
+    if metric in ("d_auc_heldout", "d_gain", "d_slope"):
+        _heldout(data, f"--best-checkpoint-metric {metric}")
 
 
 def _heldout(data: RealData, option: str) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from tabulate import tabulate
@@ -111,7 +111,7 @@ def _keys(metric: Metric, score: Score, prefix: str = "") -> Json:
     return {key: _json_value(value) for key, value in found.items()}
 
 
-def _json_value(value: str | float | int) -> str | float | int | None:
+def _json_value(value: Any) -> str | float | int | None:
     """Return *value* as JSON has it: a metric of one's own may return a number of numpy's."""
     value = value.item() if isinstance(value, np.generic) else value
     return None if _undefined(value) else value

@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+from ..show.text import are_characters
 from ..support import atomic_write, option_values
 from ..support.errors import InputError
 from ..support.escaping import visible
@@ -92,7 +93,7 @@ def run_build(args: argparse.Namespace) -> None:
     key_path = args.out.with_suffix(".key.json")
     outputs.check_apart({"--out": args.out, "the key": key_path}, sources.values())
     atomic_write.refuse_to_replace([args.out, key_path], args.overwrite)
-    items = {name: read_items(name, path, args.kind) for name, path in sources.items()}
+    items = read_items(sources, args.kind)
     usable, notes = distinguishable(items)
     for message in notes:
         note(message)
@@ -121,12 +122,19 @@ def name_sources(real: Path, systems: list[tuple[str, Path]]) -> dict[str, Path]
     return sources
 
 
-def read_items(name: str, path: Path, kind: str) -> list[Item]:
-    """Return what *path* holds; lines without tokens are left out, and the user is told."""
-    parsed = [(line, parse(kind, text, f"{path}, line {line}")) for line, text in read_texts(path)]
-    items = [Item(line, content) for line, content in parsed if content is not None]
-    if len(items) < len(parsed):
-        note(f"{len(parsed) - len(items)} empty line(s) in {name} left out")
+def read_items(sources: dict[str, Path], kind: str) -> dict[str, list[Item]]:
+    """Return what the *sources* hold; lines without tokens are left out, and the user is told."""
+    lines = {name: read_texts(path) for name, path in sources.items()}
+    characters = are_characters(text.split() for found in lines.values() for _, text in found)
+    items: dict[str, list[Item]] = {}
+    for name, found in lines.items():
+        parsed = [
+            (line, parse(kind, text, f"{sources[name]}, line {line}", characters))
+            for line, text in found
+        ]
+        items[name] = [Item(line, content) for line, content in parsed if content is not None]
+        if len(items[name]) < len(parsed):
+            note(f"{len(parsed) - len(items[name])} empty line(s) in {name} left out")
     return items
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..support.errors import InputError
 
@@ -20,12 +20,13 @@ _SPACE = "▁"  # in the pieces of sentencepiece, and among characters
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp", "Zs"}
 
 
-def sentence(tokens: Sequence[str]) -> str:
+def sentence(tokens: Sequence[str], characters: bool = False) -> str:
     """Return a sentence as one line; pieces of sentencepiece become words again.
 
-    Example: the pieces ``▁walk ing ▁home`` become "walking home".
+    Example: the pieces ``▁walk ing ▁home`` become "walking home". *characters*: the tokens are
+    characters (:func:`are_characters`), with no space between them if none is a token.
     """
-    if any(_SPACE in token for token in tokens):
+    if characters or any(_SPACE in token for token in tokens):
         return "".join(tokens).replace(_SPACE, " ").strip()
     return " ".join(tokens)
 
@@ -35,10 +36,13 @@ def sentences(samples: Sequence[Sequence[str]]) -> list[str]:
 
     Example: ``a n n a`` and ``t o m`` become "anna" and "tom"; ``I am`` keeps its space.
     """
-    characters = all(len(token) == 1 for tokens in samples for token in tokens)
-    if characters:
-        samples = [[_SPACE, *tokens] for tokens in samples]
-    return [sentence(tokens) for tokens in samples]
+    characters = are_characters(samples)
+    return [sentence(tokens, characters) for tokens in samples]
+
+
+def are_characters(samples: Iterable[Sequence[str]]) -> bool:
+    """Return whether all tokens are single characters, as ``--tokenizer char`` makes them."""
+    return all(len(token) == 1 for tokens in samples for token in tokens)
 
 
 def poem_lines(tokens: Sequence[str], where: str) -> list[str]:

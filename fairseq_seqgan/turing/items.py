@@ -40,8 +40,10 @@ class Shown(NamedTuple):
     line: int
 
 
-def parse(kind: str, text: str, where: str) -> Content | None:
+def parse(kind: str, text: str, where: str, characters: bool) -> Content | None:
     """Return the content of an item from a line of text, or None for a line without tokens.
+
+    *characters* says whether the tokens of all sources are characters: a word alone would not tell.
 
     Raises:
         InputError: the line is not a poem, or not a tune; the message names *where*.
@@ -53,7 +55,7 @@ def parse(kind: str, text: str, where: str) -> Content | None:
         return tuple(poem_lines(tokens, where))
     if kind == "music":
         return tuple(piano_keys(tokens, where))
-    return sentence(tokens)
+    return sentence(tokens, characters)
 
 
 def distinguishable(

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser, public: Public, what: str) ->
     parser.add_argument(
         "--download-dir",
         type=Path,
-        default=_cache(),
+        default=None,
         metavar="DIR",
         help="folder that keeps complete and partial downloads for the next time "
         "(default: fairseq-seqgan in the user's cache folder)",
@@ -56,7 +56,7 @@ def get_source(args: argparse.Namespace, public: Public) -> Source:
         known = public.expected if args.source == public.url else Expected()
         if args.sha256 is not None:
             known = Expected(args.sha256)
-        path = download(args.source, args.download_dir, known)
+        path = download(args.source, args.download_dir or _cache(), known)
         return Source(path, args.source, sha256_of(path))
     if re.match(r"[a-z][a-z0-9+.-]*://", args.source, re.I):
         raise InputError(f"{args.source}: only http and https addresses can be downloaded")

@@ -50,6 +50,14 @@ def empty_split(folder):
     write("train.bin", b"")(folder)
 
 
+def only_unknown_words(folder):
+    """Turn every word of the held-out data into <unk>."""
+    tokens = np.fromfile(folder / "valid.bin", dtype=np.uint16)
+    tokens[tokens != 2] = 3
+    tokens.tofile(folder / "valid.bin")
+    (folder / "stats.json").unlink()
+
+
 def other_oracle(folder):
     """Write an oracle of 40 words, for data of 50."""
     Oracle.random(vocab_size=40, embed_dim=4, hidden_size=4, seed=1).save(folder / "oracle.npz")
@@ -167,6 +175,11 @@ OPTIONS = [
         None,
         "--g-loss distill --rollout-ema-decay 0.9",
         ["--rollout-ema-decay needs rollouts, and --g-loss distill has none"],
+    ),
+    (
+        only_unknown_words,
+        "--best-checkpoint-metric d_gain",
+        ["--best-checkpoint-metric d_gain: split 'valid' has no sequence for D"],
     ),
     (None, "--d-label-smoothing 1", ["--d-label-smoothing is 1.0: it must be in [0, 1)"]),
     (None, "--pretrain-d-keep first", ["--pretrain-d-keep: invalid choice: 'first'"]),

@@ -30,6 +30,19 @@ def sources(tmp_path) -> dict[str, Path]:
 # --- what is drawn
 
 
+def test_characters_are_shown_in_one_spelling(tmp_path):
+    """Also those of one word, which has no space to tell characters from words."""
+    sources = make_sources(tmp_path, "text")
+    for name, path in sources.items():
+        path.write_text(f"a n n a\nt o m ▁ {name[0]}\n", encoding="utf-8")
+    for path, word in zip(sources.values(), ("a n", "n o", "m"), strict=True):
+        path.write_text(path.read_text().replace("a n n a", word), encoding="utf-8")
+    page = tmp_path / "page.html"
+    assert main(build_arguments(sources, page, "text", "--per-source", 2)) == 0
+    shown = {item["content"] for item in data_of(page)["items"]}
+    assert shown == {"an", "no", "m", *(f"tom {name[0]}" for name in sources)}
+
+
 def test_page_and_key(sources, tmp_path, capsys):
     """Every item comes from the line that the key says, and no line comes twice."""
     page = tmp_path / "page.html"
