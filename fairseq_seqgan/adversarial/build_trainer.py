@@ -16,7 +16,7 @@ from torch import Tensor
 from ..models.discriminator import Discriminator
 from ..policy.factory import PolicyFactory
 from ..rewards.base import RewardInputs, build_reward
-from ..support import compat, compat_stopping, input_checks
+from ..support import compat, compat_stopping, distributed, input_checks
 from ..support.errors import InputError
 from .architecture import architecture
 from .early_stopping import EarlyStopping
@@ -155,7 +155,7 @@ def build_trainer(
         ("--baseline", options.baseline, "leave-one-out"),
         ("--g-loss", options.g_loss, "distill"),  # one sequence has the weight 1, whatever D says
     ):
-        if str(value) == needs_two and size < 2:
+        if str(value) == needs_two and size * distributed.size() < 2:
             raise InputError(f"{option} {needs_two} needs a --batch-size of 2 or more")
     trainer = AdversarialTrainer(
         options,
@@ -201,6 +201,12 @@ def build_progress(
     parts, name = 1, "the generator"
     if root is not None:
         parts = root.optimization.update_freq[0]
+        if parts > 1 and str(data.options.g_loss) == "distill":
+            logger.warning(
+                "--update-freq %d: --g-loss distill compares the sequences of each part with each "
+                "other only; a larger --batch-size compares all",
+                parts,
+            )
         schedule = trainer.schedule
         limits = schedule.epochs, schedule.total_updates
         compat_stopping.end_training_at(root, *limits, start.updates)

@@ -49,9 +49,13 @@ def test_a_reference_of_ones_own(straight, data, pretrained, tmp_path):
     assert differences(own, other) == []
 
 
-def test_distillation_trains(data, pretrained, tmp_path):
-    options = "--g-loss distill --reward logit --rollouts 0".split()
-    fork("train", tmp_path, gan(data, tmp_path / "gan", pretrained.best, *options)).check()
+@pytest.mark.parametrize("parts", [1, 2])
+def test_distillation_trains(parts, data, pretrained, tmp_path):
+    """The weights of an update in parts are those of each part, which is said."""
+    options = ["--update-freq", parts, *"--g-loss distill --reward logit --rollouts 0".split()]
+    arguments = gan(data, tmp_path / "gan", pretrained.best, *options)
+    result = fork("train", tmp_path, arguments).check()
+    assert result.output.count("distill compares the sequences of each part") == parts - 1
     own = load(tmp_path / "gan" / "checkpoint_last.pt")["model"]
     assert differences(own, load(pretrained.best)["model"])
 

@@ -108,10 +108,12 @@ def test_a_preset_changes_adds_and_takes_out(merge):
 @pytest.mark.parametrize("page", ["docs/trials.md", "examples/README.md"])
 def test_a_preset_that_a_page_shows_is_one(page, tmp_path):
     text = (REPO / page).read_text(encoding="utf-8")
-    (block,) = re.findall(r"^    base:.*\n(?:    .*\n)+", text, re.MULTILINE)
-    (tmp_path / "mine.yaml").write_text(textwrap.dedent(block))
-    _, systems = load("nottingham", tmp_path / "mine.yaml")
-    assert "mle" in {system.name for system in systems}
+    blocks = re.findall(r"^    base:.*\n(?:    .*\n)+", text, re.MULTILINE)
+    assert blocks
+    for block in blocks:
+        (tmp_path / "mine.yaml").write_text(textwrap.dedent(block))
+        _, systems = load("nottingham", tmp_path / "mine.yaml")
+        assert "mle" in {system.name for system in systems}
 
 
 def test_the_rows_of_the_base_are_the_order(merge):
