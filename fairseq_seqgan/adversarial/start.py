@@ -34,6 +34,8 @@ _SINGLE = {
     "dataset": ("batch_size", "max_tokens"),
     "optimization": ("lr", "clip_norm", "update_freq"),
 }
+# What a training did before there was an option for it.
+_BEFORE = {"task": {"policy_gradient_dropout": True}}
 _NEVER_NAMED = {"_name", "data"}  # the data are compared, not their folder
 
 Shapes = dict[str, torch.Size]
@@ -226,9 +228,10 @@ def _check_rates(path: str, root: DictConfig, state: dict[str, Any]) -> None:
 
 def _log_changed(root: DictConfig, state: dict[str, Any]) -> None:
     """Log the options that a resumed training changes."""
-    changed = [
-        line for group in _GROUPS for line in differences(stored_options(state, group), root[group])
-    ]
+    changed: list[str] = []
+    for group in _GROUPS:
+        saved = _BEFORE.get(group, {}) | stored_options(state, group)
+        changed += differences(saved, root[group])
     for group, names in _SINGLE.items():
         saved = {n: v for n, v in stored_options(state, group).items() if n in names}
         changed += differences(saved, root[group])

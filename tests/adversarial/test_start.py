@@ -257,6 +257,17 @@ def test_other_options_that_may_change_are_named(resume):
     assert training_state(folder / "checkpoint_last.pt")["updates"] == TOTAL_UPDATES
 
 
+def test_what_a_version_before_the_option_did_is_named(resume):
+    """Its policy gradient had dropout, which this one resumes without unless it is told to."""
+
+    def forget(state):
+        del state["cfg"]["task"]["policy_gradient_dropout"]
+
+    result, _ = resume(forget)
+    line = re.search(r"resuming with other options: (.*)", result.check().output)[1]
+    assert line == "--policy-gradient-dropout is False, in the checkpoint True"
+
+
 def test_both_resets_begin_a_new_training(resume):
     """It has all updates, and begins with the nets and without the state of the old one."""
     result, folder = resume(None, "--reset-optimizer", "--reset-dataloader")
