@@ -20,9 +20,9 @@ from requests import Response
 from requests.exceptions import ChunkedEncodingError, ConnectionError, RequestException, Timeout
 from tqdm import tqdm
 
+from fairseq_seqgan.support.binarized_data import digest
 from fairseq_seqgan.support.errors import InputError
 
-from .local import sha256_of
 from .text import looks_like_html
 
 MAX_BYTES = 2**30
@@ -184,7 +184,7 @@ class _Resuming:
             raise InputError(f"{url}: is empty")
         if expected.size is not None and piece.size != expected.size:
             raise InputError(f"{url}: has {piece.size:,} bytes, not {expected.size:,} as it should")
-        found = sha256_of(piece.path)
+        found = digest(piece.path)
         if expected.sha256 is not None and found != expected.sha256:
             raise InputError(
                 f"{url}: its sha256 is {found}, not {expected.sha256}: damaged, or another version"

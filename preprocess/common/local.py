@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from fairseq_seqgan.support.binarized_data import digest
 from fairseq_seqgan.support.errors import InputError
 
 
@@ -29,19 +29,14 @@ def get_local(path: Path, sha256: str | None = None) -> Source:
         InputError: it is missing, cannot be read, or has another checksum.
     """
     try:
-        found = sha256_of(path) if path.is_file() else None
+        found = digest(path) if path.is_file() else None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     if found is None and not path.is_dir():
-        raise InputError(f"{path}: no such file or folder")
+        reason = "neither a file nor a folder" if path.exists() else "no such file or folder"
+        raise InputError(f"{path}: {reason}")
     if sha256 is not None and found != sha256:
         raise InputError(
             f"{path}: its sha256 is {found or 'not defined, it is a folder'}, not {sha256}"
         )
     return Source(path, path.resolve().name, found)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of the file *path* as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

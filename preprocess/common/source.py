@@ -8,10 +8,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from fairseq_seqgan.support.binarized_data import digest
 from fairseq_seqgan.support.errors import InputError
 
 from .download import Expected, download
-from .local import Source, get_local, sha256_of
+from .local import Source, get_local
 
 
 class Public(NamedTuple):
@@ -57,7 +58,7 @@ def get_source(args: argparse.Namespace, public: Public) -> Source:
         if args.sha256 is not None:
             known = Expected(args.sha256)
         path = download(args.source, args.download_dir or _cache(), known)
-        return Source(path, args.source, sha256_of(path))
+        return Source(path, args.source, digest(path))
     if re.match(r"[a-z][a-z0-9+.-]*://", args.source, re.I):
         raise InputError(f"{args.source}: only http and https addresses can be downloaded")
     return get_local(Path(args.source), args.sha256)

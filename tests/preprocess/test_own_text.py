@@ -141,6 +141,12 @@ def test_name_that_is_not_utf8(prepare, tmp_path):
     assert name in json.dumps(stats(data), ensure_ascii=False)
 
 
+def test_a_pipe_is_not_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: neither a file nor a folder"):
+        cli.main(["prepare", "--train", str(tmp_path / "pipe"), "--dest", str(tmp_path / "data")])
+
+
 @pytest.mark.parametrize(("number", "noted"), [(3, True), (30, True), (99, False)])
 def test_small_text_works_and_is_called_small(number, noted, prepare, capsys):
     data = prepare(lines(number))
