@@ -137,7 +137,7 @@ def get_tokenizer(train: list[str], args: argparse.Namespace) -> Tokenizer:
     """Return the tokenizer that *args* ask for; its dictionary comes from *train* only."""
     with libraries():
         if args.tokenizer == "word":
-            return WordTokenizer(train, args.vocab_size, args.max_length)
+            return WordTokenizer(train, args.vocab_size)
         return PieceTokenizer(train, args.vocab_size or 8000, args.seed)
 
 

@@ -26,14 +26,12 @@ MODEL_FILE = "sentencepiece.model"
 PIECES = 4000  # of sentencepiece's model, unless the text has too few
 
 _TOKENIZERS: dict[str, Callable[[list[str], argparse.Namespace], tokenizers.Tokenizer]] = {
-    "word": lambda train, args: tokenizers.WordTokenizer(train, args.vocab_size, args.max_length),
-    "char": lambda train, args: tokenizers.CharacterTokenizer(
-        train, args.vocab_size, args.max_length
-    ),
+    "word": lambda train, args: tokenizers.WordTokenizer(train, args.vocab_size),
+    "char": lambda train, args: tokenizers.CharacterTokenizer(train, args.vocab_size),
     "sentencepiece": lambda train, args: tokenizers.PieceTokenizer(
         train, args.vocab_size or PIECES, args.seed, exact=args.vocab_size is not None
     ),
-    "space": lambda train, args: tokenizers.SplitTokenizer(train, args.vocab_size, args.max_length),
+    "space": lambda train, args: tokenizers.SplitTokenizer(train, args.vocab_size),
 }
 
 

@@ -116,6 +116,7 @@ _HEARD, _SEEN = (
     re.compile(rf"\b(?:{words.replace(' ', '|')})\b", re.I)
     for words in (_SOUNDS, f"{_SOUNDS} {_SCENES}")
 )
+_EMPTY = re.compile(r"\(\s{0,9}\)|\[\s{0,9}\]")
 _DEPTH = 3  # of brackets in brackets
 _BRACKETS = re.compile(r"\(([^()\[\]]{1,200})\)|\[([^()\[\]]{1,200})\]")
 
@@ -138,6 +139,7 @@ def remove_notes(text: str) -> tuple[str, int]:
             return " "
         return match[0] if spoken else edited
 
-    for _ in range(_DEPTH):  # the innermost brackets first: [(Applause.)] is [ ] and then nothing
+    for _ in range(_DEPTH):  # the innermost brackets first
         text = _BRACKETS.sub(replace, text)
+        text = _EMPTY.sub(" ", text)  # [(Applause.)] has become [ ]
     return " ".join(text.split()), removed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from fairseq_seqgan.preprocess.common.dataset import by_frequency
@@ -24,35 +24,22 @@ class Tokenizer(Protocol):
         """Return the tokens of *text*."""
 
 
-def dictionary(
-    train: Iterable[Sequence[str]], vocab_size: int | None, max_length: int | None
-) -> list[str]:
-    """Return the *vocab_size* most frequent tokens of the sequences *train*; None: all tokens.
-
-    Sequences of more than *max_length* tokens are dropped from the data, so they do not count.
-    """
-    kept = (tokens for tokens in train if max_length is None or len(tokens) <= max_length)
-    return by_frequency(Counter(token for tokens in kept for token in tokens))[:vocab_size]
-
-
 class WordTokenizer:
     """English words, numbers and punctuation, as Moses separates them (``don't``: don 't).
 
     Args:
-        train: the texts whose words become the dictionary (:func:`dictionary`).
-        vocab_size: the most words in it.
-        max_length: the most words of a text that counts.
+        train: the texts whose words become the dictionary.
+        vocab_size: the most words in it, the most frequent ones; None: all.
     """
 
-    def __init__(
-        self, train: Sequence[str], vocab_size: int | None, max_length: int | None = None
-    ) -> None:
+    def __init__(self, train: Sequence[str], vocab_size: int | None) -> None:
         from sacremoses import MosesTokenizer  # late: no other tokenizer needs it
 
         self._moses = MosesTokenizer(lang="en")
         # Each text of train is needed twice: for the dictionary and for the data.
         self._known = {text: self._tokenize(text) for text in train}
-        self.words = dictionary(self._known.values(), vocab_size, max_length)
+        counts = Counter(token for tokens in self._known.values() for token in tokens)
+        self.words = by_frequency(counts)[:vocab_size]
 
     def encode(self, text: str) -> list[str]:
         """Return the words of *text*, also those that are not in the dictionary."""
@@ -67,15 +54,13 @@ class SplitTokenizer:
     """What stands between white space: the words of a text that is tokenized already.
 
     Args:
-        train: the texts whose words become the dictionary (:func:`dictionary`).
-        vocab_size: the most words in it.
-        max_length: the most words of a text that counts.
+        train: the texts whose words become the dictionary.
+        vocab_size: the most words in it, the most frequent ones; None: all.
     """
 
-    def __init__(
-        self, train: Sequence[str], vocab_size: int | None, max_length: int | None = None
-    ) -> None:
-        self.words = dictionary(map(self.encode, train), vocab_size, max_length)
+    def __init__(self, train: Sequence[str], vocab_size: int | None) -> None:
+        counts = Counter(token for text in train for token in self.encode(text))
+        self.words = by_frequency(counts)[:vocab_size]
 
     def encode(self, text: str) -> list[str]:
         """Return the words of *text*, also those that are not in the dictionary."""

@@ -141,14 +141,15 @@ def build_trainer(
     early_stopping = slope_data = None
     if keeps_best or options.pretrain_d_patience:
         option = "--pretrain-d-keep best" if keeps_best else "--pretrain-d-patience"
-        early_stopping = EarlyStopping(discriminator, _heldout(data, option), options)
+        least = 2 if str(options.pretrain_d_select) == "gain" else 1
+        early_stopping = EarlyStopping(discriminator, _heldout(data, option, least), options)
     if options.reward_scale == AUTO:
         if not hasattr(reward, "log_odds") or not reward.log_odds:
             raise InputError(
                 f"--reward-scale auto: it is the slope of D's log-odds; --reward {options.reward} "
                 "has none, --reward logit has"
             )
-        slope_data = _heldout(data, "--reward-scale auto")
+        slope_data = _heldout(data, "--reward-scale auto", 2)
     max_sentences, max_tokens = batch_size
     size = max_sentences or max(1, (max_tokens or 0) // policies.length)
     for option, value, needs_two in (
@@ -225,14 +226,14 @@ def _check_metric(data: RealData) -> None:
         return
     metric = root.checkpoint.best_checkpoint_metric
     if metric in ("d_auc_heldout", "d_gain", "d_slope"):
-        _heldout(data, f"--best-checkpoint-metric {metric}")
+        _heldout(data, f"--best-checkpoint-metric {metric}", 1 if metric == "d_auc_heldout" else 2)
 
 
-def _heldout(data: RealData, option: str) -> Tensor:
-    """Return the held-out sequences (M, T) that *option* needs.
+def _heldout(data: RealData, option: str, least: int) -> Tensor:
+    """Return the held-out sequences (M, T) that *option* needs, *least* or more.
 
     Raises:
-        InputError: there are none, or too few to fit a slope on.
+        InputError: there are none, or one where a slope is fitted.
     """
     subset = data.options.valid_subset.split(",")[0]
     if subset not in data.datasets:
@@ -242,7 +243,6 @@ def _heldout(data: RealData, option: str) -> Tensor:
     heldout = data.heldout()
     if not len(heldout):
         raise InputError(f"{option}: split '{subset}' has no sequence for D")
-    uses_gain = str(data.options.pretrain_d_select) == "gain" or option.endswith("auto")
-    if uses_gain and len(heldout) < 2:
+    if len(heldout) < least:
         raise InputError(f"{option}: split '{subset}' has one sequence, a gain needs two or more")
     return heldout

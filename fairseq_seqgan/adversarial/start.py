@@ -230,7 +230,9 @@ def _log_changed(root: DictConfig, state: dict[str, Any]) -> None:
     """Log the options that a resumed training changes."""
     changed: list[str] = []
     for group in _GROUPS:
-        saved = _BEFORE.get(group, {}) | stored_options(state, group)
+        saved = stored_options(state, group)
+        if saved.get("g_loss") != "distill":  # which has dropout as before
+            saved = _BEFORE.get(group, {}) | saved
         changed += differences(saved, root[group])
     for group, names in _SINGLE.items():
         saved = {n: v for n, v in stored_options(state, group).items() if n in names}

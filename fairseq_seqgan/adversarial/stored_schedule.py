@@ -120,7 +120,9 @@ class StoredSchedule:
             theirs = stored.get(name, _ADDED.get(name))
             numbers = isinstance(theirs, int) and isinstance(own, int)
             grows = name == "rounds" and numbers and theirs <= own
-            if theirs == own or grows:
+            # Without pre-training they do nothing, and earlier versions took them.
+            idle = name in _ENDS_PRETRAINING and not stored.get("pretrain_d_steps")
+            if theirs == own or grows or idle:
                 continue
             what = _WORDS.get(name) or "--" + name.replace("_", "-")
             raise InputError(

@@ -50,11 +50,12 @@ class EvaluateInputs:
             self.corpus.require_length(length)
         if options.model:
             self.policy = model_scores.make_policy(options.model, options, self.corpus, length)
-        self._length = length
         # Before anything is measured: a wrong file should be told at once.
         self._discriminators = discriminator_scores.open_discriminators(options, self.corpus)
-        for checkpoint in options.ensemble or ():
-            model_scores.make_policy(checkpoint, options, self.corpus, length)
+        self._members = {
+            checkpoint: model_scores.make_policy(checkpoint, options, self.corpus, length)
+            for checkpoint in options.ensemble or ()
+        }
         self._kept: dict[Hashable, Any] = {}
 
     @cached_property
@@ -93,9 +94,8 @@ class EvaluateInputs:
         )
 
     def log_probs_of(self, checkpoint: Path) -> list[tuple[Tensor, Tensor]]:
-        """Return of another model what :meth:`heldout_log_probs` returns of ``--model``."""
-        policy = model_scores.make_policy(checkpoint, self.options, self.corpus, self._length)
-        return model_scores.heldout_log_probs(policy, self.corpus)
+        """Return of a model of ``--ensemble`` what :meth:`heldout_log_probs` returns."""
+        return model_scores.heldout_log_probs(self._members[checkpoint], self.corpus)
 
     def heldout_next_log_probs(self) -> Iterator[tuple[list[int], Tensor]]:
         """Yield batches of held-out sequences, by index, and the policy's log-probabilities."""

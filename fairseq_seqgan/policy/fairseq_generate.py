@@ -34,6 +34,19 @@ logger = logging.getLogger(__name__)
 
 Hypothesis = dict[str, Any]
 
+# Options of fairseq's generation that change what a search finds.
+_OF_A_SEARCH = (
+    "min_len",
+    "match_source_len",
+    "no_repeat_ngram_size",
+    "lenpen",
+    "unkpen",
+    "diverse_beam_groups",
+    "diversity_rate",
+    "constraints",
+    "lm_path",
+)
+
 
 @dataclass
 class GenerateConfig(FairseqDataclass):
@@ -276,13 +289,14 @@ def build_sampler(
         InputError: an option is that of a search, and would do nothing.
     """
     options = policies.options
-    for name in ("min_len", "no_repeat_ngram_size", "lenpen", "unkpen"):
-        if getattr(generation, name) != getattr(GenerationConfig, name):
+    for name in _OF_A_SEARCH:
+        default = getattr(GenerationConfig, name)
+        if getattr(generation, name, default) != default:
             option = "--" + name.replace("_", "-")
             raise InputError(f"{option}: is for a search; --sampling draws from G as it is")
     path = checkpoint_path(options)
     trained = stored_temperature(path) if path else generation.temperature
-    if trained != generation.temperature:
+    if trained not in (1.0, generation.temperature):
         logger.warning(
             "the checkpoint was trained at --temperature %g; samples are drawn at %g",
             trained,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,17 +68,31 @@ def stored_lengths(path: str) -> Lengths:
     Raises:
         InputError: it cannot be read.
     """
-    state = read_checkpoint(path)
-    return _lengths(state, stored_options(state, "task"))
+    return _stored_form(path)[0]
 
 
 def stored_temperature(path: str) -> float:
-    """Return the temperature of the policy that the checkpoint *path* was trained as.
+    """Return the temperature at which adversarial training made the checkpoint *path*; else 1.
 
     Raises:
         InputError: it cannot be read.
     """
-    return float(stored_options(read_checkpoint(path), "task").get("temperature") or 1.0)
+    return _stored_form(path)[1]
+
+
+def _stored_form(path: str) -> tuple[Lengths, float]:
+    file = Path(path)
+    return _read_form(path, file.stat().st_mtime_ns if file.exists() else 0)
+
+
+@functools.lru_cache(maxsize=1)
+def _read_form(path: str, modified: int) -> tuple[Lengths, float]:
+    """Return lengths and temperature of a checkpoint, which may be large, and is read once."""
+    state = read_checkpoint(path)
+    options = stored_options(state, "task")
+    adversarial = stored_options(state, "criterion").get("_name") == "seqgan"
+    temperature = float(options.get("temperature") or 1.0) if adversarial else 1.0
+    return _lengths(state, options), temperature
 
 
 def _lengths(state: dict[str, Any], options: Any) -> Lengths:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fairseq.dataclass.configs import DatasetConfig
 from fairseq.optim.lr_scheduler import LR_SCHEDULER_REGISTRY
 from fairseq.optim.lr_scheduler.reduce_lr_on_plateau import ReduceLROnPlateauLRSchedule
 
@@ -27,22 +28,39 @@ class PlateauSchedule(ReduceLROnPlateauLRSchedule):
         """Take over what :meth:`state_dict` returned; fairseq's own has no number."""
         super().load_state_dict(state_dict)
         self.lr_scheduler.num_bad_epochs = state_dict.get(_BAD, 0)
-        self._to_show = type(self).unseen
+        self._to_show, PlateauSchedule.unseen = PlateauSchedule.unseen, None
 
     def step(self, epoch: int, val_loss: float | None = None) -> float:
-        """Change the rate after a validation; fairseq calls this once before it trains on."""
+        """Change the rate after a validation, or after the one that the schedule has not seen.
+
+        fairseq calls this without a validation as soon as it has loaded a checkpoint.
+        """
         if val_loss is None:
             val_loss = self._to_show
         self._to_show = None
         return super().step(epoch, val_loss)
 
 
-def keep_plateaus(state: dict[str, Any] | None) -> None:
+def keep_plateaus(dataset: DatasetConfig, state: dict[str, Any] | None) -> None:
     """Let fairseq use :class:`PlateauSchedule`, in a training that begins with checkpoint *state*.
 
-    A checkpoint without batches of a begun epoch is that of the end of an epoch.
+    *dataset* says when a training that is not interrupted validates.
     """
     LR_SCHEDULER_REGISTRY["reduce_lr_on_plateau"] = PlateauSchedule
-    extra = (state or {}).get("extra_state") or {}
-    at_end = (extra.get("train_iterator") or {}).get("iterations_in_epoch") == 0
-    PlateauSchedule.unseen = extra.get("val_loss") if at_end else None
+    PlateauSchedule.unseen = None if state is None else _unseen(dataset, state)
+
+
+def _unseen(dataset: DatasetConfig, state: dict[str, Any]) -> float | None:
+    """Return what the validation at the end of an epoch measured, with which *state* was saved.
+
+    The end of a training, such as ``--max-update``, makes one more validation than there would be;
+    that one does not count.
+    """
+    extra, history = state.get("extra_state") or {}, state.get("optimizer_history") or [{}]
+    iterator = extra.get("train_iterator") or {}
+    if iterator.get("iterations_in_epoch") != 0:  # stored in the middle of an epoch
+        return None
+    ended = iterator.get("epoch", 0) - 1
+    every, updates = dataset.validate_interval_updates, history[-1].get("num_updates", 0)
+    planned = ended % dataset.validate_interval == 0 or (every > 0 and updates % every == 0)
+    return extra.get("val_loss") if planned else None

@@ -28,9 +28,11 @@ def turn_dropout_off(model: nn.Module) -> None:
     """Put *model* into eval mode until fairseq's next update, which begins with train mode.
 
     Unlike in a block, it stays so during the backward pass, which may compute logits once more.
-    Recurrent layers without dropout stay in train mode, because cuDNN has no gradient in eval mode.
+    Recurrent layers stay in train mode, because cuDNN has no gradient in eval mode, and lose their
+    dropout for good: G has it in no update of this training.
     """
     model.eval()
     for part in model.modules():
-        if isinstance(part, nn.RNNBase) and not part.dropout:
+        if isinstance(part, nn.RNNBase):
+            part.dropout = 0.0
             part.train()

@@ -66,8 +66,8 @@ def _check_overrides(text: str, optimizer: Mapping[str, Any]) -> None:
         )
     if found and "discriminator_lr" in optimizer:
         raise InputError(
-            "--optimizer-overrides: seqgan_adam takes rates, decay, betas and eps from the options "
-            "of the command, also in a resumed training; change these"
+            "--optimizer-overrides: seqgan_adam takes decay, betas and eps from the options of the "
+            "command, also in a resumed training, and the rates from --lr-scheduler"
         )
 
 

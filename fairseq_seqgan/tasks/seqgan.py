@@ -103,7 +103,8 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         SeqGANCriterion.refresh_options()
         criterion = super().build_criterion(args)
         if isinstance(criterion, SeqGANCriterion):
-            check_options(self.args, criterion.trained_before)
+            if not self.start.evaluates:  # the options of a checkpoint have trained it
+                check_options(self.args, criterion.trained_before)
             new = not (self.start.resumes or self.start.evaluates)
             if new and criterion.trained_before:
                 criterion.take_over(args)

@@ -121,7 +121,9 @@ class _Zip:
                 return _at_most(file, MAX_FILE)  # the size that the archive states may be a lie
         except UnreadableError:
             raise
-        except (*_DAMAGED, OSError) as error:  # bz2 raises an OSError
+        except (*_DAMAGED, MemoryError, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # it is the disk's; that of a damaged bz2 has no number
             raise UnreadableError(f"cannot be unpacked: {_reason(error)}") from error
 
 

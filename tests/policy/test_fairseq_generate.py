@@ -260,6 +260,7 @@ def test_training_beyond_the_positions_is_refused(text, learned_positions, tmp_p
         ("--min-len 3", "--min-len: is for a search"),
         ("--no-repeat-ngram-size 2", "--no-repeat-ngram-size: is for a search"),
         ("--lenpen 2", "--lenpen: is for a search"),
+        ("--diversity-rate 0.5", "--diversity-rate: is for a search"),
     ],
 )
 def test_what_would_do_nothing_is_refused(options, words, data, played, tmp_path):

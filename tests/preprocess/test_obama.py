@@ -122,6 +122,7 @@ def test_label_goes_and_what_was_said_stays():
         ("an open (applause", None, 0),
         ("(Applaudable)", None, 0),
         ("Yes [(Applause.)] and (so [laughter] on) [we [did]]", "Yes and (so on) we did", 2),
+        ("Yes. ([Applause.]) No. (((Laughter)))", "Yes. No.", 2),
     ],
 )
 def test_stage_directions(text, expected, number):

@@ -122,16 +122,6 @@ def test_vocabulary_and_length_are_limited(prepare):
     assert dropped(data)["sequences longer than 4 tokens"] > 10
 
 
-@pytest.mark.parametrize("tokenizer", ["word", "char", "space"])
-def test_words_of_dropped_sequences_do_not_fill_the_dictionary(tokenizer, prepare):
-    """The five most frequent words stand in the long lines; none of them is needed."""
-    content = ["abcde " * 99] * 50 + [f"{chr(110 + i % 5)} {chr(112 + i // 5)}" for i in range(40)]
-    options = ("--tokenizer", tokenizer, "--vocab-size", 5, "--max-length", 3)
-    data = prepare(content, *options)
-    words = {line.split()[0] for line in (data / "dict.txt").read_text().splitlines()}
-    assert len(words) == 5 and not words & {"abcde", *"abcde"}
-
-
 def test_name_that_is_not_utf8(prepare, tmp_path):
     """It is told as JSON writes it, also in stats.json."""
     name = os.fsdecode(b"caf\xe9.txt")
