@@ -85,6 +85,14 @@ def test_another_option(option, value, words, stored):
         check(stored, **{option: value})
 
 
+def test_early_stopping_of_no_pretraining(stored):
+    """Earlier versions took these options without pre-training, and this one refuses them."""
+    state = copy.deepcopy(stored)
+    state["schedule"]["pretrain_d_steps"] = 0
+    trainer = StoredSchedule(make_trainer(pretrain_d_keep="last", pretrain_d_steps=0))
+    trainer._compare("ck.pt", state["schedule"])
+
+
 def test_other_data(stored):
     """Fewer sequences, longer ones, and others of the same shape."""
     positives = make_trainer().pool.positives

@@ -58,6 +58,14 @@ def only_unknown_words(folder):
     (folder / "stats.json").unlink()
 
 
+def one_sequence_of_known_words(folder):
+    """Leave the words of the first held-out sequence only."""
+    first = np.fromfile(folder / "valid.bin", dtype=np.uint16)[:9]
+    only_unknown_words(folder)
+    with (folder / "valid.bin").open("r+b") as file:
+        file.write(first.tobytes())
+
+
 def other_oracle(folder):
     """Write an oracle of 40 words, for data of 50."""
     Oracle.random(vocab_size=40, embed_dim=4, hidden_size=4, seed=1).save(folder / "oracle.npz")
@@ -180,6 +188,11 @@ OPTIONS = [
         only_unknown_words,
         "--best-checkpoint-metric d_gain",
         ["--best-checkpoint-metric d_gain: split 'valid' has no sequence for D"],
+    ),
+    (
+        one_sequence_of_known_words,
+        "--best-checkpoint-metric d_gain",
+        ["--best-checkpoint-metric d_gain: split 'valid' has one sequence, a gain needs two"],
     ),
     (None, "--d-label-smoothing 1", ["--d-label-smoothing is 1.0: it must be in [0, 1)"]),
     (None, "--pretrain-d-keep first", ["--pretrain-d-keep: invalid choice: 'first'"]),

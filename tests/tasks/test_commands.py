@@ -3,6 +3,7 @@
 import math
 
 import pytest
+import torch
 from helpers.commands import (
     PLUGIN,
     TOTAL_UPDATES,
@@ -224,6 +225,17 @@ def test_validate_command(split, data, played, tmp_path):
     assert found["bsz"] == {"test": 50, "train": 200}[split]  # all of them in one "update"
     assert found["nll"] == pytest.approx(found["loss"] * math.log(2), abs=1e-3)
     assert "requires_grad" not in result.output  # torch's warning that a graph was kept
+
+
+def test_validate_takes_what_a_training_would_refuse(data, played, tmp_path):
+    """Options of an earlier version that did nothing are in its checkpoint for good."""
+    state = load(played.last)
+    state["cfg"]["task"] |= {"max_length": 8, "rollout_stride": 2, "rollouts": 0}
+    torch.save(state, tmp_path / "old.pt")
+    arguments = [data, "--user-dir", PLUGIN, "--task", "seqgan", "--path", tmp_path / "old.pt"]
+    arguments += ["--cpu", "--valid-subset", "test", "--num-workers", 0, "--log-format", "simple"]
+    (found,) = fork("validate", tmp_path, arguments).check().logged("test")
+    assert found["bsz"] == 50
 
 
 def test_validate_command_of_a_language_model(data, pretrained, tmp_path):
