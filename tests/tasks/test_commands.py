@@ -233,7 +233,8 @@ def test_validate_takes_what_a_training_would_refuse(data, played, tmp_path):
     state["cfg"]["task"] |= {"max_length": 8, "rollout_stride": 2, "rollouts": 0}
     torch.save(state, tmp_path / "old.pt")
     arguments = [data, "--user-dir", PLUGIN, "--task", "seqgan", "--path", tmp_path / "old.pt"]
-    arguments += ["--cpu", "--valid-subset", "test", "--num-workers", 0, "--log-format", "simple"]
+    arguments += "--cpu --valid-subset test --num-workers 0 --batch-size 8".split()
+    arguments += ["--log-format", "simple"]
     (found,) = fork("validate", tmp_path, arguments).check().logged("test")
     assert found["bsz"] == 50
 
