@@ -115,7 +115,7 @@ class AdversarialTrainer:
             ``dropout``, and for the log ``ntokens``, the number of tokens drawn, and
             ``entropy_sum``, -Σ log G over them in nats. With ``--g-loss distill`` the sequences
             are those of the reference policy, their advantage is the weight of their sequence, and
-            there is no ``entropy_sum``.
+            ``entropy_sum`` is missing.
         """
         key = (self.options.seed, update, part, distributed.rank())
         given = self.prefixes.draw(self.batch_size, seeded_rng("prefix", *key))

@@ -31,7 +31,7 @@ def open_discriminators(
     """Return the D of ``--discriminator`` and of ``--judge``, by option, where they are asked for.
 
     Raises:
-        InputError: there is no D in the file, or a split is missing or the training split itself.
+        InputError: a file holds no D, a split is missing, or it is the training split.
     """
     found = {}
     for name, what in (("discriminator", "gain"), ("judge", "AUC")):
@@ -91,7 +91,7 @@ def judge_scores(
     """Return the log-odds that the D *found* gives held-out sequences and the samples.
 
     Raises:
-        InputError: there is no sequence for it.
+        InputError: none of the sequences, or of the samples, could be drawn by G.
     """
     real = rows(corpus.heldout, policy, f"split '{corpus.split}'")
     samples = [sample.ids for sample in corpus.samples]

@@ -263,15 +263,15 @@ def sample_lengths(options: Any, generation: Any, model: BaseFairseqModel) -> Le
     path = checkpoint_path(options)
     if not (fixed or longest) and path:
         fixed, longest = stored_lengths(path)
-    wished = generation.max_len_b != GenerationConfig.max_len_b  # the default is no wish
-    if fixed and wished and generation.max_len_b < fixed:
+    given = generation.max_len_b != GenerationConfig.max_len_b  # fairseq always has a default
+    if fixed and given and generation.max_len_b < fixed:
         raise InputError(
             f"--max-len-b {generation.max_len_b}: sequences have a fixed length of {fixed}"
         )
     if not longest:
         # A transformer has no positions for a longer sequence with its end symbol.
         longest = min(generation.max_len_b, model.max_positions() - 1)
-    elif wished:
+    elif given:
         longest = min(longest, generation.max_len_b)
     return Lengths(fixed, longest)
 
