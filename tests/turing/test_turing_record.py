@@ -42,18 +42,17 @@ def test_a_damaged_record_is_no_obstacle(browser, poem_page, stored):
 
 
 def test_pages_do_not_share_their_records(browser, poem_page, tune_page):
-    browser.open(poem_page)
-    browser.click("begin")
-    browser.press("h")
-    browser.open(tune_page, keep=True)
-    assert browser.screen() == "start"
-
     def comes_back():
-        # What one process of the browser stores reaches the next one a moment later.
+        browser.open(poem_page)
+        browser.click("begin")
+        browser.press("h")
         browser.open(tune_page, keep=True)
+        assert browser.screen() == "start"
         browser.open(poem_page, keep=True)
         return browser.text("judged") == f"1 of {TOTAL} judged"
 
+    # Chromium may lose what a page stored that is left within milliseconds: seen once, in
+    # continuous integration. A page that reads another's record fails at every attempt.
     browser.wait(comes_back)
 
 
