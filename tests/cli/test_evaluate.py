@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from fairseq.data import Dictionary
 from helpers.commands import fork, run_python
+from helpers.evaluate_command import evaluate
 from helpers.evaluate_data import (
     LENGTH,
     OFFSET,
@@ -28,13 +29,6 @@ from sacrebleu.metrics import BLEU
 
 from fairseq_seqgan import version
 from fairseq_seqgan.cli import main
-from fairseq_seqgan.support import compat_checkpoints
-
-
-@pytest.fixture(autouse=True)
-def _allowed_checkpoints():
-    """A test that leaves ``torch.serialization.safe_globals`` takes the plugin's list with it."""
-    compat_checkpoints.allow_checkpoints()
 
 
 @pytest.fixture(scope="module")
@@ -71,12 +65,6 @@ def stock_model(sentences, tmp_path_factory) -> Path:
 @pytest.fixture
 def samples(tmp_path) -> Path:
     return write_samples(tmp_path / "samples.txt", SAMPLES)
-
-
-def evaluate(capsys, *arguments: object) -> dict:
-    """Run the command in this process; return the JSON that it prints."""
-    assert main(["evaluate", *map(str, arguments), "--json"]) == 0
-    return json.loads(capsys.readouterr().out)
 
 
 # --- the numbers

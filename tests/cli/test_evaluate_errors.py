@@ -6,18 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.commands import run_python
+from helpers.evaluate_command import refusal
 from helpers.evaluate_data import SAMPLES, UNK, WORDS, binarize, make_data, train, write_samples
 
 from fairseq_seqgan.cli import main
 from fairseq_seqgan.oracle.lstm import Oracle
-from fairseq_seqgan.support import compat_checkpoints
 from fairseq_seqgan.support.errors import InputError
-
-
-@pytest.fixture(autouse=True)
-def _allowed_checkpoints():
-    """A test that leaves ``torch.serialization.safe_globals`` takes the plugin's list with it."""
-    compat_checkpoints.allow_checkpoints()
 
 
 @pytest.fixture(scope="module")
@@ -123,35 +117,24 @@ def case(good, tmp_path) -> dict:
 
 def arguments(case: dict, *more: object) -> list[str]:
     given = [str(part) for key, path in case.items() for part in (f"--{key}", path)]
-    return ["evaluate", *given, "--num-eval-samples", "10", *map(str, more)]
-
-
-def refusal(capsys, argv: list[str]) -> str:
-    """Return the one line with which the command refuses; nothing else may be printed."""
-    with pytest.raises(InputError) as caught:
-        main(argv)
-    message = str(caught.value)
-    assert message.startswith("error: ")
-    assert "\n" not in message
-    assert capsys.readouterr().out == ""
-    return message
+    return [*given, "--num-eval-samples", "10", *map(str, more)]
 
 
 def test_the_unspoilt_case_is_accepted(case):
-    assert main(arguments(case)) == 0
+    assert main(["evaluate", *arguments(case)]) == 0
 
 
 @pytest.mark.parametrize(("spoil", "expected"), BAD.values(), ids=BAD)
 def test_bad_file(case, capsys, spoil, expected):
     spoil(case)
-    message = refusal(capsys, arguments(case))
+    message = refusal(capsys, *arguments(case))
     assert re.search(expected, message), message
 
 
 def test_checkpoint_of_another_dictionary(case, capsys):
     enlarge_dictionary(case)
     del case["oracle"]
-    message = refusal(capsys, arguments(case))
+    message = refusal(capsys, *arguments(case))
     assert "model.pt: trained with a dictionary of 12 symbols, the data has 13" in message
 
 
@@ -174,14 +157,14 @@ def test_checkpoint_of_another_dictionary(case, capsys):
     ],
 )
 def test_bad_option(case, capsys, option, expected):
-    assert expected in refusal(capsys, arguments(case, *option))
+    assert expected in refusal(capsys, *arguments(case, *option))
 
 
 @pytest.mark.parametrize("option", ["--json", "--per-sample"])
 def test_file_that_cannot_be_written(case, tmp_path, option):
     before = sorted(tmp_path.parent.iterdir())
     with pytest.raises(InputError, match=rf"{option} .*: is a folder"):
-        main(arguments(case, option, tmp_path))
+        main(["evaluate", *arguments(case, option, tmp_path)])
     assert sorted(tmp_path.parent.iterdir()) == before
 
 
@@ -189,7 +172,7 @@ def test_file_that_cannot_be_written(case, tmp_path, option):
 def test_a_file_that_is_there_stays(case, tmp_path, capsys, option):
     """Without --overwrite, whatever it is; before any work."""
     (tmp_path / "thesis.tex").write_text("all my work")
-    message = refusal(capsys, arguments(case, option, tmp_path / "thesis.tex"))
+    message = refusal(capsys, *arguments(case, option, tmp_path / "thesis.tex"))
     assert f"{option} {tmp_path / 'thesis.tex'}: exists; give --overwrite to replace it" in message
     assert (tmp_path / "thesis.tex").read_text() == "all my work"
 
@@ -198,7 +181,7 @@ def test_outputs_are_two_files(case, tmp_path, capsys):
     """Under two names as well; before any work."""
     (tmp_path / "here").symlink_to(tmp_path)
     both = ["--json", tmp_path / "new", "--per-sample", tmp_path / "here" / "new"]
-    message = refusal(capsys, arguments(case, *both, "--overwrite"))
+    message = refusal(capsys, *arguments(case, *both, "--overwrite"))
     assert message.endswith(f"{both[3]}: --json names the same file; give another file")
 
 
@@ -208,14 +191,14 @@ def test_outputs_are_two_files(case, tmp_path, capsys):
 def test_an_input_is_no_output(case, capsys, name):
     path = case[name if name in case else "model"]
     before, more = path.read_bytes(), [] if name in case else [f"--{name}", path]
-    message = refusal(capsys, arguments(case, *more, "--json", path, "--overwrite"))
+    message = refusal(capsys, *arguments(case, *more, "--json", path, "--overwrite"))
     assert message.endswith(f"--json {path}: the command reads it; give another file")
     assert path.read_bytes() == before
 
 
 def test_per_sample_needs_an_oracle(case, tmp_path, capsys):
     del case["oracle"]
-    message = refusal(capsys, arguments(case, "--per-sample", tmp_path / "scores.npz"))
+    message = refusal(capsys, *arguments(case, "--per-sample", tmp_path / "scores.npz"))
     assert "--per-sample needs --oracle" in message
 
 
@@ -223,7 +206,7 @@ def test_sequences_too_long_for_the_model(case, capsys, monkeypatch):
     from fairseq.models import FairseqLanguageModel
 
     monkeypatch.setattr(FairseqLanguageModel, "max_positions", lambda self: 3)
-    message = refusal(capsys, arguments(case))
+    message = refusal(capsys, *arguments(case))
     assert "model.pt: the model takes 3 tokens, split 'test' needs 4" in message
 
 
@@ -231,7 +214,7 @@ def test_sequences_too_long_for_the_model(case, capsys, monkeypatch):
 def test_a_refusal_as_the_user_sees_it(case):
     """Exit status 1, the line at the end of stderr, and no traceback."""
     case["samples"].unlink()
-    result = run_python("-m", "fairseq_seqgan.cli", *arguments(case), cwd=Path.cwd())
+    result = run_python("-m", "fairseq_seqgan.cli", "evaluate", *arguments(case), cwd=Path.cwd())
     assert result.returncode == 2
     assert result.stdout == ""
     assert result.stderr.splitlines()[-1].startswith(f"error: {case['samples']}: cannot be read")

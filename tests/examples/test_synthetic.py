@@ -1,62 +1,21 @@
-"""examples/synthetic with a tiny recipe: interrupted and resumed, refused, published."""
+"""examples/synthetic with a tiny recipe: interrupted and resumed, side by side, published."""
 
 import fcntl
 import json
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
-from helpers import run_sh
 from helpers.commands import REPO
 from helpers.examples import PRESETS as ALL_PRESETS
 from helpers.examples import load
 from helpers.run_sh import finish, kill_at, write
+from helpers.tiny_synthetic import EPOCHS, ROUNDS, refused, start, tiny
 
-SYNTHETIC = REPO / "examples" / "synthetic"
 PRESETS = [preset for folder, preset in ALL_PRESETS if folder == "synthetic"]
-ROUNDS, EPOCHS = 12, 8
-DATA = """{vocab-size: 30, embed-dim: 4, hidden-size: 4, length: 6,
-           num-train: 64, num-valid: 32, num-test: 40}"""
-OPTIONS = f"""
-generator: {{decoder-embed-dim: 8, decoder-hidden-size: 8, decoder-out-embed-dim: 8,
-             fixed-length: 6, tokens-per-sample: 7, num-eval-samples: 20}}
-mle: {{batch-size: 16, max-epoch: {EPOCHS}}}
-mle_continued: {{batch-size: 8, validate-interval-updates: 2}}
-adversarial: {{batch-size: 8, rounds: {ROUNDS}, g-steps: 2, rollouts: 2}}
-discriminator: {{d-kernel-widths: "1,2", d-kernel-counts: "4,4", negative-pool-size: 32,
-                 pretrain-d-steps: 2}}
-"""
-TRAINED = {"label": "x", "kind": "system", "train": ["mle"]}
-
-
-def tiny(systems: list[str]) -> dict:
-    """Return the recipe of the preset ``quick`` with small numbers and only *systems*."""
-    recipe, _ = load("synthetic", "quick")
-    recipe["environment"] = {"OMP_NUM_THREADS": 1}
-    recipe["data"] = yaml.safe_load(DATA)
-    recipe["samples"] = {"num-samples": 50, "batch-size": 20}
-    recipe["evaluation"] = {"num-eval-samples": 50, "self-bleu-samples": 20}
-    for group, numbers in yaml.safe_load(OPTIONS).items():
-        recipe["options"][group] |= numbers
-    recipe["systems"] = {name: recipe["systems"][name] for name in systems}
-    if "mle" in systems:
-        recipe["systems"]["mle"] |= {"checkpoints": ["last"]}
-        recipe["systems"]["mle"].pop("sweep")
-    if "seqgan" in systems:
-        recipe["systems"]["seqgan"] |= {"checkpoints": ["last"]}
-    return recipe
-
-
-def start(recipe: Path | str, *arguments, **environment: str) -> subprocess.Popen:
-    return run_sh.start(SYNTHETIC / "run.sh", recipe, *arguments, **environment)
-
-
-def refused(*arguments, **environment: str) -> str:
-    return run_sh.refused(SYNTHETIC / "run.sh", *arguments, **environment)
 
 
 # --- an interrupted experiment resumes
@@ -339,91 +298,3 @@ def test_every_kind_of_system(tmp_path):
     other = tmp_path / "other.npz"
     Oracle.random(30, 4, 4, seed=6).save(other)
     assert "made with oracle" in refused(path, "--dest", dest, ORACLE=str(other))
-
-
-# --- what is refused
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"systems": {"x": {"label": "x", "kind": "winner"}}}, "kind 'winner'"),
-        ({"systems": {"x": {"label": "x", "kind": "system"}}}, "neither 'train' nor 'random'"),
-        ({"systems": {"x": {"kind": "oracle"}}}, "systems: x: label"),
-        ({"systems": {"x": TRAINED | {"train": ["mlé"]}}}, "no 'mlé'"),
-        ({"systems": {"x": {"label": "x", "kind": "oracle", "seed": 3}}}, "'seed' is not one of"),
-        (
-            {
-                "systems": {
-                    "x": {"label": "x", "kind": "system", "train": ["mle"], "from": "y/last"}
-                }
-            },
-            "builds on 'y'",
-        ),
-        ({"systems": {"x": TRAINED | {"control": "y"}}}, "systems: x: control 'y' is none"),
-        ({"experiment": {"seeds": "many", "data-seed": 1}}, "seeds must be a whole number"),
-        (
-            {"experiment": {"seeds": 1, "data-seed": 1, "judge": "jury"}},
-            "judge: no system 'jury' is trained",
-        ),
-        ({"samples": {}}, "num-samples must be a whole number"),
-        ({"extra": {}}, "there is no section 'extra'"),
-    ],
-)
-def test_refuses_a_broken_recipe(tmp_path, change, words):
-    path = write(tmp_path / "broken.yaml", tiny(["mle"]) | change)
-    message = refused(path, "--dest", tmp_path / "out")
-    assert "broken.yaml" in message
-    assert words in message
-    assert not (tmp_path / "out").exists()
-
-
-def test_refuses_a_training_without_its_schedule(tmp_path):
-    recipe = tiny(["mle", "seqgan"])
-    recipe["options"]["adversarial"]["g-steps"] = None
-    message = refused(write(tmp_path / "broken.yaml", recipe), "--dest", tmp_path / "out")
-    assert "seqgan: its options must state g-steps as a whole number" in message
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_recipe_of_ones_own_has_no_place_for_results(tmp_path):
-    path = write(tmp_path / "quick.yaml", tiny(["mle"]))
-    assert "--publish: name a folder" in refused(path, "--dest", tmp_path / "out", "--publish")
-    assert not (tmp_path / "out").exists()
-
-
-def test_refuses_what_is_not_there(tmp_path):
-    out = tmp_path / "out"
-    assert "nothing" in refused("nothing", "--dest", out)
-    path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
-    for seeds in (0, "3-2", "0-2", "x", "1-", "-1-2", f"1-{'9' * 5000}"):
-        assert f"--seeds is {seeds}: " in refused(path, "--dest", out, f"--seeds={seeds}")
-    nowhere = tmp_path / "nowhere"
-    assert f"--join {nowhere}: " in refused(path, "--dest", out, "--join", nowhere)
-    assert "--jobs is 0" in refused(path, "--dest", out, "--jobs", 0)
-    assert "ORACLE=nowhere: no such file" in refused(path, "--dest", out, ORACLE="nowhere")
-    assert not out.exists()
-
-
-def test_refuses_another_experiments_folder(tmp_path):
-    path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
-    out = tmp_path / "out"
-    out.mkdir()
-    (out / "thesis.tex").write_text("all my work")
-    assert "is not a folder of this experiment" in refused(path, "--dest", out)
-    assert [p.name for p in out.iterdir()] == ["thesis.tex"]
-    (out / "thesis.tex").unlink()
-    state = {"oracle": "a fresh one", "recipe": {}, "seconds": {}}
-    (out / "experiment.json").write_text(json.dumps(state))
-    assert "made with another recipe" in refused(path, "--dest", out)
-
-
-def test_refuses_a_second_run_in_the_same_folder(tmp_path):
-    path = write(tmp_path / "tiny.yaml", tiny(["mle"]))
-    (tmp_path / "out").mkdir()
-    folder = os.open(tmp_path / "out", os.O_RDONLY)
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        assert "another run is at work in it" in refused(path, "--dest", tmp_path / "out")
-    finally:
-        os.close(folder)
