@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/what-goes-wrong.md: python docs/make_pictures.py.
+"""Draws pictures of README.md and docs/what-goes-wrong.md: python docs/make_pictures.py.
 
 The numbers are those that the experiments have published.
 """
@@ -15,17 +15,43 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that no insta
 
 from matplotlib.axes import Axes
 
-from fairseq_seqgan.reporting.style import GRID, colours, figure, png, styled
+from fairseq_seqgan.reporting.style import GRID, INK, colours, figure, png, styled
 
 ROOT = Path(__file__).resolve().parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-RESULTS = ROOT / "examples" / "synthetic" / "results"
+EXAMPLES = ROOT / "examples"
 AUCS = "d_auc_heldout_before_and_after"
 
 
-def read(preset: str) -> dict[str, Any]:
-    """Return the published numbers of a *preset* of examples/synthetic."""
-    return json.loads((RESULTS / preset / "report.json").read_text(encoding="utf-8"))
+def read(preset: str, experiment: str = "synthetic") -> dict[str, Any]:
+    """Return the published numbers of a *preset* of an *experiment* in examples/."""
+    path = EXAMPLES / experiment / "results" / preset / "report.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def worth() -> bytes:
+    """Return quality, and how well a judge knows the samples, against coverage, on the tunes."""
+    groups = {
+        "MLE": _sweep("worth", "mle"),
+        "MLE with D, K = 64": _sweep("worth", "guided_k64"),
+        "MLE with two Ds, K = 64": _sweep("two_discriminators", "guided_k64"),
+    }
+    with styled():
+        picture = figure(10, 4.4)
+        picture.get_layout_engine().set(wspace=0.06)
+        sides = picture.subplots(1, 2)
+        colour = colours(groups) | {"MLE": INK}
+        for axes, metric in zip(sides, ("bleu4_corpus", "judge_auc"), strict=True):
+            for label, rows in groups.items():
+                _with_temperatures(axes, rows, metric, color=colour[label], label=label)
+            _finish(axes)
+            axes.set_xlabel("coverage: backward BLEU-4")
+            axes.margins(0.1)
+        sides[0].set(ylabel="quality: BLEU-4", title="higher is better")
+        sides[1].set(ylabel="an independent judge's AUC", title="lower is better")
+        handles, labels = sides[0].get_legend_handles_labels()
+        picture.legend(handles, labels, loc="outside lower center", frameon=False, ncols=3)
+        return png(picture)
 
 
 def collapse() -> bytes:
@@ -74,6 +100,32 @@ def stronger_d() -> bytes:
         return png(picture)
 
 
+def _sweep(preset: str, system: str) -> list[dict[str, Any]]:
+    """Return the rows of a *system* of the tunes at its temperatures, the highest first."""
+    rows = [row for row in read(preset, "nottingham")["rows"] if row["system"] == system]
+    best = {row["selection"] for row in rows} - {"last"} or {"last"}
+    rows = [row for row in rows if row["selection"] in best and row["temperature"] != 0.95]
+    return sorted(rows, key=lambda row: -row["temperature"])
+
+
+def _with_temperatures(axes: Axes, rows: list[dict], metric: str, color: str, label: str) -> None:
+    """Draw a *metric* of *rows* against coverage, with bars of ± one deviation over seeds."""
+    across = [row["backward_bleu4_corpus"] for row in rows]
+    up = [row[metric] for row in rows]
+    means = [[each["mean"] for each in values] for values in (across, up)]
+    bars = {name: [each["sd"] for each in v] for name, v in (("xerr", across), ("yerr", up))}
+    style = {"marker": "o", "ms": 5, "lw": 1.4, "elinewidth": 0.8, "capsize": 2}
+    axes.errorbar(*means, **bars, **style, color=color, label=label)
+    for row, x, y in zip(rows, *means, strict=True):
+        if label == "MLE" or metric == "judge_auc":
+            text = {"text": f"T = {row['temperature']:g}", "fontsize": 8, "color": color}
+            away = {"textcoords": "offset points", "va": "top"}
+            if metric == "judge_auc":
+                axes.annotate(xy=(x, y), xytext=(6, -5), **away, **text)
+            else:
+                axes.annotate(xy=(x, y), xytext=(-6, -5), ha="right", **away, **text)
+
+
 def _finish(axes: Axes) -> None:
     axes.grid(color=GRID)
     axes.set_axisbelow(True)
@@ -81,11 +133,11 @@ def _finish(axes: Axes) -> None:
 
 
 def main() -> None:
-    """Write both pictures."""
+    """Write all pictures."""
     logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it tells of every font
     PICTURES.mkdir(exist_ok=True)
-    for name, content in (("collapse", collapse()), ("stronger_d", stronger_d())):
-        (PICTURES / f"{name}.png").write_bytes(content)
+    for draw in (worth, collapse, stronger_d):
+        (PICTURES / f"{draw.__name__}.png").write_bytes(draw())
 
 
 if __name__ == "__main__":

@@ -2,9 +2,9 @@
 
     examples/data_size/figure.py [FOLDER]     # default: results beside this file
 
-reads FOLDER/v*-n*/report.json and recipe.yaml, and writes FOLDER/gain.png and FOLDER/gain.md; in a
-FOLDER that is named, these must be new. G is missing its held-out NLL minus the oracle's own
-entropy; D's gain is shown as a share of that.
+reads report.json and recipe.yaml in FOLDER/v*-n*/ and FOLDER/authors_oracle/, and writes
+FOLDER/gain.png and FOLDER/gain.md; in a FOLDER that is named, these must be new. G is missing its
+held-out NLL minus the oracle's own entropy; D's gain is shown as a share of that.
 """
 
 from __future__ import annotations
@@ -21,7 +21,17 @@ from matplotlib.figure import Figure
 from tabulate import tabulate
 
 RESULTS = Path(__file__).resolve().parent / "results"
-HEADERS = ("words", "sequences", "seeds", "G is missing", "D's gain", "share (%)", "D's AUC")
+AUTHORS, DEFAULT_SEQUENCES = "authors_oracle", 10_000  # of preprocess/oracle.py
+HEADERS = (
+    "oracle",
+    "words",
+    "sequences",
+    "seeds",
+    "G is missing",
+    "D's gain",
+    "share (%)",
+    "D's AUC",
+)
 
 
 class RefusalError(Exception):
@@ -31,6 +41,7 @@ class RefusalError(Exception):
 class Point(NamedTuple):
     """The result of one preset; nats per sequence."""
 
+    oracle: str  # fresh, or the authors'
     words: int  # V of the oracle
     sequences: int  # the training data
     seeds: int
@@ -47,7 +58,8 @@ class Point(NamedTuple):
 
 def read(folder: Path) -> list[Point]:
     """Return the point of every published preset in *folder*, by words and sequences."""
-    return sorted(map(read_point, folder.glob("v*-n*/report.json")))
+    paths = [*folder.glob("v*-n*/report.json"), *folder.glob(f"{AUTHORS}/report.json")]
+    return sorted(map(read_point, paths), key=lambda point: (point.oracle != "fresh", point))
 
 
 def read_point(path: Path) -> Point:
@@ -59,7 +71,8 @@ def read_point(path: Path) -> Point:
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
         recipe = yaml.safe_load((path.parent / "recipe.yaml").read_text(encoding="utf-8"))
-        return make_point(rows, recipe["data"])
+        oracle = "the authors'" if path.parent.name == AUTHORS else "fresh"
+        return make_point(oracle, rows, recipe["data"])
     except OSError as error:
         reason = f"{error.filename}: {error.strerror}"
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, StopIteration,
@@ -68,20 +81,20 @@ def read_point(path: Path) -> Point:
     raise RefusalError(reason)
 
 
-def make_point(rows: list[dict], data: dict) -> Point:
+def make_point(oracle: str, rows: list[dict], data: dict) -> Point:
     """Return the point of a report's *rows*, of the *data* that its recipe states."""
-    oracle = next(row for row in rows if row["system"] == "oracle")
+    perfect = next(row for row in rows if row["system"] == "oracle")
     guided = next(row for row in rows if "d_gain" in row)
     gains = guided["d_gain"]["values"]
     errors = guided["d_gain_stderr"]["values"]
-    missing = (guided["nll"]["mean"] - oracle["nll"]["mean"]) * data["length"]
+    missing = (guided["nll"]["mean"] - perfect["nll"]["mean"]) * data["length"]
     seeds = len(gains)
     # All seeds have the same held-out sequences, so the error over these stays as it is; that
     # over trainings is their spread's, and falls with the number of seeds.
     error = math.hypot(sum(errors) / seeds, (guided["d_gain"].get("sd") or 0.0) / seeds**0.5)
     mean = sum(gains) / seeds
-    point = data["vocab-size"], data["num-train"], seeds, missing, mean, error
-    return Point(*point, guided["d_auc"]["mean"])
+    sizes = data["vocab-size"], data.get("num-train", DEFAULT_SEQUENCES), seeds
+    return Point(oracle, *sizes, missing, mean, error, guided["d_auc"]["mean"])
 
 
 def table(points: list[Point]) -> str:
@@ -91,7 +104,7 @@ def table(points: list[Point]) -> str:
         known = abs(p.gain) > 1.96 * p.error
         share = f"{p.share:.2f}" if known else "0 is inside the interval"
         numbers = f"{p.missing:.2f}", f"{p.gain:.3f} ± {1.96 * p.error:.3f}", share, f"{p.auc:.3f}"
-        lines.append([p.words, f"{p.sequences:,}", p.seeds, *numbers])
+        lines.append([p.oracle, f"{p.words:,}", f"{p.sequences:,}", p.seeds, *numbers])
     return tabulate(lines, HEADERS, tablefmt="pipe", disable_numparse=True)
 
 
@@ -99,13 +112,13 @@ def draw(points: list[Point]) -> Figure:
     """Return the share over the number of sequences, one line for each number of words."""
     figure = Figure(figsize=(6.4, 4), layout="constrained")
     axes = figure.subplots()
-    by_words: dict[int, list[Point]] = defaultdict(list)
+    lines: dict[str, list[Point]] = defaultdict(list)
     for point in points:
-        by_words[point.words].append(point)
-    for words, own in by_words.items():
+        lines[f"{point.words:,}" + (", the authors'" if point.oracle != "fresh" else "")] += [point]
+    for words, own in lines.items():
         bars = [100 * 1.96 * p.error / p.missing for p in own]
         sizes, shares = [p.sequences for p in own], [p.share for p in own]
-        axes.errorbar(sizes, shares, bars, marker="o", capsize=3, label=f"V = {words:,}")
+        axes.errorbar(sizes, shares, bars, marker="o", capsize=3, label=f"V = {words}")
     axes.axhline(0, color="gray", linewidth=0.8)
     axes.set(xscale="log", xlabel="training sequences", ylabel="D's gain, % of what G is missing")
     axes.legend(title="words of the oracle")

@@ -14,6 +14,7 @@ EXPERIMENT = RealExperiment(
         kind="music",
         noun="tunes",
         table="Table 4",
+        order=4,
         metrics=(
             bleu(4, mle=0.9210, seqgan=0.9406),
             Metric(

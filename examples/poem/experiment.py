@@ -14,6 +14,7 @@ EXPERIMENT = RealExperiment(
         kind="poem",
         noun="poems",
         table="Table 2",
+        order=2,
         metrics=(
             bleu(2, mle=0.6670, seqgan=0.7389, real=0.746),
             Metric("human score", {"mle": 0.4165, "seqgan": 0.5356, "real": 0.6011}, {}),

@@ -92,3 +92,9 @@ class Commands(Common):
         words += ["--per-source", str(self.recipe["people"]["per-source"])]
         words += ["--seed", str(self.data_seed)]
         return [*words, "--out", str(page), "--overwrite"]
+
+    def report(self, runs: Path, output: Path) -> list[str]:
+        """Make the report, with the BLEU of the paper's table in the picture and the t-tests."""
+        words = super().report(runs, output)
+        measured = self.recipe.get("evaluation", {}).get("bleu") or []
+        return [*words, "--bleu", str(self.task.order)] if self.task.order in measured else words

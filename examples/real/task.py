@@ -25,6 +25,7 @@ class Task:
         kind: how samples are shown: text, poem or music.
         noun: what a sample is, in the plural.
         table: the paper's, by name.
+        order: of the BLEU that the paper's table begins with.
         metrics: of that table.
         differs: how our setting differs from the paper's, whatever the preset; sentences.
     """
@@ -33,6 +34,7 @@ class Task:
     kind: str
     noun: str
     table: str
+    order: int
     metrics: tuple[Metric, ...]
     differs: tuple[str, ...]
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..support import compat_models, distributed
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
+from ..support.vocabulary import require_same_words
 
 
 class ModelCopy:
@@ -66,10 +67,14 @@ class ModelCopy:
 def _load(model: BaseFairseqModel, path: str) -> None:
     """Give *model* the weights of the checkpoint *path*."""
     state = read_checkpoint(path)
+    weights = state.get("model") if isinstance(state, dict) else None
+    if not isinstance(weights, dict) or not weights:
+        raise InputError(f"--kl-reference {path}: it holds no model")
+    require_same_words(f"--kl-reference {path}", state, model.decoder.dictionary)
     try:
-        model.load_state_dict(state["model"])
-    except (RuntimeError, KeyError, TypeError, AttributeError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        model.load_state_dict(weights)
+    except (RuntimeError, TypeError, AttributeError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[-1].strip()
         raise InputError(
             f"--kl-reference {path}: a model of another architecture or dictionary ({reason})"
         ) from error

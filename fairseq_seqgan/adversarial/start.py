@@ -17,11 +17,11 @@ from omegaconf import DictConfig
 
 from ..support.errors import InputError
 from ..support.restart import DEFAULT, find_restart
-from ..support.stored_options import plain, stored_options
+from ..support.stored_options import plain, stored_options, stored_task
 
 logger = logging.getLogger(__name__)
 
-CRITERION, TASK = "SeqGANCriterion", "SeqGANTask"  # as fairseq stores them
+CRITERION = "SeqGANCriterion"  # as fairseq stores it
 # Options on which the form of the state of fairseq's optimizer and scheduler depends.
 _EQUAL = {
     "optimizer": ("_name",),
@@ -144,7 +144,10 @@ def _check_whole(path: str, state: dict[str, Any], updates: int) -> None:
     Raises:
         InputError: names the part that is missing or damaged.
     """
-    for name, part in (("discriminator", state.get("criterion")), ("task state", _task(state))):
+    for name, part in (
+        ("discriminator", state.get("criterion")),
+        ("task state", stored_task(state)),
+    ):
         if not isinstance(part, Mapping) or not part:
             raise InputError(f"{path}: holds no {name}, so its training cannot be resumed")
     optimizer = state.get("last_optimizer_state")
@@ -154,7 +157,10 @@ def _check_whole(path: str, state: dict[str, Any], updates: int) -> None:
             "cannot be resumed; --restore-file with --reset-optimizer and --reset-dataloader "
             "begins a new one with its nets"
         )
-    task, entries = _task(state), optimizer.get("state") if isinstance(optimizer, dict) else None
+    task, entries = (
+        stored_task(state),
+        optimizer.get("state") if isinstance(optimizer, dict) else None,
+    )
     least = task.get("optimizer_entries", min(1, updates))
     if not isinstance(entries, dict) or len(entries) < least:
         found = len(entries) if isinstance(entries, dict) else "none"
@@ -166,11 +172,6 @@ def _check_whole(path: str, state: dict[str, Any], updates: int) -> None:
     for name in ("rollout_policy", "reference"):
         if task.get(name) is not None and shapes(task[name]) != generator:
             raise InputError(f"{path}: its {name.replace('_', ' ')} is not a copy of its generator")
-
-
-def _task(state: dict[str, Any]) -> Any:
-    extra = state.get("extra_state")
-    return extra.get(TASK) if isinstance(extra, dict) else None
 
 
 def shapes(weights: Any) -> Shapes | None:

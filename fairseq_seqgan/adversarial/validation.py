@@ -149,8 +149,9 @@ def measure(
 
         and for every entry of *positives* the AUC: the probability that D scores a real sequence
         above a sample (0.5: D cannot tell them apart). With held-out ones also ``d_gain``, what D
-        knows that G does not, in nats per sequence, and ``d_slope``, the factor of D's log-odds at
-        which it is worth that (metrics/gain.py). Without positives, D is not used.
+        knows that G does not, in nats per sequence, with ``d_gain_stderr``, its standard error, and
+        ``d_slope``, the factor of D's log-odds at which it is worth that (metrics/gain.py). Without
+        positives, D is not used.
     """
     drawn = sample(policy, num, generator, prefix=prefix)
     require_finite(drawn.log_probs, "sample", "the policy's log-probability")
@@ -168,7 +169,9 @@ def measure(
         found = calibrate(discriminator, real, samples)
         measured[name] = (found.auc, 1)
         if name == HELDOUT and not math.isnan(found.gain.gain):
-            measured |= {"d_gain": (found.gain.gain, 1), "d_slope": (found.gain.slope, 1)}
+            gain = found.gain
+            measured |= {"d_gain": (gain.gain, 1), "d_gain_stderr": (gain.stderr, 1)}
+            measured["d_slope"] = (gain.slope, 1)
     return measured
 
 

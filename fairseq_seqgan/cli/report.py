@@ -48,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what the t-tests hold every system against; default %(default)s",
     )
     parser.add_argument(
+        "--bleu",
+        type=int,
+        metavar="N",
+        help="of runs without an oracle: the order of BLEU in frontier.png and in the paired "
+        "t-tests; default: the largest that was measured",
+    )
+    parser.add_argument(
         "--curve-axis",
         choices=("updates", "rounds"),
         default="updates",
@@ -93,8 +100,10 @@ def run(args: argparse.Namespace) -> None:
         option_values.positive(num_samples=args.num_samples)
     collection = runs.collect(args.runs, args.num_samples, args.output)
     rows = aggregate.make_rows(collection, args.against)
+    if args.bleu is not None:
+        _check_order(args.bleu, [] if collection.oracle else frontier.orders(rows))
     reference = aggregate.find(rows, args.against)
-    paired = pairs.compare(rows, reference)
+    paired = pairs.compare(rows, reference, args.bleu)
     compared = matched_nll.compare(rows, reference) if collection.oracle else []
     controlled = matched_nll.compare_with_controls(rows) if collection.oracle else []
     found = json_report.as_json(collection, rows, reference, paired, compared, controlled)
@@ -109,7 +118,7 @@ def run(args: argparse.Namespace) -> None:
         f"{report}\n".encode(),
         results_csv.results_csv(rows).encode(),
         curves.draw(lines, entropy),
-        frontier.draw(rows, entropy),
+        frontier.draw(rows, entropy, args.bleu),
     ]
     if args.panels:
         files.append(panels.draw(lines))
@@ -125,3 +134,13 @@ def run(args: argparse.Namespace) -> None:
     for name in collection.missing_logs:
         print(visible(f"missing log, no learning curve of it: {name}"))
     print(f"written to {args.output}: {', '.join(names)}")
+
+
+def _check_order(order: int, measured: list[int]) -> None:
+    """Check that BLEU of *order* is among the orders that were *measured*."""
+    if order not in measured:
+        found = ", ".join(map(str, measured)) or "none, or they are with an oracle"
+        raise InputError(
+            f"--bleu is {order}: the runs have no BLEU and backward BLEU of that order (they have: "
+            f"{found})"
+        )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from fairseq.data import Dictionary
 from omegaconf import OmegaConf
 from torch import Tensor
 
 from ..models.discriminator import Discriminator
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
+from ..support.stored_options import stored_task
+from ..support.vocabulary import require_same_words
 
 _PREFIX = "discriminator."
 # Options that may differ between two trainings whose D has the same weights.
@@ -27,11 +30,11 @@ class StoredDiscriminator(NamedTuple):
     slope: float | None  # of its log-odds, fitted on held-out data; None: none is stored
 
 
-def read_discriminator(path: str) -> StoredDiscriminator:
-    """Return what the checkpoint *path* holds of a discriminator.
+def read_discriminator(path: str, dictionary: Dictionary) -> StoredDiscriminator:
+    """Return what the checkpoint *path* holds of a discriminator for sequences of *dictionary*.
 
     Raises:
-        InputError: it cannot be read, or holds none.
+        InputError: it cannot be read, holds none, or was trained with other words.
     """
     state = read_checkpoint(path)
     found = state.get("criterion") if isinstance(state, dict) else None
@@ -39,20 +42,24 @@ def read_discriminator(path: str) -> StoredDiscriminator:
     weights = {n.removeprefix(_PREFIX): w for n, w in named if str(n).startswith(_PREFIX)}
     if not weights:
         raise InputError(f"{path}: holds no discriminator; adversarial training stores one")
+    require_same_words(path, state, dictionary)
     return StoredDiscriminator(weights, _criterion_options(state), _slope(state))
 
 
-def take_over(net: Discriminator, path: str, own_options: Any) -> float | None:
+def take_over(
+    net: Discriminator, path: str, dictionary: Dictionary, own_options: Any
+) -> float | None:
     """Give *net* the weights of the discriminator in the checkpoint *path*; return its slope.
 
     Args:
+        dictionary: of the sequences that *net* scores.
         own_options: of the criterion that *net* belongs to.
 
     Raises:
         InputError: there is none in it, or it is of another vocabulary or of another size; names
             the options that differ.
     """
-    stored = read_discriminator(path)
+    stored = read_discriminator(path, dictionary)
     try:
         net.load_state_dict(stored.weights)
     except RuntimeError as error:
@@ -80,7 +87,6 @@ def _criterion_options(state: dict[str, Any]) -> dict[str, Any]:
 
 def _slope(state: dict[str, Any]) -> float | None:
     """Return the slope of the last validation; before one, that of the reward."""
-    extra = state.get("extra_state")
-    task = extra.get("SeqGANTask") if isinstance(extra, dict) else None
-    slope = task.get("slope", task.get("reward_slope")) if isinstance(task, dict) else None
+    task = stored_task(state)
+    slope = task.get("slope", task.get("reward_slope"))
     return float(slope) if isinstance(slope, float | int) else None

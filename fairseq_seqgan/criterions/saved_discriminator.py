@@ -44,7 +44,7 @@ def load_discriminator(
     Raises:
         InputError: there is none in it, or it is of another vocabulary or of an unknown kind.
     """
-    stored = read_discriminator(path)
+    stored = read_discriminator(path, dictionary)
     known = OmegaConf.structured(make_config())
     # A checkpoint of an older version does not have all options, one of a newer version has more.
     options = {name: value for name, value in stored.options.items() if name in known}

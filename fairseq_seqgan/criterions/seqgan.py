@@ -42,6 +42,7 @@ VALIDATION = (
     ("d_auc_train", 4),
     ("d_auc_heldout", 4),
     ("d_gain", 4),
+    ("d_gain_stderr", 4),
     ("d_slope", 4),
 )
 
@@ -145,7 +146,7 @@ class SeqGANCriterion(FairseqCriterion):
             InputError: there is no D in the file, or it is another one.
         """
         assert cfg.discriminator_from is not None
-        self.slope = take_over(self.discriminator, cfg.discriminator_from, cfg)
+        self.slope = take_over(self.discriminator, cfg.discriminator_from, self.dictionary, cfg)
         self._keeps_discriminator = True
 
     @classmethod

@@ -125,7 +125,8 @@ class DiscriminatorGain(_DiscriminatorMetric):
             verdict = "; 0 is inside, so D has nothing to teach"
         elif high < 0:
             verdict = "; all of it is below 0, so D misleads"
-        over = f"95 % interval {low:.4f} … {high:.4f}{verdict}"
+        effective = f"{gain.effective_samples:,.0f} of {gain.samples:,} samples effective"
+        over = f"95 % interval {low:.4f} … {high:.4f}{verdict}; slope {gain.slope:.3g}, {effective}"
         details = {
             "d_gain_per_token": gain.gain / found.tokens,
             "d_slope": gain.slope,
@@ -153,6 +154,7 @@ class NLLWithDiscriminator(_DiscriminatorMetric):
         gain, found = measured_gain(inputs)
         value = found.nll - gain.gain / found.tokens
         over = f"{len(found.heldout):,} sequences of {inputs.split}"
+        over += f"; log Z is {abs(gain.log_z_bias):.2g} nats per sequence too small on average"
         return Score(value, over=over, details={"nll_without_d": found.nll})
 
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, open_dict
 from ..support import compat_models, input_checks
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
-from ..support.stored_options import stored_options
+from ..support.stored_options import stored_options, stored_task
 
 
 class Lengths(NamedTuple):
@@ -100,9 +100,8 @@ def _lengths(state: dict[str, Any], options: Any) -> Lengths:
     fixed, longest = (options.get(name) or 0 for name in ("fixed_length", "max_length"))
     if fixed or longest:
         return Lengths(fixed, longest)
-    found: Any = state
-    for name in ("extra_state", "SeqGANTask", "schedule", "length"):
-        found = found.get(name) if isinstance(found, dict) else None
+    schedule = stored_task(state).get("schedule")
+    found = schedule.get("length") if isinstance(schedule, dict) else None
     return Lengths(0, max(0, found - 1) if isinstance(found, int) else 0)  # without the end symbol
 
 

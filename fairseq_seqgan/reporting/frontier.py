@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from ..metrics.bleu_scores import SentenceBleu
@@ -18,6 +19,7 @@ from .aggregate import Row
 from .run_folder import BEST
 from .style import GRID, INK, ORACLE, colours, figure, legend_columns, png, styled
 
+_LABEL = (0.12, 0.06)  # width and height of a temperature's name, in parts of the axes
 _MARKERS = {"system": "o", "baseline": "s", "control": "^", "real": "*"}
 
 
@@ -42,13 +44,18 @@ _ORACLE_PLANE = Plane(
 )
 
 
-def plane(rows: list[Row]) -> Plane:
-    """Return what to draw of *rows*; BLEU of the largest order that has a backward BLEU, too."""
-    if "oracle" in rows[0].runs[0].about:
-        return _ORACLE_PLANE
+def orders(rows: list[Row]) -> list[int]:
+    """Return the orders n for which *rows* have BLEU-n and backward BLEU-n of sentences."""
     stated = {name for row in rows for name in row.metrics}
     forward = filter(None, map(SentenceBleu.parse, stated))
-    n = max((bleu.n for bleu in forward if f"backward_{bleu.name}" in stated), default=0)
+    return sorted(bleu.n for bleu in forward if f"backward_{bleu.name}" in stated)
+
+
+def plane(rows: list[Row], order: int | None = None) -> Plane:
+    """Return what to draw of *rows*: without an oracle BLEU of *order*; None: of the largest."""
+    if "oracle" in rows[0].runs[0].about:
+        return _ORACLE_PLANE
+    n = max(orders(rows), default=0) if order is None else order
     return Plane(
         f"backward_bleu{n}_sentence",
         f"bleu{n}_sentence",
@@ -59,17 +66,19 @@ def plane(rows: list[Row]) -> Plane:
     )
 
 
-def draw(rows: list[Row], entropy: float | None) -> bytes:
+def draw(rows: list[Row], entropy: float | None, order: int | None = None) -> bytes:
     """Return the picture: all points and the oracle on the left, an enlarged part on the right.
 
     Args:
         entropy: the oracle's, in nats per token: where a perfect model would be, on both axes.
+        order: of BLEU; None: the largest that was measured.
     """
-    shown = plane(rows)
+    shown = plane(rows, order)
     points = [
         row for row in rows if row.kind != "oracle" and {shown.x, shown.y} <= row.metrics.keys()
     ]
     systems = Counter(row.system[:2] for row in points)
+    swept = [row for row in points if systems[row.system[:2]] > 1]
     near = [r for r in points if r.system.temperature == 1.0 or systems[r.system[:2]] == 1]
     with styled():
         picture = figure(13, 6.6)
@@ -94,6 +103,8 @@ def draw(rows: list[Row], entropy: float | None) -> bytes:
             if "nll" in row.metrics and (entropy is None or row.metrics[shown.y].mean >= entropy)
         ]
         _enlarge(close, models or near, shown)
+        for axis in (whole, close):
+            _temperatures(axis, swept, colour, shown)
         handles, labels = whole.get_legend_handles_labels()
         if handles:
             picture.legend(
@@ -122,19 +133,32 @@ def _sweeps(axis: Axes, rows: list[Row], colour: dict[str, str], shown: Plane) -
         style = {"color": colour[name], "lw": 1.4, "marker": ".", "ms": 7, "zorder": 1}
         which = "lower" if sweep[0].system.temperature <= 1 else "other"
         axis.plot(x, y, label=f"{base} at {which} temperatures T", **style)
-        for row, at in zip(sweep, zip(x, y, strict=True), strict=True):
-            if row.system.temperature != 1.0:
-                axis.annotate(
-                    f"T = {row.system.temperature:g}",
-                    at,
-                    (-6, -2),
-                    textcoords="offset points",
-                    ha="right",
-                    va="top",
-                    fontsize=8.5,
-                    color=colour[name],
-                    annotation_clip=True,
-                )
+
+
+def _temperatures(axis: Axes, rows: list[Row], colour: dict[str, str], shown: Plane) -> None:
+    """Name the temperature of each point but those at 1; once where neighbours have the same."""
+    named: list[tuple[str, np.ndarray]] = []
+    axis.get_xlim()  # so that the limits of the data are settled
+    for row in rows:
+        if row.system.temperature == 1.0:
+            continue
+        text = f"T = {row.system.temperature:g}"
+        at = row.metrics[shown.x].mean, row.metrics[shown.y].mean
+        place = axis.transLimits.transform(at)  # in parts of the axes
+        if any(text == other and (abs(place - near) < _LABEL).all() for other, near in named):
+            continue
+        named.append((text, place))
+        axis.annotate(
+            text,
+            at,
+            (-6, -2),
+            textcoords="offset points",
+            ha="right",
+            va="top",
+            fontsize=8.5,
+            color=colour[row.system.name],
+            annotation_clip=True,
+        )
 
 
 def _point(axis: Axes, row: Row, colour: str, shown: Plane) -> None:
@@ -191,6 +215,7 @@ def _enlarge(axis: Axes, rows: list[Row], shown: Plane) -> None:
 def _finish(axis: Axes, shown: Plane) -> None:
     axis.set_xlabel(shown.x_label, color=INK)
     axis.set_ylabel(shown.y_label, color=INK)
+    axis.locator_params(nbins=6)  # more numbers would touch each other
     axis.grid(color=GRID)
     axis.set_axisbelow(True)
     axis.spines[["top", "right"]].set_visible(False)

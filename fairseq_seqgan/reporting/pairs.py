@@ -30,9 +30,13 @@ class Pairs:
         return {name: paired(values) for name, values in self.differences.items()}
 
 
-def compare(rows: list[Row], reference: Row | None) -> list[Pairs]:
-    """Return the pairs of every other model's row with *reference*, where they share two seeds."""
-    quality, coverage, *others = metrics(rows)
+def compare(rows: list[Row], reference: Row | None, order: int | None = None) -> list[Pairs]:
+    """Return the pairs of every other model's row with *reference*, where they share two seeds.
+
+    Args:
+        order: of BLEU, without an oracle; None: the largest that was measured.
+    """
+    quality, coverage, *others = metrics(rows, order)
     if reference is None or coverage not in reference.metrics:
         return []
     models = [row for row in rows if row.kind not in _NO_MODELS and coverage in row.metrics]
@@ -41,9 +45,9 @@ def compare(rows: list[Row], reference: Row | None) -> list[Pairs]:
     return [pairs for pairs in found if len(pairs.seeds) > 1]
 
 
-def metrics(rows: list[Row]) -> tuple[str, ...]:
+def metrics(rows: list[Row], order: int | None = None) -> tuple[str, ...]:
     """Return what is compared: quality, coverage, and how well a judge knows the samples."""
-    shown = plane(rows)
+    shown = plane(rows, order)
     return shown.y, shown.x, "judge_auc"
 
 

@@ -15,6 +15,7 @@ from .checkpoint_files import read_checkpoint
 from .errors import InputError
 from .restart import find_restart, replace_damaged_last
 from .stored_options import stored_options
+from .vocabulary import require_same_words
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def data_folder(path: str | None) -> None:
 
 
 def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
-    """Return the checkpoint *path*, which was trained with a dictionary of the same size.
+    """Return the checkpoint *path*, which was trained with *dictionary*.
 
     Raises:
         InputError: it is missing, damaged, not a fairseq checkpoint, of another vocabulary, or
@@ -71,6 +72,7 @@ def checkpoint(path: str, dictionary: Dictionary) -> dict[str, Any]:
                 f"{path}: trained with a dictionary of {len(weight)} symbols, "
                 f"the data has {len(dictionary)}"
             )
+    require_same_words(path, state, dictionary)
     return state
 
 

@@ -1,4 +1,4 @@
-"""The options that a checkpoint was trained with, in whatever form fairseq has stored them."""
+"""What a checkpoint says of its training: the options, in whatever form, and the task's state."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def stored_options(state: dict[str, Any], group: str) -> dict[str, Any]:
     """Return the options of *group* (task, model, ...) in the checkpoint *state*; {}: unknown."""
     cfg = state.get("cfg")
     return plain(cfg.get(group) if isinstance(cfg, Mapping | DictConfig) else state.get("args"))
+
+
+def stored_task(state: Any) -> dict[str, Any]:
+    """Return what task ``seqgan`` has stored in the checkpoint *state*; {}: nothing."""
+    extra = state.get("extra_state") if isinstance(state, dict) else None
+    task = extra.get("SeqGANTask") if isinstance(extra, dict) else None
+    return task if isinstance(task, dict) else {}
 
 
 def check_groups(state: dict[str, Any], path: Path) -> None:

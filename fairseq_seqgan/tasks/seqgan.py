@@ -37,6 +37,7 @@ from ..policy.prompts import Prompts, make_prompts, prompt_iterator
 from ..rewards.base import on_registration
 from ..support import compat, compat_stopping, distributed, input_checks, shards
 from ..support.errors import InputError
+from ..support.vocabulary import WORDS, fingerprint
 from .checked_data import load_checked
 from .config import SeqGANBaseConfig, check_options, make_config
 
@@ -205,9 +206,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
     @before_saving
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
-        state = compat_stopping.patience_state()
+        state = {WORDS: fingerprint(self.dictionary), **compat_stopping.patience_state()}
         state |= self.progress.state_dict() if self.progress else {}
-        return {type(self).__name__: state} if state else {}
+        return {type(self).__name__: state}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""

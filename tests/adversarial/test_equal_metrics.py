@@ -48,7 +48,7 @@ def test_of_a_game(data, pretrained, tmp_path):
     records = both(tmp_path, gan(data, tmp_path, pretrained.best, *options))
     names = {name for record in records for name in record}
     assert {"nll", "nll_oracle", "entropy", "d_auc_train", "d_auc_heldout"} <= names
-    assert {"d_gain", "d_slope", "g_loss", "d_loss", "d_acc", "reward"} <= names
+    assert {"d_gain", "d_gain_stderr", "d_slope", "g_loss", "d_loss", "d_acc", "reward"} <= names
 
 
 def test_the_nll_is_that_of_one_process(data, pretrained, tmp_path):

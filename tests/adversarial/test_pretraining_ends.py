@@ -44,7 +44,10 @@ def test_it_ends_two_pools_after_the_best_one(ended):
 def test_the_validations_log_the_gain(ended):
     _, result = ended
     validations = result.logged("valid")
-    assert all({"d_gain", "d_slope", "d_auc_heldout"} <= line.keys() for line in validations)
+    assert all(
+        {"d_gain", "d_gain_stderr", "d_slope", "d_auc_heldout"} <= line.keys()
+        for line in validations
+    )
     assert all(line["d_slope"] >= 0 for line in validations)
 
 

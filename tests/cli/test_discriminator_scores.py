@@ -49,6 +49,10 @@ def test_the_gain(evaluate, played):
     low, high = (found["d_gain"] + sign * 1.96 * found["d_gain_stderr"] for sign in (-1, 1))
     assert f"95 % interval {low:.4f} … {high:.4f}" in result.stdout
     assert ("D has nothing to teach" in result.stdout) == (low <= 0 <= high)
+    slope, effective = found["d_slope"], found["d_effective_samples"]
+    assert f"slope {slope:.3g}, {effective:,.0f} of 400 samples effective" in result.stdout
+    bias = f"log Z is {-found['d_log_z_bias']:.2g} nats per sequence too small on average"
+    assert bias in result.stdout
     assert evaluate(*options)[0] == found
 
 
@@ -97,7 +101,8 @@ def test_the_verdict_is_what_the_interval_says(gain, words):
     found = Gain(gain, 0.1, 0.1, 1.0, 50.0, 0.0, 0.0, heldout=10, samples=100)
     odds = LogOdds(*[np.zeros(3)] * 4, None, None, tokens=5.0, nll=2.0, slope_split="valid")
     inputs = SimpleNamespace(once=lambda name, measure: (found, odds))
-    over = DiscriminatorGain().compute(inputs).over
+    over, _, rest = DiscriminatorGain().compute(inputs).over.partition("; slope ")
+    assert rest == "1, 50 of 100 samples effective"
     assert over.partition(";")[2].strip().endswith(words) and bool(words) == (";" in over)
 
 

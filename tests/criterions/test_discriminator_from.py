@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 import torch
+from fairseq.data import Dictionary
 from helpers.commands import PLUGIN, differences, fork, gan, load
 
 from fairseq_seqgan.criterions.discriminator_weights import read_discriminator
@@ -26,7 +27,8 @@ def test_starts_with_that_discriminator(data, pretrained, played, tmp_path):
     validated = result.logged("valid")[-1]
     assert "d_auc_heldout" in validated
     assert new["slope"] == pytest.approx(validated["d_slope"], abs=1e-4)
-    assert read_discriminator(tmp_path / "gan" / "checkpoint_last.pt").slope == new["slope"]
+    last = str(tmp_path / "gan" / "checkpoint_last.pt")
+    assert read_discriminator(last, Dictionary.load(str(data / "dict.txt"))).slope == new["slope"]
 
 
 def test_it_is_not_that_of_the_generators_checkpoint(data, pretrained, played, tmp_path):

@@ -85,8 +85,23 @@ def test_the_interval_over_seeds(tmp_path, gain, words):
     """The seeds share the held-out sequences, so only the spread falls with their number."""
     publish_gain(tmp_path, gain)
     (point,) = figure.read(tmp_path)
+    assert (point.oracle, point.words, point.sequences) == ("fresh", 200, 10_000)
     assert point.error == pytest.approx(0.05)  # sqrt(0.04² + (0.06 / sqrt 4)²)
     assert words in figure.table([point])
+
+
+def test_the_authors_oracle_comes_last(tmp_path):
+    """Its recipe leaves the number of sequences to the script that makes them."""
+    own = publish_gain(tmp_path, 0.5)
+    own.rename(tmp_path / "authors_oracle")
+    recipe = {"data": {"vocab-size": 100, "length": 10}}
+    (tmp_path / "authors_oracle" / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    publish_gain(tmp_path, 0.5)
+    points = figure.read(tmp_path)
+    assert [(p.oracle, p.words) for p in points] == [("fresh", 200), ("the authors'", 100)]
+    assert points[1].sequences == 10_000
+    labels = figure.draw(points).axes[0].get_legend_handles_labels()[1]
+    assert labels == ["V = 200", "V = 100, the authors'"]
 
 
 @pytest.mark.parametrize("name", ["gain.png", "gain.md"])

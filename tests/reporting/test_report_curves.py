@@ -1,5 +1,6 @@
 """The pictures of the report: learning curves, panels, and the frontier."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -145,6 +146,21 @@ def test_a_repeated_epoch_counts_once(tmp_path):
     found = runs.validations(log)
     assert [r["epoch"] for r in found] == [1, 2, 3, 4, 5, 6]
     assert found[2]["nll_oracle"] == make_runs.curve(9.5, 7.7, "mle")[2]["nll_oracle"]
+
+
+def test_neighbours_of_one_temperature_are_named_once(folder):
+    """Names on top of each other cannot be read."""
+    rows = aggregate.make_rows(runs.collect([folder]), "seqgan")
+    (row,) = [row for row in rows if row.system.temperature == 0.8]
+    shown, colour = frontier.plane(rows), {row.system.name: "black"}
+    for far, names in ((False, ["T = 0.8"]), (True, ["T = 0.8", "T = 0.8"])):
+        axis = Figure().subplots()
+        x, y = row.metrics[shown.x].mean, row.metrics[shown.y].mean
+        axis.set(xlim=(x - 1, x + 1), ylim=(y - 1, y + 1))
+        moved = row.metrics[shown.x]._replace(mean=x + (0.9 if far else 0.01))
+        other = dataclasses.replace(row, metrics={**row.metrics, shown.x: moved})
+        frontier._temperatures(axis, [row, other], colour, shown)
+        assert [text.get_text() for text in axis.texts] == names
 
 
 @pytest.mark.parametrize(("temperature", "word"), [(0.9, "lower"), (1.1, "other")])

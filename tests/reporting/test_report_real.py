@@ -191,10 +191,31 @@ def test_the_largest_order_counts(folder, tmp_path):
     table = aggregate.make_rows(runs.collect([folder]), "seqgan")
     shown = frontier.plane(table)
     assert (shown.x, shown.y) == ("backward_bleu10_sentence", "bleu10_sentence")
+    asked = frontier.plane(table, 2)
+    assert (asked.x, asked.y) == ("backward_bleu2_sentence", "bleu2_sentence")
+    assert frontier.orders(table) == [2, 10]
     names = [name for name in table[0].metrics if "bleu" in name and "self" not in name]
     assert names[:4] == ["bleu2_corpus", "bleu10_corpus", "bleu2_sentence", "bleu10_sentence"]
     text = (tmp_path / "out" / "report.md").read_text()
     assert text.count("\nBLEU-n, corpus: ") == 1  # one sentence for both orders
+
+
+def test_the_order_that_is_asked_for(folder, tmp_path, capsys):
+    """It is in the picture and in the paired tests; another one is refused."""
+    for number, run_folder in enumerate(sorted(folder.iterdir())):
+        more = {"bleu10_sentence": 0.01 * number, "backward_bleu10_sentence": 0.1}
+        change(run_folder / "metrics.json", **more)
+    pictures = []
+    for options in ([], ["--bleu", 10], ["--bleu", 2]):
+        out = tmp_path / str(len(pictures))
+        report(out, folder, *options)
+        pictures.append((out / "frontier.png").read_bytes())
+        text = (out / "report.md").read_text().partition("of the same seed\n")[2]
+        assert ("BLEU-2" in text.splitlines()[1]) == (options == ["--bleu", 2])
+    assert pictures[0] == pictures[1] != pictures[2]
+    with pytest.raises(InputError, match=r"--bleu is 3: .* of that order \(they have: 2, 10\)"):
+        report(tmp_path / "refused", folder, "--bleu", 3)
+    assert not (tmp_path / "refused").exists()
 
 
 def test_num_samples_spares_real_data(stored, tmp_path):
