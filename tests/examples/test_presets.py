@@ -15,7 +15,7 @@ PUBLISHED = sorted(path.parent for path in EXAMPLES.glob("*/results/*/recipe.yam
 # Options since some of the results were made: what was always so, or had no effect.
 SINCE = {"policy-gradient-dropout": (True, False), "pretrain-d-select": ("auc", "gain")}
 # Results of versions whose policy gradient had G's dropout; the others are later, or have none.
-WITH_DROPOUT = {"nottingham/teach", "poem/full", "obama/full"}
+WITH_DROPOUT = {"nottingham/teach"}
 SMALL = """
 environment: {THREADS: 2}
 options:
