@@ -46,6 +46,11 @@ class LengthReward(Reward):
     def __call__(self, tokens, generator):
         lengths = (tokens != self.pad).sum(dim=1)
         return 1 / (1 + (lengths - self.target).abs().float())
+
+
+@register_reward("length_of_rollouts")
+class LengthOfRollouts(LengthReward):
+    needs_rollouts = True
 ''',
     "my_d.py": '''
 from dataclasses import dataclass, field
@@ -161,7 +166,7 @@ def test_help_shows_their_options(package):
         "tokens that a sequence should have",
         "--my-d-size ",
         "features of the mean embedding",
-        ",length_reward}",
+        ",length_reward,length_of_rollouts}",
         "{cnn_highway,my_d,rcnn}",
         "--bleu-order ",
         "--d-hidden-size ",
@@ -175,6 +180,10 @@ def test_help_shows_their_options(package):
         ("--reward length", ["--reward: invalid choice: 'length'", "'length_reward'", "'bleu'"]),
         ("--discriminator d", ["--discriminator: invalid choice: 'd'", "'my_d'", "'cnn_highway'"]),
         ("--reward length_reward --length-target 0", ["--length-target is 0: at least 1"]),
+        (
+            "--reward length_of_rollouts --rollouts 0",
+            ["--rollouts 0: --reward length_of_rollouts needs rollouts, 1 or more"],
+        ),
         ("--discriminator my_d --d-dropout 2", ["--d-dropout is 2.0"]),
     ],
 )
