@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import torch
 from fairseq.data import Dictionary
+from fairseq.data.encoders.sentencepiece_bpe import SentencepieceBPE, SentencepieceConfig
 from fairseq.models import FairseqLanguageModel
 
 from .criterions.saved_discriminator import SavedDiscriminator, guide_from, load_discriminator
 from .policy.fairseq_generate import GenerateConfig, SequenceSampler, check_guide
 from .policy.guided import Guide
 from .policy.policy import Policy, banned_symbols
-from .policy.saved_model import load_language_model, trained_on
+from .policy.saved_model import about_temperature, load_language_model, trained_on
 from .support import input_checks
-from .support.errors import InputError
+from .support.binarized_data import PIECES
+from .support.errors import InputError, first_line
 from .support.eval_mode import eval_mode
+
+logger = logging.getLogger(__name__)
 
 _AT_A_TIME = 1024  # sequences; what is drawn does not depend on it
 
@@ -29,6 +34,8 @@ class SeqGAN:
         checkpoint: the file that the discriminator is read from when it is asked for.
         fixed_length: T, if every sequence has T tokens and no end symbol; else 0.
         max_length: if not fixed: the most tokens of a sequence.
+        pieces: splits words into the pieces that the dictionary holds, and joins them again; None:
+            it holds words.
     """
 
     def __init__(
@@ -39,9 +46,10 @@ class SeqGAN:
         *,
         fixed_length: int = 0,
         max_length: int = 200,
+        pieces: SentencepieceBPE | None = None,
     ) -> None:
         self.model, self.dictionary, self.checkpoint = model, dictionary, checkpoint
-        self.fixed_length, self.max_length = fixed_length, max_length
+        self.fixed_length, self.max_length, self.pieces = fixed_length, max_length, pieces
         self._discriminator: SavedDiscriminator | None = None  # read at its first use, then kept
 
     @classmethod
@@ -55,7 +63,8 @@ class SeqGAN:
         """Return the generator in *checkpoint*, any fairseq language model with a decoder.
 
         Args:
-            data: the folder with ``dict.txt``; default: the one that it was trained on.
+            data: the folder with ``dict.txt`` and, where words were split into pieces,
+                ``sentencepiece.model``; default: the one that it was trained on.
 
         Raises:
             InputError: a file is missing or damaged, or they do not fit each other.
@@ -73,6 +82,7 @@ class SeqGAN:
             fixed_length=options.get("fixed_length") or 0,
             # As fairseq-generate has it: --max-len-b is 200, and a transformer has its positions.
             max_length=options.get("max_length") or min(200, model.max_positions() - 1),
+            pieces=_read_pieces(folder / PIECES),
         )
 
     def sample(
@@ -89,8 +99,10 @@ class SeqGAN:
     ) -> list[str]:
         """Return *num* sequences of words with spaces between them, as ``fairseq-generate`` does.
 
+        Where the dictionary holds pieces of words, they are joined to text.
+
         Args:
-            prompt: words that every sequence begins with.
+            prompt: words, or text, that every sequence begins with.
             top_k, top_p: draw among the most likely words only.
             guide: K, candidates for each sequence, of which the discriminator keeps one.
             guide_scale: a, the factor of its log-odds; default: the slope in the checkpoint.
@@ -110,6 +122,8 @@ class SeqGAN:
             top_k=top_k,
             top_p=top_p,
         )
+        if (told := about_temperature(str(self.checkpoint), temperature)) is not None:
+            logger.warning(told)
         chooser = self._guide(guide, guide_scale)
         sampler = SequenceSampler(policy, 1, seed, guide=chooser)
         first = torch.tensor([policy.start, *self._encode(prompt)], device=policy.device)
@@ -120,7 +134,7 @@ class SeqGAN:
                 drawn = sampler.generate([self.model], {"net_input": {"src_tokens": rows}})
                 found += [self.dictionary.string(best["tokens"]) for (best,) in drawn]
         sampler.report()
-        return found
+        return found if self.pieces is None else [self.pieces.decode(text) for text in found]
 
     def _guide(self, candidates: int, scale: float | None) -> Guide | None:
         """Return what chooses among the candidates; None: nothing does."""
@@ -135,7 +149,7 @@ class SeqGAN:
 
     def _encode(self, prompt: str) -> list[int]:
         """Return the ids of the words of *prompt*."""
-        words = prompt.split()
+        words = (prompt if self.pieces is None else self.pieces.encode(prompt)).split()
         unknown = [word for word in words if word not in self.dictionary.indices]
         if unknown:
             raise InputError(f"prompt: '{unknown[0]}' is not in the dictionary")
@@ -145,3 +159,19 @@ class SeqGAN:
             if symbol in special:
                 raise InputError(f"prompt: '{word}' is a special symbol, not a word")
         return found
+
+
+def _read_pieces(path: Path) -> SentencepieceBPE | None:
+    """Return what splits words into pieces; None: there is no such file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        return SentencepieceBPE(SentencepieceConfig(sentencepiece_model=str(path)))
+    except (ImportError, OSError, RuntimeError) as error:
+        raise InputError(
+            f"{path}: cannot be read by sentencepiece ({first_line(error)})"
+        ) from error

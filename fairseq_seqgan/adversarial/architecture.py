@@ -36,12 +36,13 @@ def build_generator(
         InputError: there is no such language model, its options do not fit each other or the
             criterion, or it is not the one that the training begins with.
     """
-    name = architecture(options)
+    name = compat_models.architecture(options)
     if not name:
         raise InputError("--arch: missing; it names the language model, such as --arch lstm_lm")
     cls = ARCH_MODEL_REGISTRY.get(name) or MODEL_REGISTRY.get(name)
     if cls is not None and not hasattr(cls, "supported_targets"):
         raise InputError(f"--arch {name}: not a language model")
+    compat_models.require_known(options)
     compat_models.require_lists(options)
     try:
         model = build()
@@ -62,11 +63,6 @@ def build_generator(
         )
     _check_same(model, name, options, start)
     return model
-
-
-def architecture(options: Any) -> str | None:
-    """Return the name of the architecture that a model's *options* describe; None: they do not."""
-    return getattr(options, "arch", None) or getattr(options, "_name", None)
 
 
 def _reason(error: Exception) -> str:

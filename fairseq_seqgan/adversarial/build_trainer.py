@@ -16,9 +16,8 @@ from torch import Tensor
 from ..models.discriminator import Discriminator
 from ..policy.factory import PolicyFactory
 from ..rewards.base import RewardInputs, build_reward
-from ..support import compat, compat_stopping, distributed, input_checks
+from ..support import compat, compat_models, compat_stopping, distributed, input_checks
 from ..support.errors import InputError
-from .architecture import architecture
 from .early_stopping import EarlyStopping
 from .objective import AUTO
 from .positives import real_sequences
@@ -211,7 +210,7 @@ def build_progress(
         schedule = trainer.schedule
         limits = schedule.epochs, schedule.total_updates
         compat_stopping.end_training_at(root, *limits, start.updates)
-        name = f"--arch {architecture(root.model)}"
+        name = f"--arch {compat_models.architecture(root.model)}"
     return Progress(trainer, start, len(data.dictionary), parts, name)
 
 

@@ -33,13 +33,20 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line *argv* (default: that of this process); return the exit status.
 
+    It is 130 after an interruption (Ctrl-C), as shells have it. Files are written whole or not at
+    all, so nothing is left half done.
+
     Raises:
         InputError: a file, option or value cannot be used.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file may have a name that is not UTF-8
         sys.stdout.reconfigure(errors="backslashreplace")
-    with system_errors():
-        _run(sys.argv[1:] if argv is None else list(argv))
+    try:
+        with system_errors():
+            _run(sys.argv[1:] if argv is None else list(argv))
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     return 0
 
 

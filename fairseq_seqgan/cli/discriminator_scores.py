@@ -22,7 +22,7 @@ from ..policy.rollouts import sample
 from ..support.errors import InputError
 from ..support.eval_mode import eval_mode
 from ..support.rng import seeded_rng
-from . import inputs, model_scores
+from . import inputs, outputs
 
 
 def open_discriminators(
@@ -122,7 +122,7 @@ def rows(sequences: inputs.Sequences, policy: Policy, where: str) -> Tensor:
         raise InputError(f"{where}: no sequence that G could have drawn, so none for D")
     if len(kept) < len(sequences):
         left = len(sequences) - len(kept)
-        model_scores.note(f"{left} sequences of {where} are not shown to D: G never draws them")
+        outputs.note(f"{left} sequences of {where} are not shown to D: G never draws them")
     found = torch.full((len(kept), policy.length), policy.pad)
     for row, sequence in zip(found, kept, strict=True):
         row[: len(sequence)] = torch.tensor(sequence)

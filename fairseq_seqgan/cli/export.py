@@ -8,16 +8,27 @@ from pathlib import Path
 
 from .. import plugin  # noqa: F401  (checkpoints are read with its workarounds)
 from ..policy.saved_model import load_language_model, trained_on
-from ..support import atomic_write, checkpoint_files, input_checks
+from ..support import (
+    atomic_write,
+    binarized_data,
+    checkpoint_files,
+    compat_models,
+    input_checks,
+)
 from ..support.errors import InputError
 from ..support.plain_checkpoint import PIECES, plain_language_model
+from ..support.stored_options import stored_options
+from . import outputs, user_module
 from .inputs import read_dictionary
+
+prepare = user_module.import_from
 
 MODEL, DICTIONARY = "model.pt", "dict.txt"  # fairseq's from_pretrained looks for these names
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
+    user_module.add_argument(parser)
     parser.add_argument(
         "checkpoint", type=Path, metavar="CHECKPOINT", help="of an adversarial or other training"
     )
@@ -43,11 +54,12 @@ def run(args: argparse.Namespace) -> None:
         InputError: the checkpoint cannot be used, or OUT exists: nothing is overwritten.
     """
     out: Path = args.out
-    refuse_to_replace(out)
+    outputs.refuse_to_replace(out)
     data = args.data or Path(trained_on(args.checkpoint))
     dictionary = read_dictionary(data)
     state = input_checks.checkpoint(str(args.checkpoint), dictionary)
-    pieces = data / "sentencepiece.model"
+    compat_models.require_known(stored_options(state, "model"), f"{args.checkpoint}: its ")
+    pieces = data / binarized_data.PIECES
     whole = out.suffix != ".pt"
     model = plain_language_model(state, args.checkpoint, whole and pieces.is_file())
     if not whole:
@@ -56,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
         size = out.stat().st_size
     else:
         try:
-            with atomic_write.new_folder(out.resolve(), refuse_to_replace) as folder:
+            with atomic_write.new_folder(out.resolve(), outputs.refuse_to_replace) as folder:
                 checkpoint_files.save(model, str(folder / MODEL))
                 shutil.copyfile(data / DICTIONARY, folder / DICTIONARY)
                 if pieces.is_file():
@@ -67,13 +79,3 @@ def run(args: argparse.Namespace) -> None:
             raise InputError(f"{error.filename or out}: {error.strerror}") from error
     before = args.checkpoint.stat().st_size
     print(f"{out}: a language model of {size:,} bytes, from a checkpoint of {before:,}")
-
-
-def refuse_to_replace(out: Path) -> None:
-    """Check that nothing stands at *out*.
-
-    Raises:
-        InputError: something does.
-    """
-    if out.exists() or out.is_symlink():
-        raise InputError(f"{out}: exists; nothing is overwritten, give another name")

@@ -10,7 +10,6 @@ Shapes: B sequences, T tokens, V symbols. Log-probabilities are in nats.
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +17,10 @@ import torch
 from torch import Tensor
 
 from ..policy.policy import Policy
-from ..policy.saved_model import load_language_model
+from ..policy.saved_model import about_temperature, load_language_model
 from ..support.errors import InputError
-from ..support.escaping import visible
 from ..support.eval_mode import eval_mode
-from . import inputs
+from . import inputs, outputs
 
 _LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
 
@@ -32,12 +30,16 @@ def make_policy(
 ) -> Policy:
     """Return the model in the checkpoint *path* as the distribution that is sampled."""
     model, options = load_language_model(path, args.data, corpus.dictionary)
+    if (told := about_temperature(str(path), args.temperature)) is not None:
+        outputs.note(told)
     fixed = args.fixed_length
     if fixed is None:
         fixed = options.get("fixed_length") or 0
         if not fixed and oracle_length:
             fixed = oracle_length
-            note(f"all sequences of split '{corpus.split}' have {fixed} tokens: fixed length")
+            outputs.note(
+                f"all sequences of split '{corpus.split}' have {fixed} tokens: fixed length"
+            )
     sizes = [len(sequence) for sequence in corpus.heldout]
     for number, size in enumerate(sizes, start=1):
         if fixed and size != fixed:
@@ -79,7 +81,9 @@ def heldout_log_probs(policy: Policy, corpus: inputs.Corpus) -> list[tuple[Tenso
             unscored += int((~mask & (tokens != policy.pad)).sum())
             parts.append((policy.log_probs(tokens), mask))
     if unscored:
-        note(f"{unscored} tokens of split '{corpus.split}', unknown words, are left out of its NLL")
+        outputs.note(
+            f"{unscored} tokens of split '{corpus.split}', unknown words, are left out of its NLL"
+        )
     return parts
 
 
@@ -110,8 +114,3 @@ def heldout_next_log_probs(
             rows = order[start : start + len(tokens)]
             start += len(tokens)
             yield rows, policy.logits(tokens).log_softmax(dim=2)
-
-
-def note(message: str) -> None:
-    """Tell the user what was assumed; on stderr, so that printed JSON stays JSON."""
-    print(f"note: {visible(message)}", file=sys.stderr)

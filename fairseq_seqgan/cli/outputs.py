@@ -1,4 +1,4 @@
-"""The files that a command writes; their options are named in error messages.
+"""The files that a command writes, and what it tells beside them; options are named in errors.
 
 No command replaces a file that is there unless ``--overwrite`` is given.
 """
@@ -6,11 +6,13 @@ No command replaces a file that is there unless ``--overwrite`` is given.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ..support import atomic_write
 from ..support.errors import InputError
+from ..support.escaping import visible
 
 
 def add_argument(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +44,21 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path | None
         if (use := taken.get(path.resolve())) is not None:
             raise InputError(f"{option} {path}: {use}; give another file")
         taken[path.resolve()] = f"{option} names the same file"
+
+
+def refuse_to_replace(path: Path) -> None:
+    """Check that nothing stands at *path*.
+
+    Raises:
+        InputError: something does.
+    """
+    if path.exists() or path.is_symlink():
+        raise InputError(f"{path}: exists; nothing is overwritten, give another name")
+
+
+def note(message: str) -> None:
+    """Tell the user what was assumed or left out; on stderr, so that printed JSON stays JSON."""
+    print(f"note: {visible(message)}", file=sys.stderr)
 
 
 def write_file(option: str, path: Path, content: bytes, overwrite: bool) -> None:

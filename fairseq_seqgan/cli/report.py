@@ -19,6 +19,7 @@ from . import outputs, user_module
 prepare = user_module.import_from
 FILES = ("report.md", "report.json", "results.csv", "learning_curves.png", "frontier.png")
 PANELS = "panels.png"
+_AGAINST = "seqgan"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,9 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--against",
-        default="seqgan",
         metavar="SYSTEM",
-        help="what the t-tests hold every system against; default %(default)s",
+        help=f"what the t-tests hold every system against; default {_AGAINST}",
     )
     parser.add_argument(
         "--bleu",
@@ -99,17 +99,20 @@ def run(args: argparse.Namespace) -> None:
     if args.num_samples is not None:
         option_values.positive(num_samples=args.num_samples)
     collection = runs.collect(args.runs, args.num_samples, args.output)
-    rows = aggregate.make_rows(collection, args.against)
+    against = args.against or _AGAINST
+    rows = aggregate.make_rows(collection, against)
+    if args.against is not None:
+        _check_against(against, list(dict.fromkeys(row.system.name for row in rows)))
     if args.bleu is not None:
         _check_order(args.bleu, [] if collection.oracle else frontier.orders(rows))
-    reference = aggregate.find(rows, args.against)
+    reference = aggregate.find(rows, against)
     paired = pairs.compare(rows, reference, args.bleu)
     compared = matched_nll.compare(rows, reference) if collection.oracle else []
     controlled = matched_nll.compare_with_controls(rows) if collection.oracle else []
     found = json_report.as_json(collection, rows, reference, paired, compared, controlled)
     report = json.dumps(found, indent=2, allow_nan=False)
     written = markdown_report.report(
-        collection, rows, reference, args.against, paired, compared, controlled
+        collection, rows, reference, against, paired, compared, controlled
     )
     lines = learning_curves.make_curves(rows, args.curve_axis)
     entropy = aggregate.oracle_entropy(rows) if collection.oracle else None
@@ -134,6 +137,12 @@ def run(args: argparse.Namespace) -> None:
     for name in collection.missing_logs:
         print(visible(f"missing log, no learning curve of it: {name}"))
     print(f"written to {args.output}: {', '.join(names)}")
+
+
+def _check_against(name: str, known: list[str]) -> None:
+    """Check that the system *name* is among the *known* ones, which runs are of."""
+    if name not in known:
+        raise InputError(f"--against {name}: no run is of that; there are {', '.join(known)}")
 
 
 def _check_order(order: int, measured: list[int]) -> None:

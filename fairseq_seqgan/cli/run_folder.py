@@ -25,8 +25,10 @@ from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
 from ..support.reading import MIB, read_bytes
 from ..support.stored_options import check_groups
-from . import evaluate
+from . import evaluate, outputs, user_module
 from .inputs import default_split, read_dictionary
+
+prepare = user_module.import_from
 
 CONTROLS = ("constant", "random", "shuffled")  # rewards that say nothing about the sequence
 ORDERS = (2, 3, 4)  # of BLEU; without an oracle it is the score of a sample
@@ -35,6 +37,7 @@ _MOST = 512 * MIB  # of a log or an oracle
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options to *parser*."""
+    user_module.add_argument(parser)
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="of the model")
     parser.add_argument(
         "--samples",
@@ -120,7 +123,7 @@ def run(args: argparse.Namespace) -> None:
     np.savez(scores, **found.per_sample)
     metrics = json.dumps(found.as_json(), indent=2, allow_nan=False)
     try:
-        with atomic_write.new_folder(args.dest.resolve(), _refuse_to_replace) as folder:
+        with atomic_write.new_folder(args.dest.resolve(), outputs.refuse_to_replace) as folder:
             if log is not None:
                 (folder / run_folder.LOG).write_bytes(log)
             (folder / run_folder.METRICS).write_text(f"{metrics}\n", encoding="utf-8")
@@ -233,12 +236,7 @@ def _read_log(path: Path) -> bytes:
 
 def _check_dest(dest: Path) -> None:
     """Check, before any work, that the folder *dest* can be made."""
-    _refuse_to_replace(dest)
+    outputs.refuse_to_replace(dest)
     above = next(parent for parent in dest.absolute().parents if parent.exists())
     if not above.is_dir():
         raise InputError(f"--dest {dest}: {above} is no folder")
-
-
-def _refuse_to_replace(folder: Path) -> None:
-    if folder.exists() or folder.is_symlink():
-        raise InputError(f"{folder}: exists; nothing is overwritten, give another name")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import sys
 from pathlib import Path
 
 from ..show.text import are_characters
 from ..support import atomic_write, option_values
 from ..support.errors import InputError
-from ..support.escaping import visible
 from ..turing.items import KINDS, REAL, Item, distinguishable, draw, parse
 from ..turing.page import build
 from . import outputs
@@ -96,7 +94,7 @@ def run_build(args: argparse.Namespace) -> None:
     items = read_items(sources, args.kind)
     usable, notes = distinguishable(items)
     for message in notes:
-        note(message)
+        outputs.note(message)
     page = build(args.kind, args.title, draw(usable, args.per_source, args.seed), args.seed)
     key = json.dumps(page.key, indent=1, ensure_ascii=False) + "\n"
     atomic_write.write({key_path: key, args.out: page.html})
@@ -134,7 +132,7 @@ def read_items(sources: dict[str, Path], kind: str) -> dict[str, list[Item]]:
         ]
         items[name] = [Item(line, content) for line, content in parsed if content is not None]
         if len(items[name]) < len(parsed):
-            note(f"{len(parsed) - len(items[name])} empty line(s) in {name} left out")
+            outputs.note(f"{len(parsed) - len(items[name])} empty line(s) in {name} left out")
     return items
 
 
@@ -157,8 +155,3 @@ def run_score(args: argparse.Namespace) -> None:
 def _utf8(text: str) -> bytes:
     """Return JSON *text* as bytes; names of files that are not UTF-8 are escaped, as in JSON."""
     return text.encode("utf-8", "backslashreplace")
-
-
-def note(message: str) -> None:
-    """Tell the user what was left out, on stderr."""
-    print(f"note: {visible(message)}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``--user-dir FOLDER``: a user's own metrics, imported before the command line is parsed."""
+"""``--user-dir FOLDER``: a user's own code, imported before the command line is parsed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ def add_argument(parser: argparse.ArgumentParser) -> None:
         "--user-dir",
         type=Path,
         metavar="FOLDER",
-        help="Python package that registers metrics of your own, as fairseq's --user-dir",
+        help="Python package that registers metrics, models or discriminators of your own, as "
+        "fairseq's --user-dir",
     )
 
 

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from torch import Tensor
 
-from ..models.discriminator import Discriminator
+from ..models.discriminator import Discriminator, discriminators
 from ..models.ensemble import build_discriminator
 from ..policy.fairseq_generate import check_guide, checkpoint_path
 from ..policy.guided import Guide
@@ -49,6 +49,12 @@ def load_discriminator(
     # A checkpoint of an older version does not have all options, one of a newer version has more.
     options = {name: value for name, value in stored.options.items() if name in known}
     task = SimpleNamespace(source_dictionary=dictionary)
+    name = options.get("discriminator")
+    if isinstance(name, str) and name not in discriminators():
+        raise InputError(
+            f"{path}: its --discriminator {name} is not known here; --user-dir must name the "
+            "package that registers it (in Python, import that package first)"
+        )
     try:
         options = OmegaConf.merge(known, options)
         net = build_discriminator(str(options.discriminator), options, task)

@@ -121,10 +121,10 @@ class DiscriminatorGain(_DiscriminatorMetric):
         gain, found = measured_gain(inputs)
         low, high = gain.interval
         verdict = "; of one sequence, it is unknown" if math.isnan(low) else ""
-        if low <= 0 <= high:
-            verdict = "; 0 is inside, so D has nothing to teach"
-        elif high < 0:
+        if high < 0:
             verdict = "; all of it is below 0, so D misleads"
+        elif not gain.teaches and not math.isnan(low):
+            verdict = "; 0 is inside, so D has nothing to teach"
         effective = f"{gain.effective_samples:,.0f} of {gain.samples:,} samples effective"
         over = f"95 % interval {low:.4f} … {high:.4f}{verdict}; slope {gain.slope:.3g}, {effective}"
         details = {

@@ -26,7 +26,7 @@ from .factory import PolicyFactory
 from .guided import EffectiveCandidates, Guide, guided_sample
 from .policy import Policy, banned_symbols
 from .rollouts import Samples, sample
-from .saved_model import Lengths, stored_lengths, stored_temperature
+from .saved_model import Lengths, about_temperature, stored_lengths
 from .trial import check_positions
 from .unfinished import Unfinished
 
@@ -124,6 +124,15 @@ def search_options(
     return args, tuple(dictionary[i] for i in banned)
 
 
+def warn_of_whole_sentences() -> None:
+    """Warn that a search continues sentences that are whole, and so finds hardly anything new."""
+    logger.warning(
+        "without --sampling, --prefix-size and --num-samples, the search continues whole sentences "
+        "of the split, so what it returns begins with them and any BLEU says nothing; "
+        "--prefix-size N continues their first N words"
+    )
+
+
 class SequenceSampler:
     """Draws sequences from the policy for ``fairseq-generate --sampling``.
 
@@ -177,6 +186,7 @@ class SequenceSampler:
         source = batch["net_input"]["src_tokens"]
         if prefix_tokens is None:
             prefix_tokens = source[:, 1:]  # after the start symbol
+            self._warn_of_unknown_words(prefix_tokens)
         self._check_prompt(prefix_tokens)
         self.prompts += len(source)
         self.complete += int((prefix_tokens == self.policy.eos).any(dim=1).sum())
@@ -225,6 +235,18 @@ class SequenceSampler:
             raise InputError(
                 f"a prompt of {longest} tokens: sequences of this model have at most {most}, so "
                 "nothing would be drawn"
+            )
+
+    def _warn_of_unknown_words(self, prompts: Tensor) -> None:
+        """Warn if typed *prompts* (B, t) hold words that are not in the dictionary."""
+        unknown = int((prompts == self.policy.unk).any(dim=1).sum())
+        if unknown:
+            logger.warning(
+                "%d of %d prompts hold words that are not in the dictionary; G reads <unk> in "
+                "their place. Where the dictionary holds pieces of words, --bpe sentencepiece "
+                "--sentencepiece-model FILE splits a prompt",
+                unknown,
+                len(prompts),
             )
 
     def _draw(self, num: int, prefix: Tensor) -> tuple[Samples, Tensor]:
@@ -295,13 +317,8 @@ def build_sampler(
             option = "--" + name.replace("_", "-")
             raise InputError(f"{option}: is for a search; --sampling draws from G as it is")
     path = checkpoint_path(options)
-    trained = stored_temperature(path) if path else generation.temperature
-    if trained not in (1.0, generation.temperature):
-        logger.warning(
-            "the checkpoint was trained at --temperature %g; samples are drawn at %g",
-            trained,
-            generation.temperature,
-        )
+    if path and (told := about_temperature(path, generation.temperature)) is not None:
+        logger.warning(told)
     options.fixed_length, longest = sample_lengths(options, generation, model)
     policy = policies.make(
         model,

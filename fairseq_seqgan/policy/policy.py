@@ -114,7 +114,7 @@ class Policy:
         self.length = fixed_length if self.fixed else max_length + 1
         self.temperature = temperature
         self.top_k, self.top_p = top_k, top_p
-        self.pad, self.eos = dictionary.pad(), dictionary.eos()
+        self.pad, self.eos, self.unk = dictionary.pad(), dictionary.eos(), dictionary.unk()
         self.start = self.eos  # the symbol that decoding starts from, as fairseq's items do
         self.size = len(dictionary)
         self.memory = memory

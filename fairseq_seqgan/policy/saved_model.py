@@ -18,6 +18,8 @@ from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
 from ..support.stored_options import stored_options, stored_task
 
+LONGEST = "longest"  # what the task's state calls the tokens of the longest training sequence
+
 
 class Lengths(NamedTuple):
     """How long the sequences of a checkpoint are; 0: it does not say so."""
@@ -31,8 +33,8 @@ def load_language_model(
 ) -> tuple[FairseqLanguageModel, DictConfig]:
     """Return the language model in the checkpoint *path*, and the task's options stored with it.
 
-    ``max_length`` among them is that of the longest training sequence where adversarial training
-    was given none; 0: it is not stored.
+    ``max_length`` among them is that of the longest training sequence where the training was given
+    none; 0: it is not stored.
 
     fairseq's own task builds it, whatever task trained it: the model needs nothing but the
     dictionary, and the files that the training began with may be gone.
@@ -46,6 +48,7 @@ def load_language_model(
         if state.get("cfg") is None:
             state["cfg"] = convert_namespace_to_omegaconf(state["args"])
         compat_models.require_lists(state["cfg"].model)
+        compat_models.require_known(state["cfg"].model, f"{path}: its ")
         options = state["cfg"].task
         with open_dict(options):
             options.max_length = _lengths(state, options).longest
@@ -80,6 +83,21 @@ def stored_temperature(path: str) -> float:
     return _stored_form(path)[1]
 
 
+def about_temperature(path: str, temperature: float) -> str | None:
+    """Return what to tell of drawing at *temperature* from the checkpoint *path*; None: nothing.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    trained = stored_temperature(path)
+    if trained in (1.0, temperature):
+        return None
+    return (
+        f"the checkpoint was trained at --temperature {trained:g}; samples are drawn at "
+        f"{temperature:g}"
+    )
+
+
 def _stored_form(path: str) -> tuple[Lengths, float]:
     file = Path(path)
     return _read_form(path, file.stat().st_mtime_ns if file.exists() else 0)
@@ -100,9 +118,11 @@ def _lengths(state: dict[str, Any], options: Any) -> Lengths:
     fixed, longest = (options.get(name) or 0 for name in ("fixed_length", "max_length"))
     if fixed or longest:
         return Lengths(fixed, longest)
-    schedule = stored_task(state).get("schedule")
+    task = stored_task(state)
+    schedule = task.get("schedule")  # of adversarial training; it counts the end symbol
     found = schedule.get("length") if isinstance(schedule, dict) else None
-    return Lengths(0, max(0, found - 1) if isinstance(found, int) else 0)  # without the end symbol
+    longest = found - 1 if isinstance(found, int) else task.get(LONGEST)
+    return Lengths(0, max(0, longest) if isinstance(longest, int) else 0)
 
 
 def trained_on(path: Path) -> str:

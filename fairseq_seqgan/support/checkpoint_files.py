@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 import torch
 
 from . import atomic_write, distributed
-from .errors import InputError
+from .errors import InputError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -187,9 +187,12 @@ def _updates(path: Path) -> int | None:
         return None
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: Exception) -> str:
     """Say in a line why a checkpoint could not be read."""
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
     if isinstance(error, zipfile.BadZipFile):
-        return f"damaged ({reason})"
-    return f"not a readable checkpoint, perhaps truncated ({reason})"
+        return f"damaged ({first_line(error)})"
+    # What torch says is about its own options, or that an argument was invalid.
+    known = isinstance(error, TypeError | PermissionError)
+    return "not a readable checkpoint, perhaps truncated" + (
+        f" ({first_line(error)})" if known else ""
+    )

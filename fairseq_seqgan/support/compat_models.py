@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
-from fairseq.models import FairseqDecoder, FairseqIncrementalDecoder
+from fairseq.models import (
+    ARCH_MODEL_REGISTRY,
+    MODEL_REGISTRY,
+    FairseqDecoder,
+    FairseqIncrementalDecoder,
+)
 from fairseq.models.lstm import LSTMDecoder
 from fairseq.models.transformer import TransformerDecoderBase
 from fairseq.modules import AdaptiveSoftmax, LearnedPositionalEmbedding
@@ -61,6 +66,32 @@ def require_lists(options: Any) -> None:
         if isinstance(value, str) and not _LIST.fullmatch(value):
             option = "--" + name.replace("_", "-")
             raise InputError(f"{option} {value[:80]!r}: not a list such as [(64, 3)] * 2")
+
+
+def architecture(options: Any) -> str | None:
+    """Return the name of the architecture that a model's *options* describe; None: they do not."""
+    if isinstance(options, dict):
+        return options.get("arch") or options.get("_name")
+    return getattr(options, "arch", None) or getattr(options, "_name", None)
+
+
+def require_known(options: Any, place: str = "") -> None:
+    """Check that somebody has registered the architecture of a model's *options*, if they name one.
+
+    fairseq's own check fails while it words its message, with a KeyError.
+
+    Args:
+        place: what the message begins with.
+
+    Raises:
+        InputError: nobody has.
+    """
+    name = architecture(options)
+    if name and name not in ARCH_MODEL_REGISTRY and name not in MODEL_REGISTRY:
+        raise InputError(
+            f"{place}--arch {name} is not known here; --user-dir must name the package that "
+            "registers it (in Python, import that package first)"
+        )
 
 
 def build_adaptive_softmax(model_options: Any, weights: Iterable[str]) -> None:

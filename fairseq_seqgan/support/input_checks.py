@@ -197,12 +197,10 @@ def sequence_lengths(
     if fixed_length:
         wrong = np.flatnonzero(np.asarray(sizes) != fixed_length + 1)
         if len(wrong):
+            others = f", and {len(wrong) - 1} more have another length" if len(wrong) > 1 else ""
             raise InputError(
                 f"--fixed-length {fixed_length}: sequence {wrong[0] + 1} of split '{split}' has "
-                f"{int(sizes[wrong[0]]) - 1} tokens, and so have {len(wrong) - 1} others"
-                if len(wrong) > 1
-                else f"--fixed-length {fixed_length}: sequence {wrong[0] + 1} of split '{split}' "
-                f"has {int(sizes[wrong[0]]) - 1} tokens"
+                f"{int(sizes[wrong[0]]) - 1} tokens{others}"
             )
 
 

@@ -34,6 +34,7 @@ from ..optim.seqgan_adam import drop_gradients, makes_update
 from ..policy import fairseq_generate as sampling
 from ..policy.factory import PolicyFactory
 from ..policy.prompts import Prompts, make_prompts, prompt_iterator
+from ..policy.saved_model import LONGEST
 from ..rewards.base import on_registration
 from ..support import compat, compat_stopping, distributed, input_checks, shards
 from ..support.errors import InputError
@@ -65,6 +66,7 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         self.start = Start()  # what the training begins with
         self.real_data = RealData(args, self.datasets, dictionary, self.policy)
         self.epoch = 1  # fairseq's, of the training
+        self.longest = 0  # tokens of the longest training sequence, without its end symbol
 
     @property
     def adversarial(self) -> AdversarialTrainer | None:
@@ -126,7 +128,10 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         def load(epoch: int = epoch) -> FairseqDataset:
             own = partial(read, epoch=epoch)
             load_checked(own, self.datasets, self.args, self.dictionary, split, epoch, combine)
-            return self.datasets[split]
+            loaded = self.datasets[split]
+            if split == self.args.train_subset:  # of several shards, the longest of all counts
+                self.longest = max(self.longest, int(loaded.sizes.max()) - 1)
+            return loaded
 
         if "task_cfg" in kwargs:
             items = make_prompts(self.args, kwargs["task_cfg"], self.dictionary, load)
@@ -207,6 +212,8 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint."""
         state = {WORDS: fingerprint(self.dictionary), **compat_stopping.patience_state()}
+        if self.longest and str(self.args.sample_break_mode) == "eos":
+            state[LONGEST] = self.longest
         state |= self.progress.state_dict() if self.progress else {}
         return {type(self).__name__: state}
 
@@ -215,6 +222,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         root = compat.root_config(self.args)
         if root is None or not root.checkpoint.reset_optimizer:  # then it is another training
             compat_stopping.restore_patience(root, state)
+        stored = state.get(LONGEST)
+        if isinstance(stored, int):
+            self.longest = max(self.longest, stored)
         if self.progress is not None:
             self.progress.load_state_dict(state)
 
@@ -257,6 +267,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
             raise InputError("--guide needs --sampling: D chooses among samples")
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
         lengths = sampling.sample_lengths(self.args, args, models[0])
+        begins = getattr(args, "prefix_size", 0) or self.args.num_samples
+        if self.datasets and not begins:  # fairseq-interactive has typed beginnings, and no split
+            sampling.warn_of_whole_sentences()
         args, suppressed = sampling.search_options(args, self.dictionary, lengths)
         extra["tokens_to_suppress"] = suppressed
         return super().build_generator(models, args, extra_gen_cls_kwargs=extra, **kwargs)

@@ -43,7 +43,7 @@ def merge(tmp_path):
 
 
 def test_every_experiment_has_presets():
-    assert len(PRESETS) == 35
+    assert len(PRESETS) == 36
     assert {name for name, _ in PRESETS} == set(EXPERIMENTS)
 
 
