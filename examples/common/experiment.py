@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -80,7 +82,12 @@ class Experiment(ABC):
     def get_parser(self) -> argparse.ArgumentParser:
         """Return the parser of the command line."""
         presets = ", ".join(sorted({p.stem for p in self.folder.glob("*.yaml")} - {"base"}))
-        parser = argparse.ArgumentParser("run.sh", description=self.title, epilog=self.epilog)
+        parser = argparse.ArgumentParser(
+            "run.sh",
+            description=self.title,
+            epilog="\n\n".join(filter(None, [self._presets(), self.epilog])),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         parser.add_argument("preset", help=f"{presets}, or a YAML file of your own")
         parser.add_argument(
             "--dest", type=Path, required=True, help="folder to make, or to resume in"
@@ -117,6 +124,20 @@ class Experiment(ABC):
             "which is new or was published before; default: results/PRESET beside this script",
         )
         return parser
+
+    def _presets(self) -> str:
+        """Return what each preset is, by the first sentence of its file."""
+        found = ["presets:"]
+        for path in sorted(self.folder.glob("*.yaml")):
+            if path.stem != "base":
+                lines = path.read_text(encoding="utf-8").splitlines()
+                comment = [
+                    line.strip("# ") for line in takewhile(lambda s: s.startswith("#"), lines)
+                ]
+                about = " ".join(comment).partition(". ")[0].rstrip(".")
+                name = f"  {path.stem:20} "
+                found.append(textwrap.fill(name + about, 96, subsequent_indent=" " * len(name)))
+        return "\n".join(found)
 
     def main(self, argv: Sequence[str]) -> int:
         """Run the command line *argv*; return the exit status."""

@@ -9,7 +9,7 @@ from typing import Any
 from . import presets
 from .console import ExperimentError
 from .files import read_json, write_json
-from .recipe import Recipe
+from .recipe import Recipe, difference
 from .shared import run_folder
 
 _FILES = (run_folder.METRICS, run_folder.SCORES, run_folder.LOG)  # of a run, beside run.json
@@ -29,9 +29,9 @@ def check(folder: Path, recipe: Recipe, seeds: list[int]) -> None:
         found = presets.load(folder / "recipe.yaml", folder)
     except ExperimentError as error:
         raise ExperimentError(f"--join {folder}: {error}") from error
-    different = _difference(found, recipe)
+    different = difference(_without_seeds(found), _without_seeds(recipe))
     if different is not None:
-        raise ExperimentError(f"--join {folder}: was run with another recipe: {different} differs")
+        raise ExperimentError(f"--join {folder}: was run with another recipe: {different}")
     if not _others(folder, seeds):
         raise ExperimentError(
             f"--join {folder}: holds no finished run of another seed with {run_folder.METRICS}, "
@@ -103,19 +103,9 @@ def _others(folder: Path, seeds: list[int]) -> list[Path]:
     return found
 
 
-def _difference(found: Any, recipe: Any, place: tuple[str, ...] = ()) -> str | None:
-    """Return the first place at which two recipes differ, if they do.
-
-    How many seeds a recipe asks for makes no difference to a run of one of them.
-    """
-    if place == ("experiment", "seeds"):
-        return None
-    if not isinstance(found, dict) or not isinstance(recipe, dict):
-        return None if found == recipe else ": ".join(place)
-    for key in dict.fromkeys([*recipe, *found]):
-        inner = (*place, str(key))
-        both = key in recipe and key in found
-        different = _difference(found[key], recipe[key], inner) if both else ": ".join(inner)
-        if different is not None:
-            return different
-    return None
+def _without_seeds(recipe: Any) -> Any:
+    """Return *recipe* without the number of its seeds, which makes no difference to a run."""
+    experiment = recipe.get("experiment")
+    if not isinstance(experiment, dict):
+        return recipe
+    return recipe | {"experiment": {k: v for k, v in experiment.items() if k != "seeds"}}

@@ -43,6 +43,20 @@ def as_yaml(recipe: Recipe) -> str:
     return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True)
 
 
+def difference(found: Any, wanted: Any, place: tuple[str, ...] = ()) -> str | None:
+    """Say where a recipe that was *found* first differs from the one *wanted*; None: nowhere."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        inner = (
+            difference(found.get(key), wanted.get(key), (*place, str(key)))
+            for key in dict.fromkeys([*wanted, *found])
+        )
+        return next(filter(None, inner), None)
+    if found == wanted:
+        return None
+    there, here = ("not there" if value is None else str(value)[:60] for value in (found, wanted))
+    return f"{': '.join(place)} was {there}, and is {here} now"
+
+
 def need_whole(path: Path, recipe: Recipe, section: str, names: tuple[str, ...]) -> None:
     """Check that *section* holds whole numbers, above or equal 0, under *names*.
 

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 
 from .console import ExperimentError, StepError
 from .files import write_json
-from .recipe import ROOT
+from .recipe import ROOT, difference
 from .shared import escaping
 
 STATE = "experiment.json"
@@ -227,7 +227,8 @@ class Workspace:
 def _difference(name: str, found: dict[str, Any], wanted: object) -> str:
     if isinstance(wanted, int | str):
         return f"made with {name} {found[name]}, not {wanted}"
-    return f"made with another {name}"
+    where = difference(found[name], wanted)
+    return f"made with another {name}" + (f": {where}" if where else "")
 
 
 def _lock(dest: Path) -> int:

@@ -22,7 +22,7 @@ class Synthetic(Experiment):
 
     kind = ORACLE
     epilog = (
-        "The environment variable ORACLE names the oracle's parameter file, such as the "
+        "The environment variable ORACLE names the oracle's parameter file, such as the\n"
         "authors' target_params_py3.pkl; without it the oracle is a fresh one."
     )
     needed = Experiment.needed | {"data": ("length",)}

@@ -140,3 +140,13 @@ def test_a_mistake_in_the_spelling_of_a_metric(own):
     (own / "share.py").write_text("x = 1\nx = = 2\n")
     with pytest.raises(InputError, match=rf"fails in {own / 'share.py'}, line 2 \(SyntaxError"):
         user_module.import_from(["--user-dir", str(own)])
+
+
+@pytest.mark.slow
+def test_run_folder(own, data, played, tmp_path):
+    """The metric is in the folder that ``report`` reads."""
+    write_samples(tmp_path / "samples.txt", [[1, 2, 3, 4, 5, 6, 7, 8]] * 3)
+    options = ["--samples", tmp_path / "samples.txt", "--num-eval-samples", 10, "--user-dir", own]
+    command("run-folder", played.last, *options, "--dest", tmp_path / "run").check()
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert found["share_of_word"] == pytest.approx(1 / 8)

@@ -45,6 +45,15 @@ def test_a_folder_of_another_user(monkeypatch, tmp_path):
         main(["show", "--samples", "there/x", "--kind", "text"])
 
 
+def test_an_interruption_is_one_line(monkeypatch, capsys):
+    def interrupt(args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(show, "run", interrupt)
+    assert main(["show", "--samples", "x", "--kind", "text"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
 def test_a_bug_is_not_hidden(monkeypatch):
     def fail(args):
         raise RuntimeError("a bug")

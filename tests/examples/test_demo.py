@@ -187,7 +187,7 @@ def test_refuses_another_seed(begun):
 def test_refuses_another_recipe(begun):
     (begun / "other.yaml").write_text("base: demo\noptions: {mle: {lr: 0.5}}\n")
     result = run_demo("--seed", 1, "--recipe", "other.yaml", cwd=begun)
-    refused(result, "demo: made with another recipe", "--dest")
+    refused(result, "demo: made with another recipe: options: mle: lr was ", "is 0.5 now", "--dest")
 
 
 def test_refuses_a_folder_of_something_else(tmp_path):

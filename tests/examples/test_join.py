@@ -73,11 +73,23 @@ def test_the_number_of_seeds_makes_no_difference(other):
 @pytest.mark.parametrize(
     ("recipe", "words"),
     [
-        (RECIPE | {"experiment": {"seeds": 3, "data-seed": 2}}, "experiment: data-seed differs"),
-        (RECIPE | {"experiment": {"seeds": 3}}, "experiment: data-seed differs"),
-        (RECIPE | {"options": {"mle": {"lr": 0.1, "x": [1], "y": 0}}}, "options: mle: y differs"),
-        (RECIPE | {"options": {"mle": {"lr": 0.1, "x": [2]}}}, "options: mle: x differs"),
-        (RECIPE | {"report": {"x": 1}}, "report differs"),
+        (
+            RECIPE | {"experiment": {"seeds": 3, "data-seed": 2}},
+            "experiment: data-seed was 1, and is 2 now",
+        ),
+        (
+            RECIPE | {"experiment": {"seeds": 3}},
+            "experiment: data-seed was 1, and is not there now",
+        ),
+        (
+            RECIPE | {"options": {"mle": {"lr": 0.1, "x": [1], "y": 0}}},
+            "options: mle: y was not there, and is 0 now",
+        ),
+        (
+            RECIPE | {"options": {"mle": {"lr": 0.1, "x": [2]}}},
+            r"options: mle: x was \[1\], and is \[2\] now",
+        ),
+        (RECIPE | {"report": {"x": 1}}, "report was not there, and is"),
     ],
 )
 def test_another_recipe_is_refused(other, recipe, words):

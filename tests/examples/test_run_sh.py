@@ -28,6 +28,13 @@ def test_it_starts(folder):
     assert "--dest" in result.stdout
 
 
+@pytest.mark.parametrize("folder", ["nottingham", "obama", "poem", "synthetic"])
+def test_help_says_what_each_preset_is(folder):
+    printed = shell(folder, "--help").stdout
+    presets = {path.stem for path in (REPO / "examples" / folder).glob("*.yaml")} - {"base"}
+    assert {name for name in presets if f"\n  {name:20} " in printed} == presets
+
+
 def test_a_mistake_is_one_line(tmp_path):
     result = shell("poem", "nonsense", "--dest", tmp_path / "out")
     assert result.returncode == 2

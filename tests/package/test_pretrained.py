@@ -1,10 +1,13 @@
 """A trained generator from Python: what fairseq-generate draws, and what is refused."""
 
+import logging
+import random
+
 import pytest
 import torch
-from helpers.commands import fork, generate
+from helpers.commands import fork, generate, load, mle
 
-from fairseq_seqgan import SeqGAN, pretrained
+from fairseq_seqgan import SeqGAN, cli, pretrained
 
 
 def drawn(data, played, folder, *options):
@@ -87,3 +90,52 @@ def test_a_plain_language_model_has_no_discriminator(data, pretrained):
     assert len(model.sample(3)) == 3
     with pytest.raises(ValueError, match="holds no discriminator"):
         model.sample(3, guide=2)
+
+
+@pytest.mark.slow
+def test_pieces_of_words_are_text_again(tmp_path):
+    """What a prompt is split into, and what samples are joined from."""
+    generator = random.Random(1)
+    words = "walking walked talks talking singer singing".split()
+    lines = [" ".join(generator.choices(words, k=4)) for _ in range(300)]
+    (tmp_path / "my.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    data = tmp_path / "data"
+    options = "--tokenizer sentencepiece --vocab-size 20 --max-length 60 --dest"
+    cli.main(["prepare", "--train", str(tmp_path / "my.txt"), *options.split(), str(data)])
+    shape = {"shape": "--tokens-per-sample 61"}
+    fork("train", tmp_path, mle(data, tmp_path, "--max-epoch", 1, **shape)).check()
+    model = SeqGAN.from_pretrained(tmp_path / "checkpoint_last.pt")
+    found = model.sample(5, prompt="walking talks")
+    assert all(text.startswith("walking talks") and "\u2581" not in text for text in found)
+    with pytest.raises(ValueError, match=r"prompt: '.*' is not in the dictionary"):
+        model.sample(1, prompt="XYZ")
+    (data / "sentencepiece.model").write_bytes(b"no model")
+    with pytest.raises(ValueError, match=r"sentencepiece\.model: cannot be read by sentencepiece"):
+        SeqGAN.from_pretrained(tmp_path / "checkpoint_last.pt")
+
+
+def test_another_temperature_than_in_training_is_told(data, played, tmp_path, caplog):
+    state = load(played.last)
+    state["cfg"]["task"]["temperature"] = 0.5
+    torch.save(state, tmp_path / "cold.pt")
+    model = SeqGAN.from_pretrained(tmp_path / "cold.pt")
+    for temperature, told in ((1.0, True), (0.5, False)):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING):
+            model.sample(1, temperature=temperature)
+        assert ("was trained at --temperature 0.5; samples are drawn at 1" in caplog.text) is told
+
+
+@pytest.mark.parametrize(("group", "option"), [("model", "arch"), ("criterion", "discriminator")])
+def test_what_nobody_here_has_registered(group, option, data, played, tmp_path):
+    """A model or a discriminator of a package that was not imported."""
+    state = load(played.last)
+    state["cfg"][group] |= {option: "own", "_name": "own" if group == "model" else "seqgan"}
+    torch.save(state, tmp_path / "own.pt")
+    message = rf"own\.pt: its --{option} own is not known here; --user-dir must name the package"
+    with pytest.raises(ValueError, match=message):
+        SeqGAN.from_pretrained(tmp_path / "own.pt").sample(2, guide=2, guide_scale=1.0)
+    if group == "model":
+        with pytest.raises(ValueError, match=message):
+            cli.main(["export", str(tmp_path / "own.pt"), str(tmp_path / "out")])
+        assert not (tmp_path / "out").exists()

@@ -162,11 +162,38 @@ def played_text(text, tmp_path_factory):
     return made_once(tmp_path_factory, "transformer", make) / "checkpoint_last.pt"
 
 
-def test_variable_length(text, played_text, tmp_path):
+def test_interactive_tells_of_words_that_are_not_known(text, played_text):
+    options = f"--user-dir {PLUGIN} --task seqgan --path {played_text} --sampling --cpu".split()
+    result = subprocess.run(
+        [program("fairseq-interactive"), text, *options, "--buffer-size", "3"],
+        input="a b\nthe b\n\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (result.stdout + result.stderr).count("1 of 3 prompts hold words that are not") == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [("", True), ("--prefix-size 2", False), ("--num-samples 1", False)]
+)
+def test_a_search_over_whole_sentences_is_told(options, told, text, played_text, tmp_path):
+    """Its BLEU is that of the sentences that it was given."""
+    options = f"--gen-subset test --user-dir {PLUGIN} --task seqgan --cpu {options}".split()
+    result = fork("generate", tmp_path, [text, "--path", played_text, *options]).check()
+    assert ("the search continues whole sentences" in result.output) is told
+
+
+@pytest.mark.parametrize("of", ["played", "mle"])
+def test_variable_length(of, text, played_text, tmp_path):
     """Text without a fixed length: samples of several lengths, as in the training.
 
     The model has positions for 11 words; the longest training sequence has 6. From Python likewise.
+    Samples of MLE, which stands beside it in a report, are as long.
     """
+    played_text = {"played": played_text, "mle": played_text.parent / "mle" / "checkpoint_best.pt"}[
+        of
+    ]
     options = ["--num-samples", 50, "--temperature", 3]
     result = fork("generate", tmp_path, generate(text, played_text, *options))
     samples = hypotheses(result)

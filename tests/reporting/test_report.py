@@ -196,11 +196,15 @@ def test_the_authors_oracle_is_known(tmp_path, authors_npz):
 
 
 def test_without_the_system_to_test_against(tmp_path, folder):
-    found = report(tmp_path / "out", folder, "--against", "nothing")
+    for path in folder.glob("seqgan-seed*"):
+        shutil.rmtree(path)
+    found = report(tmp_path / "out", folder)
     assert found["tested_against"] is None
     assert all(row["welch_over_samples"] is None for row in found["rows"])
     text = (tmp_path / "out" / "report.md").read_text()
-    assert "no last-update run of `nothing`" in text
+    assert "no last-update run of `seqgan`" in text
+    with pytest.raises(InputError, match=r"--against seqgan: no run is of that; there are .*mle"):
+        report(tmp_path / "refused", folder, "--against", "seqgan")
 
 
 def test_selected_rows_are_marked(tmp_path):

@@ -59,7 +59,7 @@ def test_no_shortened_file_is_read(checkpoint):
     content = checkpoint.read_bytes()
     for size in [*range(0, len(content), 61), len(content) - 1]:
         checkpoint.write_bytes(content[:size])
-        with pytest.raises(InputError, match="perhaps truncated"):
+        with pytest.raises(InputError, match=r"perhaps truncated$"):
             read_checkpoint(checkpoint)
 
 
