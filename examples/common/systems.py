@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -156,41 +157,20 @@ def _system(
         raise ValueError(f"kind '{entry['kind']}' is not one of {', '.join((own_kind, *KINDS))}")
     if not isinstance(entry["label"], str):
         raise ValueError(f"label {entry['label']!r} is not a text")
-    options: dict[str, Any] = {}
     trained = "train" in entry
-    for section in entry.get("train", ()):
-        if section not in recipe["options"]:
-            raise ValueError(f"options has no '{section}'")
-        options |= recipe["options"][section]
     if not trained and entry["kind"] != own_kind and "random" not in entry:
         raise ValueError("says neither 'train' nor 'random'")
-    start = None
-    if "from" in entry:
-        if str(entry["from"]).count("/") != 1:
-            raise ValueError(f"from '{entry['from']}' is not SYSTEM/CHECKPOINT, such as mle/best")
-        start = Start(*entry["from"].split("/"))
-    builds_on = (start.system if start else None, entry.get("updates-of"))
+    options = _options(recipe, entry.get("train", ()))
+    start = _start(entry.get("from"))
     ensemble = tuple(entry.get("ensemble", ()))
+    builds_on = (start.system if start else None, entry.get("updates-of"))
     for needed in (*builds_on, entry.get("discriminator-from"), *ensemble):
         if needed is not None and (needed not in known or known[needed].options is None):
             raise ValueError(f"builds on '{needed}', which is not trained before it")
     adversarial = options.get("criterion") == "seqgan"
     if start is not None and not adversarial and "updates-of" not in entry:
         raise ValueError("is trained further ('from'), so it must state 'updates-of'")
-    for option in ("pretrain-d-steps", "g-steps") if adversarial else ():
-        if not isinstance(options.get(option), int):
-            raise ValueError(f"its options must state {option} as a whole number")
-    sweep = None
-    if "sweep" in entry:
-        sweep = entry["sweep"]["checkpoint"], tuple(entry["sweep"]["temperatures"])
-    guides = None
-    if "guides" in entry:
-        guides = tuple(entry["guides"]["candidates"]), tuple(entry["guides"]["temperatures"])
-        if not adversarial or not all(isinstance(k, int) and k > 1 for k in guides[0]):
-            raise ValueError("'guides' needs a D, and candidates from 2 on")
-    for temperature in (*(sweep[1] if sweep else ()), *(guides[1] if guides else ())):
-        if not isinstance(temperature, int | float) or not temperature > 0:
-            raise ValueError(f"temperature {temperature!r} is not a number above 0")
+    sweep, guides = _ways_of_sampling(entry, adversarial)
     checkpoints = tuple(entry.get("checkpoints", [LAST]))
     others = [start.checkpoint] if start else []
     others += [sweep[0]] if sweep else []
@@ -212,6 +192,45 @@ def _system(
         discriminator_from=entry.get("discriminator-from"),
         ensemble=ensemble,
     )
+
+
+def _options(recipe: Recipe, groups: Iterable[str]) -> dict[str, Any]:
+    """Return the options of a training, those of its *groups* one after the other."""
+    options: dict[str, Any] = {}
+    for group in groups:
+        if group not in recipe["options"]:
+            raise ValueError(f"options has no '{group}'")
+        options |= recipe["options"][group]
+    for option in ("pretrain-d-steps", "g-steps") if options.get("criterion") == "seqgan" else ():
+        if not isinstance(options.get(option), int):
+            raise ValueError(f"its options must state {option} as a whole number")
+    return options
+
+
+def _start(stated: Any) -> Start | None:
+    """Return what ``from`` says."""
+    if stated is None:
+        return None
+    if str(stated).count("/") != 1:
+        raise ValueError(f"from '{stated}' is not SYSTEM/CHECKPOINT, such as mle/best")
+    return Start(*stated.split("/"))
+
+
+def _ways_of_sampling(
+    entry: dict, adversarial: bool
+) -> tuple[tuple[str, tuple[float, ...]] | None, tuple[tuple[int, ...], tuple[float, ...]] | None]:
+    """Return what ``sweep`` and ``guides`` say."""
+    sweep = guides = None
+    if "sweep" in entry:
+        sweep = entry["sweep"]["checkpoint"], tuple(entry["sweep"]["temperatures"])
+    if "guides" in entry:
+        guides = tuple(entry["guides"]["candidates"]), tuple(entry["guides"]["temperatures"])
+        if not adversarial or not all(isinstance(k, int) and k > 1 for k in guides[0]):
+            raise ValueError("'guides' needs a D, and candidates from 2 on")
+    for temperature in (*(sweep[1] if sweep else ()), *(guides[1] if guides else ())):
+        if not isinstance(temperature, int | float) or not temperature > 0:
+            raise ValueError(f"temperature {temperature!r} is not a number above 0")
+    return sweep, guides
 
 
 def updates_of_g(system: System) -> int:

@@ -75,6 +75,28 @@ def run(args: argparse.Namespace) -> None:
     Raises:
         InputError: a file or option cannot be used; nothing has been written then.
     """
+    names = (*FILES, PANELS) if args.panels else FILES
+    for name in names if args.output.is_dir() else ():
+        outputs.check("--output", args.output / name, args.overwrite)
+    if args.num_samples is not None:
+        option_values.positive(num_samples=args.num_samples)
+    contents, printed = make(args)
+    try:
+        args.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--output {args.output}: {error.strerror}") from error
+    for name, content in zip(names, contents, strict=True):
+        outputs.write_file("--output", args.output / name, content, args.overwrite)
+    print(printed)
+    print(f"written to {args.output}: {', '.join(names)}")
+
+
+def make(args: argparse.Namespace) -> tuple[list[bytes], str]:
+    """Return the contents of the files of the report that *args* ask for, and what is printed.
+
+    Raises:
+        InputError: a file or option cannot be used.
+    """
     # fairseq sets the root logger so that matplotlib would tell of every font on this machine.
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     # Imported late: matplotlib and scipy take seconds, and --help should not.
@@ -93,11 +115,6 @@ def run(args: argparse.Namespace) -> None:
         tables,
     )
 
-    names = (*FILES, PANELS) if args.panels else FILES
-    for name in names if args.output.is_dir() else ():
-        outputs.check("--output", args.output / name, args.overwrite)
-    if args.num_samples is not None:
-        option_values.positive(num_samples=args.num_samples)
     collection = runs.collect(args.runs, args.num_samples, args.output)
     against = args.against or _AGAINST
     rows = aggregate.make_rows(collection, against)
@@ -110,33 +127,23 @@ def run(args: argparse.Namespace) -> None:
     compared = matched_nll.compare(rows, reference) if collection.oracle else []
     controlled = matched_nll.compare_with_controls(rows) if collection.oracle else []
     found = json_report.as_json(collection, rows, reference, paired, compared, controlled)
-    report = json.dumps(found, indent=2, allow_nan=False)
     written = markdown_report.report(
         collection, rows, reference, against, paired, compared, controlled
     )
     lines = learning_curves.make_curves(rows, args.curve_axis)
     entropy = aggregate.oracle_entropy(rows) if collection.oracle else None
-    files = [
+    contents = [
         written.encode(),
-        f"{report}\n".encode(),
+        f"{json.dumps(found, indent=2, allow_nan=False)}\n".encode(),
         results_csv.results_csv(rows).encode(),
         curves.draw(lines, entropy),
         frontier.draw(rows, entropy, args.bleu),
     ]
     if args.panels:
-        files.append(panels.draw(lines))
-    try:
-        args.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--output {args.output}: {error.strerror}") from error
-    for name, content in zip(names, files, strict=True):
-        outputs.write_file("--output", args.output / name, content, args.overwrite)
-    print(tables.results(rows))
-    for name, why in collection.incomplete:
-        print(visible(f"incomplete, and in no number: {name} ({why})"))
-    for name in collection.missing_logs:
-        print(visible(f"missing log, no learning curve of it: {name}"))
-    print(f"written to {args.output}: {', '.join(names)}")
+        contents.append(panels.draw(lines))
+    told = [f"incomplete, and in no number: {name} ({why})" for name, why in collection.incomplete]
+    told += [f"missing log, no learning curve of it: {name}" for name in collection.missing_logs]
+    return contents, "\n".join([tables.results(rows), *map(visible, told)])
 
 
 def _check_against(name: str, known: list[str]) -> None:

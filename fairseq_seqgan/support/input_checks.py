@@ -125,13 +125,24 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
             "G begins with random weights: there is no checkpoint to begin with. The paper trains "
             "it by maximum likelihood first; then say --finetune-from-model LM.pt"
         )
+    _adversarial_training(root)
+    _arithmetic(root)
+    return state
+
+
+def _adversarial_training(root: DictConfig) -> None:
+    """Check the options of fairseq's that adversarial training cannot be had with.
+
+    Raises:
+        InputError: names the option.
+    """
     dataset = root.dataset
     if dataset.train_subset in dataset.valid_subset.split(",") and not dataset.disable_validation:
         raise InputError(
             f"--valid-subset {dataset.valid_subset}: adversarial training needs held-out data, and "
             f"'{dataset.train_subset}' is the training split itself"
         )
-    if not (root.dataset.batch_size or root.dataset.max_tokens):
+    if not (dataset.batch_size or dataset.max_tokens):
         raise InputError("--batch-size: at least 1 sequence is needed in a G step")
     if str(root.task.pretrain_d_keep) == "best" and (root.common.fp16 or root.common.bf16):
         raise InputError(
@@ -145,6 +156,14 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
             "--zero-sharding and --ddp-backend fully_sharded: not in adversarial training, whose "
             "checkpoints hold the optimizer's state of both nets as a whole"
         )
+
+
+def _arithmetic(root: DictConfig) -> None:
+    """Check the options of arithmetic in less than 32 bits.
+
+    Raises:
+        InputError: names the option.
+    """
     common = root.common
     for name in ("memory_efficient_fp16", "memory_efficient_bf16"):
         if common[name]:
@@ -157,7 +176,6 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
         )
     if common.fp16 or common.bf16:
         _half_precision(root)
-    return state
 
 
 def _half_precision(root: DictConfig) -> None:
