@@ -186,17 +186,18 @@ def test_prompts(work, tmp_path):
 
 
 def pieces(work: Path, folder: Path) -> None:
-    """Make pieces.model, pieces-bin and checkpoints/pieces in *work*."""
+    """Make pieces-bin, with its sentencepiece.model, and checkpoints/pieces in *work*."""
+    data = work / "pieces-bin"
+    data.mkdir()
     sentencepiece.SentencePieceTrainer.train(
-        input=str(work / "text" / "train"), model_prefix=str(work / "pieces"), vocab_size=40,
+        input=str(work / "text" / "train"), model_prefix=str(data / "sentencepiece"), vocab_size=40,
         hard_vocab_limit=False, minloglevel=2,
     )  # fmt: skip
-    model = sentencepiece.SentencePieceProcessor(model_file=str(work / "pieces.model"))
+    model = sentencepiece.SentencePieceProcessor(model_file=str(data / "sentencepiece.model"))
     for split in ("train", "valid"):
         lines = (work / "text" / split).read_text().splitlines()
         encoded = [" ".join(model.encode(line, out_type=str)) for line in lines]
         (folder / split).write_text("\n".join(encoded) + "\n", encoding="utf-8")
-    data = work / "pieces-bin"
     options = ["--only-source", "--destdir", data, "--padding-factor", 1]
     options += ["--trainpref", folder / "train", "--validpref", folder / "valid"]
     fork("preprocess", folder, options).check()
