@@ -162,7 +162,7 @@ class SeqGAN:
 
 
 def _read_pieces(path: Path) -> SentencepieceBPE | None:
-    """Return what splits words into pieces; None: there is no such file.
+    """Return the model of the pieces in the file *path*, or None if there is no such file.
 
     Raises:
         InputError: it cannot be read.
