@@ -162,7 +162,7 @@ class SeqGAN:
 
 
 def _read_pieces(path: Path) -> SentencepieceBPE | None:
-    """Return the model of the pieces in the file *path*, or None if there is no such file.
+    """Load the sentencepiece model *path*; return None if there is no such file.
 
     Raises:
         InputError: it cannot be read.

@@ -16,7 +16,7 @@ from ..models.discriminator import Discriminator, discriminators
 from ..models.ensemble import build_discriminator
 from ..policy.fairseq_generate import check_guide, checkpoint_path
 from ..policy.guided import Guide
-from ..support.errors import InputError
+from ..support.errors import NOT_REGISTERED, InputError
 from ..support.eval_mode import eval_mode
 from .discriminator_weights import read_discriminator
 from .seqgan import make_config
@@ -51,10 +51,7 @@ def load_discriminator(
     task = SimpleNamespace(source_dictionary=dictionary)
     name = options.get("discriminator")
     if isinstance(name, str) and name not in discriminators():
-        raise InputError(
-            f"{path}: its --discriminator {name} is not known here; --user-dir must name the "
-            "package that registers it (in Python, import that package first)"
-        )
+        raise InputError(f"{path}: its --discriminator {name} {NOT_REGISTERED}")
     try:
         options = OmegaConf.merge(known, options)
         net = build_discriminator(str(options.discriminator), options, task)

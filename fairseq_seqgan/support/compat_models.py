@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor, nn
 from torch.nn.utils.weight_norm import WeightNorm
 
-from .errors import InputError
+from .errors import NOT_REGISTERED, InputError
 
 logger = logging.getLogger(__name__)
 
@@ -88,10 +88,7 @@ def require_known(options: Any, place: str = "") -> None:
     """
     name = architecture(options)
     if name and name not in ARCH_MODEL_REGISTRY and name not in MODEL_REGISTRY:
-        raise InputError(
-            f"{place}--arch {name} is not known here; --user-dir must name the package that "
-            "registers it (in Python, import that package first)"
-        )
+        raise InputError(f"{place}--arch {name} {NOT_REGISTERED}")
 
 
 def build_adaptive_softmax(model_options: Any, weights: Iterable[str]) -> None:

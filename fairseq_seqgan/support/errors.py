@@ -12,6 +12,12 @@ from typing import ClassVar
 
 from .escaping import visible
 
+# What follows the name of a model or a discriminator in a checkpoint that nobody has registered.
+NOT_REGISTERED = (
+    "is not known here; --user-dir must name the package that registers it (in Python, import that "
+    "package first)"
+)
+
 
 class _OneLineError(SystemExit):
     """An error that ends the program with one line, unless somebody catches it.
