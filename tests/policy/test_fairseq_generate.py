@@ -4,37 +4,10 @@ import subprocess
 
 import pytest
 import torch
-from helpers.commands import LENGTH, PLUGIN, WORDS, fork, gan, generate, load, mle, program
-from helpers.trainings import made_once
-
-from fairseq_seqgan.pretrained import SeqGAN
+from helpers.commands import LENGTH, PLUGIN, WORDS, fork, generate, load, program
+from helpers.samples import hypotheses
 
 pytestmark = pytest.mark.slow
-
-TRANSFORMER = (
-    "--arch transformer_lm --decoder-embed-dim 16 --decoder-ffn-embed-dim 32 --decoder-layers 1 "
-    "--decoder-attention-heads 2 --dropout 0.1"
-)
-
-
-LEARNED = f"{TRANSFORMER} --decoder-learned-pos"
-
-
-@pytest.fixture(scope="session")
-def learned_positions(text, tmp_path_factory):
-    """A language model with 12 learned positions."""
-    form = {"model": LEARNED, "shape": "--tokens-per-sample 12"}
-
-    def make(folder):
-        fork("train", folder, mle(text, folder, "--max-epoch", 1, **form)).check()
-
-    return made_once(tmp_path_factory, "learned", make) / "checkpoint_last.pt"
-
-
-def hypotheses(result):
-    """Return [(id, words), ...] of the H- lines, as they come."""
-    lines = [line.split("\t") for line in result.check().stdout.splitlines() if line[:2] == "H-"]
-    return [(int(name[2:]), text.split()) for name, _, text in lines]
 
 
 @pytest.fixture(scope="session")
@@ -149,19 +122,6 @@ def test_interactive_continues_what_is_typed(data, played):
     )
 
 
-@pytest.fixture(scope="session")
-def played_text(text, tmp_path_factory):
-    """An adversarial training of a transformer on sentences of 2 to 6 words."""
-
-    def make(folder):
-        form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 12"}
-        fork("train", folder, mle(text, folder / "mle", **form)).check()
-        start = folder / "mle" / "checkpoint_best.pt"
-        fork("train", folder, gan(text, folder, start, "--rounds", 1, **form)).check()
-
-    return made_once(tmp_path_factory, "transformer", make) / "checkpoint_last.pt"
-
-
 def test_interactive_tells_of_words_that_are_not_known(text, played_text):
     options = f"--user-dir {PLUGIN} --task seqgan --path {played_text} --sampling --cpu".split()
     result = subprocess.run(
@@ -182,102 +142,6 @@ def test_a_search_over_whole_sentences_is_told(options, told, text, played_text,
     options = f"--gen-subset test --user-dir {PLUGIN} --task seqgan --cpu {options}".split()
     result = fork("generate", tmp_path, [text, "--path", played_text, *options]).check()
     assert ("the search continues whole sentences" in result.output) is told
-
-
-@pytest.mark.parametrize("of", ["played", "mle"])
-def test_variable_length(of, text, played_text, tmp_path):
-    """Text without a fixed length: samples of several lengths, as in the training.
-
-    The model has positions for 11 words; the longest training sequence has 6. From Python likewise.
-    Samples of MLE, which stands beside it in a report, are as long.
-    """
-    played_text = {"played": played_text, "mle": played_text.parent / "mle" / "checkpoint_best.pt"}[
-        of
-    ]
-    options = ["--num-samples", 50, "--temperature", 3]
-    result = fork("generate", tmp_path, generate(text, played_text, *options))
-    samples = hypotheses(result)
-    lengths = {len(sample) for _, sample in samples}
-    assert len(samples) == 50
-    assert len(lengths) > 2 and max(lengths) == 6
-    assert "did not end within 6 tokens" in result.output
-    assert SeqGAN.from_pretrained(played_text, text).max_length == 6
-    assert set("abcdefgh").issuperset(word for _, sample in samples for word in sample)
-
-
-@pytest.mark.parametrize("option", ["--max-length", "--max-len-b"])
-def test_samples_end_within_the_maximal_length(option, text, played_text, tmp_path):
-    """``--max-length 3``, or fairseq's own option, is the most words of a sample.
-
-    Sentences have 2 to 6 words, so many samples are cut off, which is said once.
-    """
-    options = ["--num-samples", 50, option, 3, "--batch-size", 20]
-    result = fork("generate", tmp_path, generate(text, played_text, *options))
-    samples = hypotheses(result)
-    assert max(len(sample) for _, sample in samples) == 3
-    assert result.output.count("samples did not end within 3 tokens and were cut off there") == 1
-    assert "of 50 samples did not end" in result.output
-
-
-@pytest.fixture(scope="session")
-def trained_to_six(text, played_text, tmp_path_factory):
-    """The same, trained with ``--max-length 6``, which its checkpoint holds."""
-
-    def make(folder):
-        form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 12 --max-length 6"}
-        start = played_text.parent / "mle" / "checkpoint_best.pt"
-        fork("train", folder, gan(text, folder, start, "--rounds", 1, **form)).check()
-
-    return made_once(tmp_path_factory, "longest", make) / "checkpoint_last.pt"
-
-
-@pytest.mark.parametrize("options", [["--max-len-b", 3], ["--max-length", 5, "--max-len-b", 3]])
-def test_shorter_than_the_training_asked_for(options, text, trained_to_six, tmp_path):
-    """fairseq's own option also where the checkpoint, or the command line, holds a length."""
-    arguments = generate(text, trained_to_six, "--num-samples", 50, *options)
-    assert max(len(words) for _, words in hypotheses(fork("generate", tmp_path, arguments))) == 3
-
-
-def test_search_keeps_to_the_maximal_length(text, trained_to_six, tmp_path):
-    """A search finds no longer sequence than sampling does."""
-    options = [text, "--user-dir", PLUGIN, "--task", "seqgan", "--path", trained_to_six, "--cpu"]
-    options += [
-        "--num-samples",
-        1,
-        "--beam",
-        4,
-        "--min-len",
-        3,
-        "--lenpen",
-        50,
-    ]  # long ones are best
-    for more, most in (([], 6), (["--max-length", 3], 3)):
-        (_, words), *_ = hypotheses(fork("generate", tmp_path, [*options, *more]))
-        assert 3 <= len(words) <= most
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ("--max-length 50", "--max-length: the model has learned 12 positions, so a sequence has"),
-        ("--fixed-length 50", "at most 12 tokens, not 50"),
-        ("--max-len-a 2", "--max-len-a: a language model has no source"),
-    ],
-)
-def test_refused_lengths(options, words, text, learned_positions, tmp_path):
-    """torch would fail at the first token beyond the last position."""
-    arguments = generate(text, learned_positions, "--num-samples", 5, *options.split())
-    result = fork("generate", tmp_path, arguments)
-    assert result.returncode == 2 and "Traceback" not in result.output
-    assert words in result.stderr.strip().splitlines()[-1]
-
-
-def test_training_beyond_the_positions_is_refused(text, learned_positions, tmp_path):
-    """Before D's pre-training, not at the first sequence that is so long."""
-    form = {"model": LEARNED, "shape": "--tokens-per-sample 12 --max-length 50"}
-    result = fork("train", tmp_path, gan(text, tmp_path / "gan", learned_positions, **form))
-    assert result.returncode == 2 and "Traceback" not in result.output
-    assert "has learned 12 positions" in result.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
@@ -318,15 +182,6 @@ def test_another_temperature_than_in_training_is_told(temperature, told, data, p
     result = fork("generate", tmp_path, generate(data, tmp_path / "cold.pt", *options)).check()
     line = "the checkpoint was trained at --temperature 0.5; samples are drawn at 1"
     assert (line in result.output) is told
-
-
-def test_no_maximal_length_where_it_is_fixed(data, played, tmp_path):
-    """Sequences without an end symbol cannot end earlier."""
-    arguments = generate(data, played.last, "--num-samples", 5, "--max-length", 5)
-    result = fork("generate", tmp_path, arguments)
-    assert result.returncode == 2
-    words = f"--max-length 5: the checkpoint's sequences have a fixed length of {LENGTH} tokens"
-    assert words in result.stderr.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
