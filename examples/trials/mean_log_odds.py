@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from fairseq_seqgan.cli.discriminator_scores import rows, score
 from fairseq_seqgan.cli.inputs import read_dictionary, read_split
+from fairseq_seqgan.cli.user_module import add_argument, import_from
 from fairseq_seqgan.criterions.saved_discriminator import load_discriminator
 from fairseq_seqgan.metrics.gain import crossfitted_gain
 from fairseq_seqgan.policy.policy import Policy
@@ -43,6 +44,11 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="its data folder")
     parser.add_argument("discriminators", type=Path, nargs="+", help="checkpoints that hold a D")
     parser.add_argument("--samples", type=int, default=20_000, help="of G")
+    parser.add_argument(
+        "--pairs", action=argparse.BooleanOptionalAction, default=True, help="also two at a time"
+    )
+    add_argument(parser)
+    import_from(sys.argv[1:])
     args = parser.parse_args()
     dictionary = read_dictionary(args.data)
     model, options = load_language_model(args.generator, args.data, dictionary)
@@ -55,7 +61,7 @@ def main() -> None:
         found.append([score(discriminator, tokens) for tokens in (heldout, drawn)])
     names = [path.parent.name for path in args.discriminators]
     lines = [[name, gain(*scores)] for name, scores in zip(names, found, strict=True)]
-    for at in range(0, len(found) - 1, 2):
+    for at in range(0, len(found) - 1, 2) if args.pairs else ():
         both = [np.mean(sides, axis=0) for sides in zip(*found[at : at + 2], strict=True)]
         lines.append([f"mean of {names[at]} and {names[at + 1]}", gain(*both)])
     headers = ["D", "gain (nats per sequence)"]

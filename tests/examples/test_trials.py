@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from helpers.commands import LENGTH
+from helpers.commands import LENGTH, MODEL, differences, load
 from helpers.examples import EXAMPLES
 from helpers.run_sh import finish, start
 
@@ -103,3 +103,28 @@ def test_a_command_fails(data, tmp_path):
     assert f"error: a command failed; what it said is in {tmp_path / 'out'}" in err
     assert "nothing.pt" in (tmp_path / "out/plain/generate.log").read_text()
     assert (tmp_path / "out/real/checkpoints/checkpoint_best.pt").exists()
+
+
+@pytest.mark.slow
+def test_a_discriminator_that_reads_the_generator(data, pretrained, tmp_path):
+    """Four kinds, of which each knows something else; G is as it was; resumed, the same."""
+    script = EXAMPLES / "trials" / "reads_generator.sh"
+    sizes = {
+        "SAMPLES": "100",
+        "SEEDS": "1",
+        "FORM": f"{MODEL} --fixed-length {LENGTH} --tokens-per-sample {LENGTH + 1} --cpu",
+        "D": "--d-kernel-widths 1,2 --d-kernel-counts 4,4 --pretrain-d-steps 1",
+    }
+    arguments = [pretrained.best, data, tmp_path]
+    printed = finish(start(script, *arguments, **sizes))
+    rows = dict(re.findall(r"^\| (\w+)-1 +\| (-?\d\.\d+) ± \d\.\d+", printed, re.MULTILINE))
+    assert list(rows) == ["plain", "surprise", "states", "output"]
+    states = {kind: load(tmp_path / f"{kind}-1" / "checkpoint_last.pt") for kind in rows}
+    generator = load(pretrained.best)["model"]
+    for kind in ("surprise", "states", "output"):
+        stored = states[kind]["criterion"]
+        copied = {name: stored[f"discriminator.generator.{name}"] for name in generator}
+        assert differences(copied, generator) == []
+        width = stored["discriminator.convolutions.0.weight"].size(1)
+        assert width == 32 + {"surprise": 1, "states": 33, "output": 0}[kind]
+    assert finish(start(script, *arguments, **sizes)) == printed

@@ -24,7 +24,7 @@ LENGTH, WORDS = 8, 50  # of the oracle's data
 
 _COMMON = f"--user-dir {PLUGIN} --task seqgan --cpu --seed 1 --log-format simple --num-workers 0"
 _DATA = f"--fixed-length {LENGTH} --tokens-per-sample {LENGTH + 1}"
-_LSTM = (
+MODEL = (
     "--arch lstm_lm --decoder-embed-dim 16 --decoder-hidden-size 16 --decoder-out-embed-dim 16 "
     "--dropout 0.1"
 )
@@ -71,7 +71,7 @@ class Result(NamedTuple):
 NUMBER = re.compile(r"(?:\| |, |\d )(\w+)[= ](-?(?:\d[\d.e+-]*|nan|inf))(?=,| \||$)")
 
 
-def mle(data: Path, save_dir: Path, *more: object, model: str = _LSTM, shape: str = _DATA) -> list:
+def mle(data: Path, save_dir: Path, *more: object, model: str = MODEL, shape: str = _DATA) -> list:
     """Return the arguments of fairseq-train that pre-train G; *more* overrides."""
     options = f"{_COMMON} {shape} {model} {_SAVING} {_MLE}".split()
     return [data, *options, "--save-dir", save_dir, *more]
@@ -82,7 +82,7 @@ def gan(
     save_dir: Path,
     start: Path | None,
     *more: object,
-    model: str = _LSTM,
+    model: str = MODEL,
     shape: str = _DATA,
     saving: str = _SAVING,
 ) -> list:
