@@ -226,7 +226,7 @@ def run_steps(
     work.run(steps.data())
     for folder in joined:
         join.join(folder, steps.runs, steps.commands.about_data(), seeds)
-    schedule.run(schedule.of_seeds(steps, seeds), jobs, work.stop)
+    schedule.run(schedule.of_seeds(steps, seeds), jobs, work.stop, work.tell_progress)
     report = work.dest / "report"
     command, written = steps.commands.report(steps.runs, report), report / "report.md"
     work.run(Step("report", "report", command, (written,), always=report_again))

@@ -16,7 +16,7 @@ from .systems import System, Variant, variants
 
 @dataclass(frozen=True)
 class Job:
-    """Something to do, which ends when *do* returns.
+    """Something to do, which ends when *do* returns whether there was anything left to do.
 
     Args:
         name: no other job has it.
@@ -25,7 +25,7 @@ class Job:
     """
 
     name: Hashable
-    do: Callable[[], object]
+    do: Callable[[], bool]
     after: frozenset[Hashable]
     long: bool = False
 
@@ -72,22 +72,27 @@ def _training(steps: Steps, system: System, rows: list[Variant], seed: int) -> I
     yield Job((system.name, seed), job, _trained(seed, needed), long=True)
 
 
-def _train(steps: Steps, system: System, rows: list[Variant], seed: int) -> None:
-    steps.work.run(steps.train(system, rows, seed))
+def _train(steps: Steps, system: System, rows: list[Variant], seed: int) -> bool:
+    return steps.work.run(steps.train(system, rows, seed))
 
 
-def _draw(steps: Steps, variant: Variant, seed: int) -> None:
+def _draw(steps: Steps, variant: Variant, seed: int) -> bool:
     step = steps.samples(variant, seed)
-    if step is not None:
-        steps.work.run(step)
+    return step is not None and steps.work.run(step)
 
 
-def _measure(steps: Steps, variant: Variant, seed: int) -> None:
-    steps.work.run(steps.evaluate(variant, seed))
+def _measure(steps: Steps, variant: Variant, seed: int) -> bool:
+    had_to_be_run = steps.work.run(steps.evaluate(variant, seed))
     steps.finish(variant, seed)
+    return had_to_be_run
 
 
-def run(jobs: list[Job], side_by_side: int, stop: Callable[[], None]) -> None:
+def run(
+    jobs: list[Job],
+    side_by_side: int,
+    stop: Callable[[], None],
+    tell: Callable[[int, int], None] = lambda ended, jobs: None,
+) -> None:
     """Do all *jobs*, at most *side_by_side* at a time; of those that may begin, the first one.
 
     Where several run side by side, trainings come before all others. So none is left at the end
@@ -95,6 +100,7 @@ def run(jobs: list[Job], side_by_side: int, stop: Callable[[], None]) -> None:
 
     Args:
         stop: called when a job has failed, or the user interrupts: it ends those that are running.
+        tell: called when a job has done something: how many have ended, and how many there are.
     """
     waiting = TopologicalSorter({job.name: job.after for job in jobs})
     waiting.prepare()
@@ -102,7 +108,8 @@ def run(jobs: list[Job], side_by_side: int, stop: Callable[[], None]) -> None:
         job.name: (side_by_side > 1 and not job.long, position) for position, job in enumerate(jobs)
     }
     ready: list[tuple[bool, int]] = []
-    running: dict[Future[object], Job] = {}
+    running: dict[Future[bool], Job] = {}
+    ended = 0
     with ThreadPoolExecutor(side_by_side) as pool:
         try:
             while waiting.is_active():
@@ -113,7 +120,9 @@ def run(jobs: list[Job], side_by_side: int, stop: Callable[[], None]) -> None:
                     job = jobs[position]
                     running[pool.submit(job.do)] = job
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    future.result()
+                    ended += 1
+                    if future.result():
+                        tell(ended, len(jobs))
                     waiting.done(running.pop(future).name)
         except BaseException:
             stop()

@@ -114,6 +114,10 @@ class Workspace:
             for process in self._running:
                 process.terminate()
 
+    def tell_progress(self, ended: int, steps: int) -> None:
+        """Print how many of the *steps* have *ended*."""
+        self._print(f"   {ended} of {steps} steps done")
+
     def _say(self, step: Step, text: str) -> None:
         name = f"{step.name}: " if self.named_lines else ""
         self._print(f"   {name}{escaping.visible(text)}")

@@ -43,14 +43,20 @@ def test_a_measurement_waits_for_the_judge_and_the_ensemble():
 
 
 def test_one_at_a_time_keeps_the_order():
-    done = []
+    """And it is told of what has ended, unless there was nothing left to do."""
+    done, told = [], []
+
+    def do(name: str) -> bool:
+        done.append(name)
+        return name != "b"
+
     graph = {"a": [], "b": ["a"], "c": [], "d": ["b"]}
     jobs = [
-        Job(name, lambda name=name: done.append(name), frozenset(after))
-        for name, after in graph.items()
+        Job(name, lambda name=name: do(name), frozenset(after)) for name, after in graph.items()
     ]
-    schedule.run(jobs, 1, lambda: None)
+    schedule.run(jobs, 1, lambda: None, lambda *how_many: told.append(how_many))
     assert done == ["a", "b", "c", "d"]
+    assert told == [(1, 4), (3, 4), (4, 4)]
 
 
 def test_side_by_side():

@@ -70,6 +70,8 @@ def test_poems_interrupted_and_resumed(poem):
     for done in ("== data: done before", "evaluating: real (valid split), seed 1: done before"):
         assert done in second
     assert "epoch 1 " not in second and f"epoch {EPOCHS} " in second
+    told = re.findall(r"^   (\d+) of (\d+) steps done$", second, re.MULTILINE)
+    assert told[0] == ("3", "8") and told[-1] == ("8", "8")  # a training and two pairs were left
     found = check("poem", dest, ["real-seed1", "mle-best-seed1", "seqgan-seed1"])
     assert "entropy" in found["seqgan-seed1"]
     assert "nll" not in found["real-seed1"]
