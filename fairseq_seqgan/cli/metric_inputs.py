@@ -22,7 +22,7 @@ from ..show.notes import piano_keys
 from ..support.errors import InputError
 from ..support.rng import seeded_rng
 from . import discriminator_scores, model_scores
-from .inputs import Corpus, Sequences, read_corpus
+from .inputs import Corpus, Sequences, read_corpus, read_split
 
 T = TypeVar("T")
 
@@ -52,6 +52,9 @@ class EvaluateInputs:
             self.policy = model_scores.make_policy(options.model, options, self.corpus, length)
         # Before anything is measured: a wrong file should be told at once.
         self._discriminators = discriminator_scores.open_discriminators(options, self.corpus)
+        self._chooses: Sequences | None = None
+        if options.calibrate:
+            self._chooses = read_split(options.data, options.calibrate, self.dictionary)
         self._members = {
             checkpoint: model_scores.make_policy(checkpoint, options, self.corpus, length)
             for checkpoint in options.ensemble or ()
@@ -96,6 +99,17 @@ class EvaluateInputs:
     def log_probs_of(self, checkpoint: Path) -> list[tuple[Tensor, Tensor]]:
         """Return of a model of ``--ensemble`` what :meth:`heldout_log_probs` returns."""
         return model_scores.heldout_log_probs(self._members[checkpoint], self.corpus)
+
+    def log_probs_at(self, temperature: float) -> list[tuple[Tensor, Tensor]]:
+        """Return what :meth:`heldout_log_probs` returns, at another temperature."""
+        policy = model_scores.at_temperature(self._needed_policy(), temperature)
+        return model_scores.log_probs(policy, self.heldout)
+
+    def calibration_log_probs(self, temperature: float) -> list[tuple[Tensor, Tensor]]:
+        """Return the same of the split of ``--calibrate``."""
+        assert self._chooses is not None, "the metric is only measured where there is one"
+        policy = model_scores.at_temperature(self._needed_policy(), temperature)
+        return model_scores.log_probs(policy, self._chooses)
 
     def heldout_next_log_probs(self) -> Iterator[tuple[list[int], Tensor]]:
         """Yield batches of held-out sequences, by index, and the policy's log-probabilities."""

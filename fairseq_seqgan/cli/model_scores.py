@@ -10,6 +10,7 @@ Shapes: B sequences, T tokens, V symbols. Log-probabilities are in nats.
 from __future__ import annotations
 
 import argparse
+import copy
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,28 +64,41 @@ def make_policy(
     )
 
 
-@torch.no_grad()
 def heldout_log_probs(policy: Policy, corpus: inputs.Corpus) -> list[tuple[Tensor, Tensor]]:
-    """Return the policy's log-probabilities of the held-out tokens, batch by batch.
-
-    Each batch is (log-probabilities (B, T), mask (B, T)), True at the tokens that count.
-    """
-    end = () if policy.fixed else (policy.eos,)
-    sequences = sorted((s + end for s in corpus.heldout), key=len)  # little padding in a batch
-    parts, unscored = [], 0
-    with eval_mode(policy.model):
-        start = 0
-        while start < len(sequences):
-            tokens = next_batch(sequences, start, policy)
-            start += len(tokens)
-            mask = policy.scored(tokens)
-            unscored += int((~mask & (tokens != policy.pad)).sum())
-            parts.append((policy.log_probs(tokens), mask))
+    """Return what :func:`log_probs` returns of the held-out split, and tell what is left out."""
+    parts = log_probs(policy, corpus.heldout)
+    ends = 0 if policy.fixed else len(corpus.heldout)
+    tokens = sum(map(len, corpus.heldout)) + ends
+    unscored = tokens - sum(int(mask.sum()) for _, mask in parts)
     if unscored:
         outputs.note(
             f"{unscored} tokens of split '{corpus.split}', unknown words, are left out of its NLL"
         )
     return parts
+
+
+@torch.no_grad()
+def log_probs(policy: Policy, sequences: inputs.Sequences) -> list[tuple[Tensor, Tensor]]:
+    """Return the policy's log-probabilities of the tokens of *sequences*, batch by batch.
+
+    Each batch is (log-probabilities (B, T), mask (B, T)), True at the tokens that count.
+    """
+    end = () if policy.fixed else (policy.eos,)
+    rows = sorted((s + end for s in sequences), key=len)  # little padding in a batch
+    parts, start = [], 0
+    with eval_mode(policy.model):
+        while start < len(rows):
+            tokens = next_batch(rows, start, policy)
+            start += len(tokens)
+            parts.append((policy.log_probs(tokens), policy.scored(tokens)))
+    return parts
+
+
+def at_temperature(policy: Policy, temperature: float) -> Policy:
+    """Return the same model as *policy*, at another *temperature*."""
+    found = copy.copy(policy)
+    found.temperature = temperature
+    return found
 
 
 def next_batch(sequences: inputs.Sequences, start: int, policy: Policy) -> Tensor:
