@@ -1,6 +1,6 @@
 """One figure and one table of all pairs that are published: how much data D needs.
 
-    examples/data_size/figure.py [FOLDER]     # default: results beside this file
+    python examples/data_size/figure.py [FOLDER]     # default: results beside this file
 
 reads report.json and recipe.yaml in FOLDER/v*-n*/ and FOLDER/authors_oracle/, and writes
 FOLDER/gain.png and FOLDER/gain.md; in a FOLDER that is named, these must be new. G is missing its
@@ -157,7 +157,7 @@ def write(folder: Path, overwrite: bool) -> None:
     draw(points).savefig(picture, dpi=150)
     text = (
         "# How much data D needs\n\nNats per sequence of 20 words, ± 1.96 standard errors; made by "
-        f"`examples/data_size/figure.py`.\n\n{table(points)}\n"
+        f"`python examples/data_size/figure.py`.\n\n{table(points)}\n"
     )
     page.write_text(text, encoding="utf-8")
     print(text)

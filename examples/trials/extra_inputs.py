@@ -1,6 +1,6 @@
 """Would D know more if it also read log G(x), or G's hidden states?
 
-    examples/trials/extra_inputs.py CHECKPOINT DATA
+    python examples/trials/extra_inputs.py CHECKPOINT DATA
 
 takes the D and the G of an adversarial training's CHECKPOINT. A logistic regression combines D's
 log-odds d(x) with log G(x) and with the mean of G's hidden states over the sequence. Its log-odds

@@ -1,6 +1,6 @@
 """What are discriminators of several trainings worth, alone and two at a time?
 
-    examples/trials/mean_log_odds.py G.pt DATA D1.pt D2.pt ...
+    python examples/trials/mean_log_odds.py G.pt DATA D1.pt D2.pt ...
 
 prints the gain of each D, and of the mean log-odds of each two that follow one another, as a
 correction of the language model G.pt, on DATA's valid split, in nats per sequence, ± its standard

@@ -146,8 +146,8 @@ class NLLWithDiscriminator(_DiscriminatorMetric):
     formula = (
         "`nll_without_d` − `d_gain` / (mean tokens of a held-out sequence), both of the held-out "
         "sequences that G can draw; `nll_without_d` is the NLL of G on these. The estimate of "
-        "log Z is too small by `d_log_z_bias` on average, so the NLL is too low by as much for "
-        "each sequence"
+        "log Z is too small by `d_log_z_bias` on average, so the NLL is too low by that, divided "
+        "by the tokens of a sequence"
     )
 
     def compute(self, inputs: DiscriminatorInputs) -> Score:
