@@ -124,7 +124,10 @@ class Commands(ABC):
                 words += ["--ensemble", *members]
             if self.judge is not None:
                 words += ["--judge", str(self.checkpoint(self.judge, LAST, seed))]
-        return [*words, *options(self.recipe.get("evaluation", {}))]
+        asked = dict(self.recipe.get("evaluation", {}))
+        if variant.system.options is None:
+            asked.pop("calibrate", None)  # a temperature is a model's
+        return [*words, *options(asked)]
 
     def hypotheses(self, variant: Variant, samples: Path) -> list[str]:
         """Return the options that say what is measured."""

@@ -7,7 +7,8 @@
 #   halves  each on one half of the positives and that G's samples
 #   cross   each on one half of the positives and the samples of a G of the other half
 # The last lines are each net's gain and that of the pair's mean log-odds on the valid split, in nats
-# per sequence. halves is the control of cross: as few positives, but G has seen them.
+# per sequence; that split also chose the pool after which each net was kept. halves is the control of
+# cross: as few positives, but G has seen them.
 # The same command continues what was interrupted. PYTHON is the interpreter; default: the
 # repository's .venv. SAMPLES (20000) is how many sequences of G the gain is estimated with; G and D
 # hold further options of fairseq-train.

@@ -52,7 +52,12 @@ def main() -> None:
     args = parser.parse_args()
     dictionary = read_dictionary(args.data)
     model, options = load_language_model(args.generator, args.data, dictionary)
-    policy = Policy(model.eval(), dictionary, fixed_length=options.get("fixed_length") or 0)
+    policy = Policy(
+        model.eval(),
+        dictionary,
+        fixed_length=options.get("fixed_length") or 0,
+        max_length=options.get("max_length") or 0,
+    )
     heldout = rows(read_split(args.data, "valid", dictionary), policy, "the valid split")
     drawn = sample(policy, args.samples, seeded_rng("mean log-odds", SEED)).tokens
     found = []

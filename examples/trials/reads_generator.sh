@@ -7,7 +7,8 @@
 #   surprise  its convolutions also read the log-probability that G gives each token
 #   states    and G's hidden states
 #   output    its last layer reads the means of both
-# The last lines are the gain of each on the valid split, in nats per sequence.
+# The last lines are the gain of each on the valid split, in nats per sequence. That split also chose
+# the pool after which each was kept, so compare the gains with one another only.
 # The same command continues what was interrupted. PYTHON is the interpreter; default: the
 # repository's .venv. SEEDS is "1 2 3", SAMPLES (20000) is how many sequences of G the gain is
 # estimated with; FORM and D hold further options of fairseq-train, FORM those of MLE.

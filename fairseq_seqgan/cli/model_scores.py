@@ -41,19 +41,11 @@ def make_policy(
             outputs.note(
                 f"all sequences of split '{corpus.split}' have {fixed} tokens: fixed length"
             )
-    sizes = [len(sequence) for sequence in corpus.heldout]
-    for number, size in enumerate(sizes, start=1):
-        if fixed and size != fixed:
-            raise InputError(
-                f"--fixed-length {fixed}: sequence {number} of split '{corpus.split}' has {size} "
-                "tokens"
-            )
     limit = model.max_positions()
-    needed = fixed or max(sizes) + 1
-    if needed > limit:
-        raise InputError(
-            f"{path}: the model takes {limit} tokens, split '{corpus.split}' needs {needed}"
-        )
+    _check_lengths(path, fixed, limit, corpus.heldout, corpus.split)
+    if args.calibrate:
+        sequences = inputs.read_split(corpus.folder, args.calibrate, corpus.dictionary)
+        _check_lengths(path, fixed, limit, sequences, args.calibrate)
     longest = options.get("max_length") or max(len(sequence) for sequence in corpus.training)
     return Policy(
         model,
@@ -62,6 +54,29 @@ def make_policy(
         max_length=max(1, min(longest, limit - 1)),
         temperature=args.temperature,
     )
+
+
+def _check_lengths(
+    path: Path, fixed: int, limit: int, sequences: inputs.Sequences, split: str
+) -> None:
+    """Check that the model in *path* can score the *sequences* of *split*.
+
+    Args:
+        fixed: the length that they must have; 0: they may have any.
+        limit: how many tokens the model takes.
+
+    Raises:
+        InputError: one is longer, or has another length.
+    """
+    sizes = [len(sequence) for sequence in sequences]
+    for number, size in enumerate(sizes, start=1):
+        if fixed and size != fixed:
+            raise InputError(
+                f"--fixed-length {fixed}: sequence {number} of split '{split}' has {size} tokens"
+            )
+    needed = fixed or max(sizes) + 1
+    if needed > limit:
+        raise InputError(f"{path}: the model takes {limit} tokens, split '{split}' needs {needed}")
 
 
 def heldout_log_probs(policy: Policy, corpus: inputs.Corpus) -> list[tuple[Tensor, Tensor]]:

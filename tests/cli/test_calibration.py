@@ -1,8 +1,10 @@
 """``evaluate --calibrate``: the model at the temperature that another split chooses."""
 
 import json
+import shutil
 
 import pytest
+from helpers.evaluate_data import OFFSET, binarize
 
 from fairseq_seqgan.cli import main
 from fairseq_seqgan.support.errors import InputError
@@ -48,9 +50,17 @@ def test_the_other_split_chooses(measure):
             "--calibrate valid: that is the held-out split",
         ),
         (["--model", "{mle}", "--calibrate", "no-split"], "no-split"),
+        (
+            ["--model", "{mle}", "--calibrate", "longer"],
+            "--fixed-length 8: sequence 1 of split 'longer' has 16 tokens",
+        ),
     ],
 )
-def test_refused(data, pretrained, options, words):
+def test_refused(data, pretrained, tmp_path, options, words):
+    """One line each; ``longer`` is a split whose sequences are twice as long."""
+    data = shutil.copytree(data, tmp_path / "data")
+    lines = (data / "valid.txt").read_text().splitlines()
+    binarize(data, "longer", [2 * [OFFSET + int(word) for word in line.split()] for line in lines])
     options = [option.format(mle=pretrained.best) for option in options]
     command = ["evaluate", "--data", str(data), "--samples", str(data / "valid.txt"), *options]
     with pytest.raises(InputError, match=words):

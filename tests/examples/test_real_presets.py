@@ -16,7 +16,7 @@ from fairseq_seqgan.cli.evaluate import add_arguments as evaluate_arguments
 PRESETS = [(task, kind) for task in TASKS for kind in ("quick", "full")]
 
 
-def commands_of(task: str, preset: str) -> dict:
+def commands_of(task: str, preset: str | Path) -> dict:
     """Return the commands of a preset, without running any."""
     recipe, made = make_commands(task, preset)
     systems = list(made.systems.values())
@@ -98,3 +98,12 @@ def test_people_see_any_row_that_a_training_has():
     recipe["people"]["sources"] = {"A": "mle/best/t0.7", "B": "guided/k16/t0.9"}
     shown = sources(recipe, systems)
     assert [(row.temperature, row.guide) for row in shown.values()] == [(0.7, 1), (0.9, 16)]
+
+
+def test_only_a_model_is_calibrated(tmp_path):
+    """Real data have no temperature, so that row must not ask for one."""
+    preset = tmp_path / "mine.yaml"
+    preset.write_text("base: [nottingham, worth]\nevaluation: {calibrate: valid}\n")
+    made = commands_of("nottingham", preset)
+    for row, line in zip(made["rows"], made["evaluate"], strict=True):
+        assert ("--calibrate" in line) == ("--model" in line) == ("real" not in row)

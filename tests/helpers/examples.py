@@ -49,7 +49,7 @@ def pairs(line: str) -> dict[str, str]:
     return dict(zip(words[::2], words[1::2], strict=True))
 
 
-def make_commands(name: str, preset: str):
+def make_commands(name: str, preset: str | Path):
     """Return the merged recipe of a preset and its command lines for the folder /dest."""
     recipe, systems = load(name, preset)
     by_name = {system.name: system for system in systems}

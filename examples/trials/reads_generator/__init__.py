@@ -30,6 +30,7 @@ from torch import Tensor, nn
 import fairseq_seqgan  # noqa: F401  (registers task and criterion)
 from fairseq_seqgan.models.cnn_highway import CNNHighway, CNNHighwayConfig, parse_kernels
 from fairseq_seqgan.models.discriminator import check_shared_options
+from fairseq_seqgan.models.dtypes import resolve_dtype, trains_on_gpu
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.saved_model import load_language_model, trained_on
 from fairseq_seqgan.support.errors import InputError
@@ -68,7 +69,17 @@ class ReadsGenerator(CNNHighway):
         kernels = parse_kernels(cfg.d_kernel_widths, cfg.d_kernel_counts)
         more = {"states": cfg.d_state_size + 1, "surprise": 1, "output": 0}[str(cfg.d_reads)]
         pad, size = dictionary.pad(), len(dictionary)
-        super().__init__(size, pad, cfg.d_embed_dim + more, kernels, cfg.d_dropout, cfg.d_l2)
+        super().__init__(
+            size,
+            pad,
+            cfg.d_embed_dim + more,
+            kernels,
+            cfg.d_dropout,
+            cfg.d_l2,
+            train_dtype=resolve_dtype(
+                "--d-train-dtype", str(cfg.d_train_dtype), trains_on_gpu(cfg)
+            ),
+        )
         self.reads = str(cfg.d_reads)
         self.embed = nn.Embedding(size, cfg.d_embed_dim)
         nn.init.uniform_(self.embed.weight, -1.0, 1.0)
@@ -77,13 +88,16 @@ class ReadsGenerator(CNNHighway):
         self.policy = Policy(generator, dictionary, max_length=1)
         one = torch.tensor([[dictionary.eos()]])
         features = generator.decoder.extract_features(one)[0].size(-1)
-        self.project = nn.Linear(features, cfg.d_state_size)
-        self.means = nn.Sequential(
-            nn.Linear(features + 1, _HIDDEN),
-            nn.ReLU(),
-            nn.Dropout(cfg.d_dropout),
-            nn.Linear(_HIDDEN, 2),
-        )
+        # Only what is used: pytorch_ddp waits for the gradient of every layer.
+        if self.reads == "states":
+            self.project = nn.Linear(features, cfg.d_state_size)
+        elif self.reads == "output":
+            self.means = nn.Sequential(
+                nn.Linear(features + 1, _HIDDEN),
+                nn.ReLU(),
+                nn.Dropout(cfg.d_dropout),
+                nn.Linear(_HIDDEN, 2),
+            )
 
     @classmethod
     def build_model(cls, cfg: ReadsGeneratorConfig, task: Any) -> "ReadsGenerator":
