@@ -48,18 +48,20 @@ class EvaluateInputs:
             self.oracle = Oracle.load_for(options.oracle, self.dictionary.symbols)
             length = self.corpus.oracle_length()
             self.corpus.require_length(length)
+        self._calibration: Sequences | None = None
+        if options.calibrate:
+            self._calibration = read_split(options.data, options.calibrate, self.dictionary)
         if options.model:
-            self.policy = model_scores.make_policy(options.model, options, self.corpus, length)
+            self.policy = self._open(options.model, length)
         # Before anything is measured: a wrong file should be told at once.
         self._discriminators = discriminator_scores.open_discriminators(options, self.corpus)
-        self._chooses: Sequences | None = None
-        if options.calibrate:
-            self._chooses = read_split(options.data, options.calibrate, self.dictionary)
-        self._members = {
-            checkpoint: model_scores.make_policy(checkpoint, options, self.corpus, length)
-            for checkpoint in options.ensemble or ()
-        }
+        self._members = {path: self._open(path, length) for path in options.ensemble or ()}
         self._kept: dict[Hashable, Any] = {}
+
+    def _open(self, path: Path, oracle_length: int | None) -> model_scores.Policy:
+        return model_scores.make_policy(
+            path, self.options, self.corpus, oracle_length, self._calibration
+        )
 
     @cached_property
     def sample_keys(self) -> list[list[int]]:
@@ -107,9 +109,9 @@ class EvaluateInputs:
 
     def calibration_log_probs(self, temperature: float) -> list[tuple[Tensor, Tensor]]:
         """Return the same of the split of ``--calibrate``."""
-        assert self._chooses is not None, "the metric is only measured where there is one"
+        assert self._calibration is not None, "the metric is only measured where there is one"
         policy = model_scores.at_temperature(self._needed_policy(), temperature)
-        return model_scores.log_probs(policy, self._chooses)
+        return model_scores.log_probs(policy, self._calibration)
 
     def heldout_next_log_probs(self) -> Iterator[tuple[list[int], Tensor]]:
         """Yield batches of held-out sequences, by index, and the policy's log-probabilities."""

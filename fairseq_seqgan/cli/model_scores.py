@@ -27,9 +27,21 @@ _LOGITS = 2**24  # numbers in one batch's logits (B, T, V): 64 MB of float32
 
 
 def make_policy(
-    path: Path, args: argparse.Namespace, corpus: inputs.Corpus, oracle_length: int | None
+    path: Path,
+    args: argparse.Namespace,
+    corpus: inputs.Corpus,
+    oracle_length: int | None,
+    calibration: inputs.Sequences | None,
 ) -> Policy:
-    """Return the model in the checkpoint *path* as the distribution that is sampled."""
+    """Return the model in the checkpoint *path* as the distribution that is sampled.
+
+    Args:
+        oracle_length: T of the oracle's data, if there is an oracle.
+        calibration: the sequences of ``--calibrate``, if it is given.
+
+    Raises:
+        InputError: the checkpoint holds no such model, or it cannot score a split.
+    """
     model, options = load_language_model(path, args.data, corpus.dictionary)
     if (told := about_temperature(str(path), args.temperature)) is not None:
         outputs.note(told)
@@ -43,9 +55,8 @@ def make_policy(
             )
     limit = model.max_positions()
     _check_lengths(path, fixed, limit, corpus.heldout, corpus.split)
-    if args.calibrate:
-        sequences = inputs.read_split(corpus.folder, args.calibrate, corpus.dictionary)
-        _check_lengths(path, fixed, limit, sequences, args.calibrate)
+    if calibration is not None:
+        _check_lengths(path, fixed, limit, calibration, args.calibrate)
     longest = options.get("max_length") or max(len(sequence) for sequence in corpus.training)
     return Policy(
         model,

@@ -30,9 +30,9 @@ from torch import Tensor, nn
 import fairseq_seqgan  # noqa: F401  (registers task and criterion)
 from fairseq_seqgan.models.cnn_highway import CNNHighway, CNNHighwayConfig, parse_kernels
 from fairseq_seqgan.models.discriminator import check_shared_options
-from fairseq_seqgan.models.dtypes import resolve_dtype, trains_on_gpu
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.saved_model import load_language_model, trained_on
+from fairseq_seqgan.support.compat_models import has_features
 from fairseq_seqgan.support.errors import InputError
 
 _HIDDEN = 128  # units of the layer that reads the means
@@ -69,17 +69,7 @@ class ReadsGenerator(CNNHighway):
         kernels = parse_kernels(cfg.d_kernel_widths, cfg.d_kernel_counts)
         more = {"states": cfg.d_state_size + 1, "surprise": 1, "output": 0}[str(cfg.d_reads)]
         pad, size = dictionary.pad(), len(dictionary)
-        super().__init__(
-            size,
-            pad,
-            cfg.d_embed_dim + more,
-            kernels,
-            cfg.d_dropout,
-            cfg.d_l2,
-            train_dtype=resolve_dtype(
-                "--d-train-dtype", str(cfg.d_train_dtype), trains_on_gpu(cfg)
-            ),
-        )
+        super().__init__(size, pad, cfg.d_embed_dim + more, kernels, cfg.d_dropout, cfg.d_l2)
         self.reads = str(cfg.d_reads)
         self.embed = nn.Embedding(size, cfg.d_embed_dim)
         nn.init.uniform_(self.embed.weight, -1.0, 1.0)
@@ -107,11 +97,15 @@ class ReadsGenerator(CNNHighway):
             InputError: it cannot be read, or an option is out of range.
         """
         check_shared_options(cfg)
+        if str(cfg.d_train_dtype) != "float32":
+            raise InputError("--d-train-dtype: reads_generator is trained in float32 only")
         if not cfg.d_language_model:
             raise InputError("--discriminator reads_generator needs --d-language-model")
         path = Path(cfg.d_language_model)
         dictionary = task.source_dictionary
         generator, _ = load_language_model(path, Path(trained_on(path)), dictionary)
+        if not has_features(generator.decoder):
+            raise InputError(f"--d-language-model {path}: an architecture without hidden states")
         return cls(generator, dictionary, cfg)
 
     def train(self, mode: bool = True) -> "ReadsGenerator":
