@@ -33,6 +33,7 @@ NOT_RUN = {
         "needs the checkpoint of an experiment of an hour",
         "needs hours; the script is that of tests/examples/test_trials.py",
         "needs hours; the script is that of tests/examples/test_trials.py",
+        "needs hours; the script is that of tests/examples/test_trials.py",
     ],
     "examples/data_size/README.md": [
         "needs an hour; its steps are those of tests/examples/test_demo_worth.py",
