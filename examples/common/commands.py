@@ -116,7 +116,7 @@ class Commands(ABC):
         if variant.system.options is not None:
             model = self.checkpoint(variant.system, variant.checkpoint, seed)
             words += ["--model", str(model), "--temperature", f"{variant.temperature:g}"]
-            if variant.guide > 1:
+            if variant.guide > 1 or variant.system.trains_discriminator:
                 words += ["--discriminator", str(model)]
             if variant.system.ensemble and variant.guide == 1 and variant.temperature == 1.0:
                 others = [self.systems[name] for name in variant.system.ensemble]

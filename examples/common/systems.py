@@ -57,6 +57,12 @@ class System:
         """Whether it is trained by the rounds of Algorithm 1."""
         return self.options is not None and self.options.get("criterion") == "seqgan"
 
+    @property
+    def trains_discriminator(self) -> bool:
+        """Whether it trains a D of its own; a reward without one states 0 steps for it."""
+        steps = (self.training_options.get(name) for name in ("pretrain-d-steps", "d-steps"))
+        return self.adversarial and any(steps)
+
 
 @dataclass(frozen=True)
 class Variant:

@@ -1,6 +1,7 @@
 """examples/common/schedule.py: what waits for what, and jobs side by side."""
 
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -40,6 +41,22 @@ def test_a_measurement_waits_for_the_judge_and_the_ensemble():
     assert measured == {("mle-best-seed1", "drawn"), ("mle_2", 1), ("mle_3", 1)}
     after = {job.name: job.after for job in jobs_of("nottingham", "teach")}
     assert after["second_stage", 1] == {("taught", 1), ("guided", 1)}
+
+
+@pytest.mark.parametrize(
+    ("preset", "measured"),
+    [
+        ("judged", {"seqgan-seed1", "guided-k16-seed1", "guided-k64-seed1"}),
+        # The D of the other students is that of `guided`, which they do not train.
+        ("teach", {"seqgan-seed1", "second_stage-best-seed1", "guided-k16-seed1"}),
+    ],
+)
+def test_rows_whose_d_is_measured(preset, measured):
+    """Those whose training trained one, and those that it helps to sample."""
+    _, commands = make_commands("nottingham", preset)
+    rows = [row for row in variants(list(commands.systems.values())) if row.temperature == 1]
+    words = {row.folder(1): commands.evaluate(row, 1, Path("x"), Path("y")) for row in rows}
+    assert {name for name, each in words.items() if "--discriminator" in each} == measured
 
 
 def test_one_at_a_time_keeps_the_order():

@@ -164,6 +164,8 @@ def test_tunes(tmp_path):
     found = check("nottingham", dest, ["real-seed1", "mle-best-seed1", "seqgan-seed1"])
     assert {"mse_nearest", "mse_mean"} <= set(found["real-seed1"])
     assert "mse_one_step" in found["seqgan-seed1"]
+    assert {"d_gain", "d_gain_stderr", "d_gain_per_token"} <= set(found["seqgan-seed1"])
+    assert "d_gain" not in found["mle-best-seed1"]
     shown = (dest / "report" / "samples.md").read_text(encoding="utf-8")
     for name in ("real", "mle", "seqgan"):
         for number in range(1, SHOWN + 1):
