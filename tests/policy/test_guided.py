@@ -1,14 +1,17 @@
 """Sampling with D: the distribution of what is kept, the real command, and what is refused."""
 
 import math
+import weakref
 from itertools import product
 
 import pytest
 import torch
+from fairseq.data import Dictionary
 from helpers.commands import LENGTH, fork, gan, generate, load
 from helpers.models import make_dictionary, make_lm
 from scipy import stats
 
+from fairseq_seqgan.criterions.saved_discriminator import load_discriminator
 from fairseq_seqgan.policy.guided import EffectiveCandidates, Guide, _choose, guided_sample
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.rollouts import sample
@@ -96,6 +99,21 @@ def test_what_is_reported(policy):
     assert steep.effective.mean() < 2.5
 
 
+@pytest.mark.parametrize("candidates", [3, 50])
+def test_few_candidates_are_in_memory_whatever_k_is(policy, candidates):
+    """The one that is kept, and the one that D looks at."""
+    seen, alive = [], []
+
+    def log_odds(tokens):
+        seen.append(weakref.ref(tokens))
+        alive.append(sum(tokens() is not None for tokens in seen))
+        return LOG_ODDS[numbers(tokens)]
+
+    streams, choices = ([seeded_rng(n, k) for k in range(candidates)] for n in ("a", "b"))
+    guided_sample(policy, 20, Guide(log_odds, SLOPE, candidates), streams, choices)
+    assert len(seen) == candidates and max(alive) <= 2
+
+
 def test_the_discriminators_verdict_may_be_on_another_device():
     """D's log-odds come to the CPU, where the samples of a GPU are not."""
     new, old = (torch.empty(2, 3, device="meta") for _ in range(2))
@@ -162,24 +180,48 @@ def test_the_command_with_one_candidate(guided):
     assert samples_of(one) == samples_of(plain)
 
 
-def test_restrictions_and_temperatures_go_with_it(guided):
-    found = guided("--guide", 3, "--sampling-topk", 2, "--temperature", 0.7, "--sampling-topp", 0.9)
-    assert len(samples_of(found)) == 30
+@pytest.mark.parametrize(
+    "options",
+    [("--sampling-topk", 1), ("--sampling-topp", 1e-6), ("--temperature", 1e-3)],
+    ids=lambda options: options[0],
+)
+def test_restrictions_and_temperatures_hold_for_every_candidate(guided, options):
+    """Where G can draw one sequence only, D has no choice."""
+    greedy = {text for *_, text in samples_of(guided("--sampling-topk", 1))}
+    assert {text for *_, text in samples_of(guided("--guide", 3, *options))} == greedy
+    assert len(greedy) == 1
 
 
-def test_the_score_is_that_of_g_and_d(guided, played):
-    """(log G + a d) / T: higher by a d / T than the mean of the tokens' log-probabilities."""
-    result = guided("--guide", 6).check()
-    slope = load(played.last)["extra_state"]["SeqGANTask"]["slope"]
+def test_prefixes_by_the_command(guided, data):
+    """D chooses how a test sentence goes on, not how it begins."""
+    sentences = [line.split() for line in (data / "test.txt").read_text().splitlines()][:30]
+    found = samples_of(guided("--guide", 4, "--prefix-size", 3))
+    assert [text.split()[:3] for *_, text in found] == [words[:3] for words in sentences]
+    plain = samples_of(guided("--prefix-size", 3))
+    assert [text for *_, text in found] != [text for *_, text in plain]
+
+
+def test_the_score_is_that_of_g_and_d(guided, data, played):
+    """(log G + a d) / T, with the log-probabilities of the tokens and the D of the checkpoint."""
+    result = guided("--guide", 6, "--guide-scale", 0.7).check()
     own = {
         int(line[2:].split("\t")[0]): [float(x) for x in line.split("\t")[1].split()]
         for line in result.stdout.splitlines()
         if line.startswith("P-")
     }
-    for number, score, _ in samples_of(result):
-        mean = math.log(2) * sum(own[number]) / len(own[number])
-        assert slope >= 0
-        assert abs(score - mean) < 5 * max(slope, 0.1)
+    dictionary = Dictionary.load(str(data / "dict.txt"))
+    discriminator = load_discriminator(str(played.last), dictionary)
+    for number, score, text in samples_of(result):
+        tokens = torch.tensor([[dictionary.index(word) for word in text.split()]])
+        log_odds = float(discriminator.log_odds(tokens))
+        total = math.log(2) * sum(own[number]) + 0.7 * log_odds
+        assert score == pytest.approx(total / LENGTH, abs=2e-4)  # printed with four digits
+
+
+def test_all_weights_on_one_candidate(guided):
+    result = guided("--guide", 4, "--guide-scale", 1e6).check()
+    lines = [line for line in result.output.splitlines() if "favourites" in line]
+    assert len(lines) == 1 and "the weights lie on 1.00 candidates on average" in lines[0]
 
 
 @pytest.mark.parametrize(
