@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.commands import POOL_UPDATES, differences, fork, gan, load, training_state
+from helpers.commands import POOL_UPDATES, differences, fork, gan, load, mle, training_state
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +119,17 @@ def test_refused(data, pretrained, tmp_path, options, words):
     assert result.returncode == 2
     assert words in result.stderr.strip().splitlines()[-1]
     assert "Traceback" not in result.output
+
+
+def test_a_reference_of_another_architecture(data, pretrained, tmp_path):
+    model = "--arch transformer_lm --decoder-embed-dim 16 --decoder-ffn-embed-dim 16 "
+    model += "--decoder-layers 1 --decoder-attention-heads 2"
+    other = tmp_path / "mle" / "checkpoint_best.pt"
+    fork("train", tmp_path, mle(data, other.parent, "--max-epoch", 1, model=model)).check()
+    options = ["--kl-coef", 1, "--kl-reference", other]
+    result = fork("train", tmp_path, gan(data, tmp_path / "gan", pretrained.best, *options))
+    assert result.returncode == 2
+    assert f"{other}: a model of another architecture" in result.stderr.strip().splitlines()[-1]
 
 
 def test_a_reference_of_another_size(data, pretrained, tmp_path):

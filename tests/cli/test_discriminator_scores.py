@@ -88,6 +88,20 @@ def test_the_bound_is_of_the_sequences_that_d_sees(data, played, tmp_path):
     assert one["nll_with_d"] == pytest.approx(other["nll_with_d"])
 
 
+def test_a_split_that_g_could_not_have_drawn_is_refused(data, played, tmp_path):
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    (folder / "stats.json").unlink()
+    builder = indexed_dataset.make_builder(str(folder / "test.bin"), "mmap", vocab_size=54)
+    builder.add_item(torch.tensor([5, 3, 6, 7, 5, 3, 6, 7, 2]))  # 3 is <unk>
+    builder.finalize(str(folder / "test.idx"))
+    words = ["evaluate", "--data", folder, "--samples", data / "valid.txt"]
+    result = run_python("-m", "fairseq_seqgan.cli", *words, "--discriminator", played.last)
+    assert result.returncode == 2
+    line = result.stderr.strip().splitlines()[-1]
+    assert line.startswith("error: ") and "'test': no sequence that G could have drawn" in line
+
+
 @pytest.mark.parametrize(
     ("gain", "words"),
     [
