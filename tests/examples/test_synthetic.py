@@ -301,5 +301,6 @@ def test_every_kind_of_system(tmp_path):
     Oracle.random(30, 4, 4, seed=6).save(other)
     assert "made with oracle" in refused(path, "--dest", dest, ORACLE=str(other))
     recipe["options"]["discriminator"]["d-kernel-widths"] = "1,3"
-    message = refused(write(tmp_path / "other.yaml", recipe), "--dest", dest)
+    path, given = write(tmp_path / "other.yaml", recipe), str(tmp_path / "given.npz")
+    message = refused(path, "--dest", dest, ORACLE=given)
     assert "options: discriminator: d-kernel-widths was 1,2, and is 1,3 now" in message
