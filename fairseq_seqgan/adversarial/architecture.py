@@ -36,14 +36,9 @@ def build_generator(
         InputError: there is no such language model, its options do not fit each other or the
             criterion, or it is not the one that the training begins with.
     """
-    name = compat_models.architecture(options)
-    if not name:
-        raise InputError("--arch: missing; it names the language model, such as --arch lstm_lm")
-    cls = ARCH_MODEL_REGISTRY.get(name) or MODEL_REGISTRY.get(name)
-    if cls is not None and not hasattr(cls, "supported_targets"):
-        raise InputError(f"--arch {name}: not a language model")
-    compat_models.require_known(options)
+    compat_models.require_language_model(options)
     compat_models.require_lists(options)
+    name = str(compat_models.architecture(options))
     try:
         model = build()
     except InputError:

@@ -47,8 +47,8 @@ def load_language_model(
         state = checkpoint_utils.load_checkpoint_to_cpu(str(path), {"data": str(folder)})
         if state.get("cfg") is None:
             state["cfg"] = convert_namespace_to_omegaconf(state["args"])
+        compat_models.require_language_model(state["cfg"].model, f"{path}: its ")
         compat_models.require_lists(state["cfg"].model)
-        compat_models.require_known(state["cfg"].model, f"{path}: its ")
         options = state["cfg"].task
         with open_dict(options):
             options.max_length = _lengths(state, options).longest

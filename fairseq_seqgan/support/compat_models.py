@@ -3,7 +3,7 @@
 import argparse
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -33,6 +33,8 @@ _EVALUATED = (
     "character_filters",
     "decoder_attention",
     "decoder_layers",
+    "decoder_xformers_att_config",
+    "xformers_att_config",
 )
 _LIST = re.compile(r"(?:[\d\s\[\](),+]|\*(?!\*)|True|False)*")
 
@@ -56,16 +58,31 @@ def require_lists(options: Any) -> None:
     They come from the command line, or from a checkpoint, which nobody has to trust.
 
     Args:
-        options: a namespace, a configuration or a mapping.
+        options: a namespace, a configuration, a mapping or a dataclass.
 
     Raises:
         InputError: names the option.
     """
-    for name in _EVALUATED:
-        value = options.get(name) if hasattr(options, "get") else getattr(options, name, None)
-        if isinstance(value, str) and not _LIST.fullmatch(value):
+    for name, value in _nested(_stated(options)):
+        if name in _EVALUATED and isinstance(value, str) and not _LIST.fullmatch(value):
             option = "--" + name.replace("_", "-")
             raise InputError(f"{option} {value[:80]!r}: not a list such as [(64, 3)] * 2")
+
+
+def _stated(options: Any) -> Mapping[str, Any]:
+    """Return *options* as they are written: what refers to another option is no list of numbers."""
+    if OmegaConf.is_config(options):
+        options = OmegaConf.to_container(options, resolve=False)
+    return options if isinstance(options, Mapping) else vars(options)
+
+
+def _nested(options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the names and values of *options*, also of groups of options among them."""
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _nested(value)
+        else:
+            yield name, value
 
 
 def architecture(options: Any) -> str | None:
@@ -75,20 +92,29 @@ def architecture(options: Any) -> str | None:
     return getattr(options, "arch", None) or getattr(options, "_name", None)
 
 
-def require_known(options: Any, place: str = "") -> None:
-    """Check that somebody has registered the architecture of a model's *options*, if they name one.
+def require_language_model(options: Any, place: str = "") -> None:
+    """Check that a model's *options* describe a language model, before fairseq builds it.
 
-    fairseq's own check fails while it words its message, with a KeyError.
+    fairseq's own check fails while it words its message, with a KeyError. It builds what ``_name``
+    says, and only without it what ``arch`` says, so both are checked: other models pass more of
+    their options to ``eval`` than :func:`require_lists` knows.
 
     Args:
         place: what the message begins with.
 
     Raises:
-        InputError: nobody has.
+        InputError: they name no architecture, one that nobody has registered, or another model.
     """
-    name = architecture(options)
-    if name and name not in ARCH_MODEL_REGISTRY and name not in MODEL_REGISTRY:
-        raise InputError(f"{place}--arch {name} {NOT_REGISTERED}")
+    stated = _stated(options)
+    names = [stated[key] for key in ("arch", "_name") if stated.get(key)]
+    if not names:
+        raise InputError(f"{place}--arch: missing; it names the language model, such as lstm_lm")
+    for name in names:
+        cls = ARCH_MODEL_REGISTRY.get(name) or MODEL_REGISTRY.get(name)
+        if cls is None:
+            raise InputError(f"{place}--arch {name} {NOT_REGISTERED}")
+        if not hasattr(cls, "supported_targets"):
+            raise InputError(f"{place}--arch {name}: not a language model")
 
 
 def build_adaptive_softmax(model_options: Any, weights: Iterable[str]) -> None:

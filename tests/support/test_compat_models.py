@@ -98,6 +98,10 @@ def test_code_is_no_option(value):
     for name in ("decoder_layers", "adaptive_softmax_cutoff", "character_filters"):
         with pytest.raises(InputError, match=f"--{name.replace('_', '-')} .*: not a list such as"):
             compat_models.require_lists({name: value})
+        with pytest.raises(InputError):
+            compat_models.require_lists(OmegaConf.create({"decoder": {name: value}}))
+        with pytest.raises(InputError):
+            compat_models.require_lists(OmegaConf.create({"other": value, name: "${other}"}))
 
 
 def test_an_uninitialised_number_is_no_divergence():

@@ -3,10 +3,15 @@
 Which architectures work step by step is tested in tests/policy/test_rollouts.py.
 """
 
+import re
+
 import pytest
 import torch
 from helpers.architectures import ARCHITECTURES
 from helpers.commands import fork, gan, generate, load, mle
+
+from fairseq_seqgan import SeqGAN
+from fairseq_seqgan.support.errors import InputError
 
 pytestmark = pytest.mark.slow
 
@@ -157,14 +162,44 @@ def test_a_random_generator_is_announced(data, tmp_path):
     assert "filters of width 9, 10, 15, 20 see nothing: choose --d-kernel-widths" in result.output
 
 
-def test_what_is_no_code_in_a_checkpoint(data, pretrained, tmp_path):
+CODE = "open('executed', 'w')"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (
+            {"_name": "fconv_lm", "arch": "fconv_lm", "decoder_layers": CODE},
+            f'--decoder-layers "{CODE}": not a list',
+        ),
+        # Other models evaluate other options. fairseq builds what _name says, whatever arch says.
+        (
+            {"_name": "fconv_self_att", "pretrained": CODE},
+            "--arch fconv_self_att: not a language model",
+        ),
+        (
+            {"_name": "fconv_self_att", "arch": "transformer_lm", "pretrained": CODE},
+            "--arch fconv_self_att: not a language model",
+        ),
+        (
+            {"_name": "wav2vec2", "arch": "lstm_lm", "conv_feature_layers": CODE},
+            "--arch wav2vec2: not a language model",
+        ),
+        ({"fconv_self_att": {"pretrained": CODE}}, "--arch: missing"),
+    ],
+    ids=["language model", "another model", "two names", "speech", "no name"],
+)
+def test_what_is_no_code_in_a_checkpoint(options, words, data, pretrained, tmp_path, monkeypatch):
     """fairseq evaluates some options of a model, also those that a checkpoint names."""
+    monkeypatch.chdir(tmp_path)
     state = load(pretrained.best)
-    options = {"_name": "fconv_lm", "arch": "fconv_lm", "criterion": "cross_entropy"}
-    state["cfg"]["model"] = {**options, "decoder_layers": "open('executed', 'w')"}
+    state["cfg"]["model"] = {"criterion": "cross_entropy", **options}
     torch.save(state, tmp_path / "evil.pt")
-    result = fork("generate", tmp_path, generate(data, tmp_path / "evil.pt", "--num-samples", 1))
-    refused(result, "--decoder-layers \"open('executed', 'w')\": not a list")
+    refused(
+        fork("generate", tmp_path, generate(data, tmp_path / "evil.pt", "--num-samples", 1)), words
+    )
+    with pytest.raises(InputError, match=re.escape(words)):
+        SeqGAN.from_pretrained(tmp_path / "evil.pt", data)
     assert not list(tmp_path.rglob("executed"))
 
 
