@@ -14,7 +14,12 @@ from .criterions.saved_discriminator import SavedDiscriminator, guide_from, load
 from .policy.fairseq_generate import GenerateConfig, SequenceSampler, check_guide
 from .policy.guided import Guide
 from .policy.policy import Policy, banned_symbols
-from .policy.saved_model import about_temperature, load_language_model, trained_on
+from .policy.saved_model import (
+    about_trained_at,
+    load_language_model,
+    stored_temperature,
+    trained_on,
+)
 from .support import input_checks
 from .support.binarized_data import PIECES
 from .support.errors import InputError, first_line
@@ -36,6 +41,7 @@ class SeqGAN:
         max_length: if not fixed: the most tokens of a sequence.
         pieces: splits words into the pieces that the dictionary holds, and joins them again; None:
             it holds words.
+        trained_temperature: at which adversarial training drew its samples.
     """
 
     def __init__(
@@ -47,9 +53,11 @@ class SeqGAN:
         fixed_length: int = 0,
         max_length: int = 200,
         pieces: SentencepieceBPE | None = None,
+        trained_temperature: float = 1.0,
     ) -> None:
         self.model, self.dictionary, self.checkpoint = model, dictionary, checkpoint
         self.fixed_length, self.max_length, self.pieces = fixed_length, max_length, pieces
+        self.trained_temperature = trained_temperature
         self._discriminator: SavedDiscriminator | None = None  # read at its first use, then kept
 
     @classmethod
@@ -70,7 +78,7 @@ class SeqGAN:
             InputError: a file is missing or damaged, or they do not fit each other.
         """
         path = Path(checkpoint)
-        data = trained_on(path) if data is None else str(data)
+        data = trained_on(path)[0] if data is None else str(data)
         input_checks.data_folder(data)
         folder = Path(data.split(":")[0])  # of several shards, all have the same dictionary
         dictionary = Dictionary.load(str(folder / "dict.txt"))
@@ -78,11 +86,12 @@ class SeqGAN:
         return cls(
             model.to(device).eval(),
             dictionary,
-            path,
+            path.absolute(),
             fixed_length=options.get("fixed_length") or 0,
             # As fairseq-generate has it: --max-len-b is 200, and a transformer has its positions.
             max_length=options.get("max_length") or min(200, model.max_positions() - 1),
             pieces=_read_pieces(folder / PIECES),
+            trained_temperature=stored_temperature(str(path)),
         )
 
     def sample(
@@ -122,7 +131,7 @@ class SeqGAN:
             top_k=top_k,
             top_p=top_p,
         )
-        if (told := about_temperature(str(self.checkpoint), temperature)) is not None:
+        if (told := about_trained_at(self.trained_temperature, temperature)) is not None:
             logger.warning(told)
         chooser = self._guide(guide, guide_scale)
         sampler = SequenceSampler(policy, 1, seed, guide=chooser)

@@ -52,6 +52,10 @@ class Progress:
             logger.info("%d batches made no update, of update %d now", lost, self.clock.updates)
         return UpdateIterator(self.trainer.schedule, self.clock.updates, self.parts)
 
+    def pretrains(self, epoch: int) -> bool:
+        """Return whether *epoch* is one of D's pre-training, in which G stays as it is."""
+        return epoch <= self.trainer.schedule.pretrain_d_steps
+
     def begin_epoch(self, model: BaseFairseqModel) -> None:
         """Try out *model*, the generator, and its reference before the first update.
 

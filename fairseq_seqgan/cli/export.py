@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> None:
     """
     out: Path = args.out
     outputs.refuse_to_replace(out)
-    data = args.data or Path(trained_on(args.checkpoint))
+    data = args.data or Path(trained_on(args.checkpoint)[0])
     dictionary = read_dictionary(data)
     state = input_checks.checkpoint(str(args.checkpoint), dictionary)
     compat_models.require_language_model(stored_options(state, "model"), f"{args.checkpoint}: its ")
@@ -64,12 +64,12 @@ def run(args: argparse.Namespace) -> None:
     model = plain_language_model(state, args.checkpoint, whole and pieces.is_file())
     if not whole:
         atomic_write.require_folder(out)
-        checkpoint_files.save(model, str(out), own_name=True)
+        checkpoint_files.save(model, str(out), resumes=False)
         size = out.stat().st_size
     else:
         try:
             with atomic_write.new_folder(out.resolve(), outputs.refuse_to_replace) as folder:
-                checkpoint_files.save(model, str(folder / MODEL))
+                checkpoint_files.save(model, str(folder / MODEL), resumes=False)
                 shutil.copyfile(data / DICTIONARY, folder / DICTIONARY)
                 if pieces.is_file():
                     shutil.copyfile(pieces, folder / PIECES)

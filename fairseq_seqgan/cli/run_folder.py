@@ -116,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
     log = None if args.log is None else _read_log(args.log)
     state = read_checkpoint(args.checkpoint)
     check_groups(state, args.checkpoint)
-    data = args.data or Path(trained_on(args.checkpoint))
+    data = args.data or _whole_data(args.checkpoint)
     about = describe(args, state.get("cfg") or {}, data)
     found = measure(args, data, about["seed"])
     scores = io.BytesIO()
@@ -205,6 +205,21 @@ def _training(
         "g_steps": task["g_steps"],
         "pretrain_d_steps": task["pretrain_d_steps"],
     }
+
+
+def _whole_data(checkpoint: Path) -> Path:
+    """Return the folder that *checkpoint* was trained on.
+
+    Raises:
+        InputError: there were several: what was copied from the others would not be counted.
+    """
+    first, *others = trained_on(checkpoint)
+    if others:
+        raise InputError(
+            f"{checkpoint}: was trained on {1 + len(others)} shards; give --data, a folder that "
+            "holds all training sequences"
+        )
+    return Path(first)
 
 
 def identity(data: Path) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from fairseq.data import Dictionary
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from ..models.discriminator import Discriminator
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
-from ..support.stored_options import stored_task
+from ..support.stored_options import stored_options, stored_task
 from ..support.vocabulary import require_same_words
 
 _PREFIX = "discriminator."
@@ -43,7 +42,7 @@ def read_discriminator(path: str, dictionary: Dictionary) -> StoredDiscriminator
     if not weights:
         raise InputError(f"{path}: holds no discriminator; adversarial training stores one")
     require_same_words(path, state, dictionary)
-    return StoredDiscriminator(weights, _criterion_options(state), _slope(state))
+    return StoredDiscriminator(weights, stored_options(state, "criterion"), _slope(state))
 
 
 def take_over(
@@ -74,15 +73,6 @@ def take_over(
             f"--discriminator-from {path}: its discriminator is another one ({reason})"
         ) from error
     return stored.slope
-
-
-def _criterion_options(state: dict[str, Any]) -> dict[str, Any]:
-    """Return the options of the criterion that the checkpoint was trained with; {} if unknown."""
-    cfg: Any = state.get("cfg")
-    options = cfg.get("criterion") if isinstance(cfg, dict) or OmegaConf.is_config(cfg) else None
-    if OmegaConf.is_config(options):
-        options = OmegaConf.to_container(options, resolve=True)
-    return options if isinstance(options, dict) else {}
 
 
 def _slope(state: dict[str, Any]) -> float | None:

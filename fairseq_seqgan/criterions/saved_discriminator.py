@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -20,6 +21,8 @@ from ..support.errors import NOT_REGISTERED, InputError
 from ..support.eval_mode import eval_mode
 from .discriminator_weights import read_discriminator
 from .seqgan import make_config
+
+logger = logging.getLogger(__name__)
 
 
 class SavedDiscriminator(NamedTuple):
@@ -104,5 +107,11 @@ def guide_from(found: SavedDiscriminator, path: str, candidates: int, scale: flo
         raise InputError(
             f"{path}: no slope is stored with its discriminator, because no validation measured "
             "it; give --guide-scale (in Python, guide_scale)"
+        )
+    if slope == 0:
+        logger.warning(
+            "--guide %d with a slope of 0 is plain sampling; a checkpoint stores 0 if its D knew "
+            "nothing of held-out data",
+            candidates,
         )
     return Guide(found.log_odds, slope, candidates)

@@ -89,7 +89,11 @@ def about_temperature(path: str, temperature: float) -> str | None:
     Raises:
         InputError: it cannot be read.
     """
-    trained = stored_temperature(path)
+    return about_trained_at(stored_temperature(path), temperature)
+
+
+def about_trained_at(trained: float, temperature: float) -> str | None:
+    """Return what :func:`about_temperature` does, of a checkpoint *trained* at a temperature."""
     if trained in (1.0, temperature):
         return None
     return (
@@ -125,8 +129,10 @@ def _lengths(state: dict[str, Any], options: Any) -> Lengths:
     return Lengths(0, max(0, longest) if isinstance(longest, int) else 0)
 
 
-def trained_on(path: Path) -> str:
-    """Return the data folder that the checkpoint *path* says that it was trained on.
+def trained_on(path: Path) -> list[str]:
+    """Return the data folders that the checkpoint *path* says that it was trained on.
+
+    The first one has the dictionary and the held-out splits; others are shards.
 
     Raises:
         InputError: it cannot be read, or names none.
@@ -135,4 +141,4 @@ def trained_on(path: Path) -> str:
     folder = stored_options(state, "task").get("data")
     if not isinstance(folder, str):
         raise InputError(f"{path}: names no data folder; give the one with its dict.txt")
-    return folder.split(":")[0]
+    return folder.split(":")

@@ -28,16 +28,17 @@ _OTHERS = re.compile(r"checkpoint(\d+|_\d+_\d+|_best|\.best_.+)\.pt")
 # ---- writing --------------------------------------------------------------------------------
 
 
-def save(state: Any, path: str, own_name: bool = False) -> None:
+def save(state: Any, path: str, resumes: bool = True) -> None:
     """Write *state* as the checkpoint *path*, whole or not at all.
 
     Args:
-        own_name: nothing beside *path* is replaced, as :func:`atomic_write.write_large` has it.
+        resumes: a training does, from the checkpoints beside it. If not, nothing beside *path* is
+            replaced, as :func:`atomic_write.write_large` has it with a name of its own.
 
     Raises:
         InputError: it cannot be written; *path* is as it was.
     """
-    _write(path, lambda file: torch.save(state, file), own_name)
+    _write(path, lambda file: torch.save(state, file), resumes)
 
 
 def copy(source: str, path: str) -> None:
@@ -56,16 +57,16 @@ def copy(source: str, path: str) -> None:
     _write(path, fill)
 
 
-def _write(path: str, fill: Any, own_name: bool = False) -> None:
+def _write(path: str, fill: Any, resumes: bool = True) -> None:
     try:
-        atomic_write.write_large(Path(path), fill, own_name)
+        atomic_write.write_large(Path(path), fill, own_name=not resumes)
     except (OSError, RuntimeError) as error:
         cause = _system_error(error)
         if cause is None:
             raise
+        hint = "; the checkpoints that were there are whole, and the same command resumes from the "
         raise InputError(
-            f"{path}: cannot be written ({cause.strerror}); the checkpoints that were there are "
-            "whole, and the same command resumes from the last one"
+            f"{path}: cannot be written ({cause.strerror})" + (f"{hint}last one" if resumes else "")
         ) from error
 
 

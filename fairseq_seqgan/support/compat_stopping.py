@@ -75,6 +75,17 @@ def restore_patience(root: DictConfig | None, state: dict[str, Any]) -> None:
         _end_now(root)
 
 
+def pause_patience() -> None:
+    """Keep fairseq from counting the validation that begins.
+
+    While D is pre-trained G stays as it is, and so does its NLL: to ``--patience`` that is no
+    improvement, so it would end the training before G's first update.
+    """
+    counts = _patience_counts()
+    if counts:
+        counts["num_runs"] = -1  # fairseq adds 1 where nothing has improved
+
+
 def _patience_counts() -> dict[str, Any]:
     # Importing it would set up logging, so only a command that trains has it.
     train = sys.modules.get("fairseq_cli.train")

@@ -18,12 +18,15 @@ def hold(folder: Path) -> None:
     those that load data, do not keep it.
 
     Raises:
-        InputError: another training holds it.
+        InputError: another training holds it, or its file cannot be opened.
     """
     path = (folder / NAME).resolve()
     if path in _held:
         return
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise InputError(f"--save-dir: {path}: cannot be opened ({error.strerror})") from error
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except (BlockingIOError, PermissionError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import logging
 import math
 from argparse import Namespace
 from collections.abc import Collection, Mapping
@@ -15,10 +16,13 @@ from . import option_values
 from .compat_models import ADAPTIVE_LOSS
 from .errors import InputError
 
+logger = logging.getLogger(__name__)
+
 # What a validation logs, beside fairseq's own numbers.
 _OF_SAMPLES = ("nll_oracle", "entropy")
 _OF_D = ("d_auc_train", "d_auc_heldout", "d_gain", "d_slope")
 _OF_FAIRSEQ = ("loss", "wps", "wpb", "bsz", "num_updates")
+_LOWER_IS_BETTER = ("loss", "ppl", "nll", "nll_oracle")
 
 
 def check(root: DictConfig) -> None:
@@ -168,4 +172,13 @@ def _check_metric(root: DictConfig) -> None:
         raise InputError(
             f"--best-checkpoint-metric {metric}: validation does not log it; "
             f"it logs {', '.join(('nll', *_OF_SAMPLES, *_OF_D))}"
+        )
+    if root.checkpoint.maximize_best_checkpoint_metric:
+        if metric in _LOWER_IS_BETTER:
+            raise InputError(f"--maximize-best-checkpoint-metric: of {metric}, lower is better")
+    elif metric not in _LOWER_IS_BETTER:
+        logger.info(
+            "checkpoint_best.pt will be that of the lowest %s; of the highest with "
+            "--maximize-best-checkpoint-metric",
+            metric,
         )

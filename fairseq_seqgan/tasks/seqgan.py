@@ -233,6 +233,8 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
     def begin_valid_epoch(self, epoch: int, model: BaseFairseqModel) -> None:
         """Let the first batch of the validation measure samples."""
         self.validation.begin()
+        if self.progress is not None and self.progress.pretrains(epoch):
+            compat_stopping.pause_patience()
 
     @in_validation
     def valid_step(

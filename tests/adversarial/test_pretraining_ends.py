@@ -15,6 +15,21 @@ OPTIONS = (
 LINE = re.compile(r"D after pool (\d+): AUC [\d.]+, gain (-?[\d.]+) \+- [\d.]+ nats")
 
 
+def test_patience_does_not_count_before_g_is_trained(data, pretrained, tmp_path):
+    """G's NLL is the same after every pool. At such a rate it is higher after every round."""
+    options = "--pretrain-d-steps 4 --rounds 5 --d-steps 0 --lr 3 --patience 2".split()
+    options += ["--best-checkpoint-metric", "nll"]
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    result = fork("train", straight, gan(data, straight, pretrained.best, *options)).check()
+    assert "early stop since valid performance" in result.output
+    assert len(result.logged("valid")) == 4 + 2
+    for limit in (3 * POOL_UPDATES, 10**6):
+        more = [*options, "--max-update", limit]
+        fork("train", resumed, gan(data, resumed, pretrained.best, *more)).check()
+    ends = [training_state(folder / "checkpoint_last.pt") for folder in (straight, resumed)]
+    assert differences(*ends) == []
+
+
 @pytest.fixture(scope="module")
 def ended(data, pretrained, tmp_path_factory):
     """A training whose pre-training ends early, with a checkpoint after every pool."""

@@ -132,6 +132,15 @@ def test_refused_before_anything_is_measured(
     assert {path.name for path in tmp_path.iterdir()} == {"my.txt", "pipe"}
 
 
+def test_a_model_of_several_shards_needs_all_training_data(played, data, samples, tmp_path):
+    """What is copied from another shard would not be counted."""
+    state = load(played.last)
+    state["cfg"]["task"]["data"] = f"{data}:{tmp_path}"
+    torch.save(state, tmp_path / "shards.pt")
+    with pytest.raises(InputError, match="was trained on 2 shards; give --data"):
+        make(tmp_path / "shards.pt", samples, tmp_path / "d")
+
+
 @pytest.mark.parametrize("option", ["--label", "--system", "--start", "--dest"])
 def test_text_that_is_not_utf8(option, played, samples, tmp_path):
     with pytest.raises(InputError) as error:

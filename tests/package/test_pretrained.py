@@ -57,6 +57,29 @@ def test_one_discriminator_serves_every_guide(data, played, monkeypatch):
         model.sample(5, guide=2)
 
 
+def test_the_checkpoint_is_not_read_again(data, played, tmp_path, caplog, monkeypatch):
+    """Only its discriminator is, wherever the program has gone meanwhile."""
+    state = load(played.last)
+    state["cfg"]["task"]["temperature"] = 0.5
+    torch.save(state, tmp_path / "model.pt")
+    monkeypatch.chdir(tmp_path)
+    model = SeqGAN.from_pretrained("model.pt", data)
+    monkeypatch.chdir("/")
+    assert len(model.sample(2, guide=2, guide_scale=1)) == 2
+    (tmp_path / "model.pt").unlink()
+    caplog.clear()
+    assert len(model.sample(2)) == 2
+    assert "was trained at --temperature 0.5" in caplog.text
+
+
+def test_a_slope_of_0_is_told(data, played, caplog):
+    model = SeqGAN.from_pretrained(played.last)
+    for scale, told in ((0.5, False), (0.0, True)):
+        caplog.clear()
+        assert model.sample(3, guide=4, guide_scale=scale)
+        assert ("--guide 4 with a slope of 0 is plain sampling" in caplog.text) == told
+
+
 def test_what_is_refused(data, played, tmp_path):
     model = SeqGAN.from_pretrained(played.last)
     for arguments, message in (

@@ -129,6 +129,9 @@ def test_full_disk(how, size, checkpoint, tmp_path):
         getattr(checkpoint_files, how)(argument, str(checkpoint))
     assert checkpoint.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [source.name, checkpoint.name]
+    with no_larger_than(size), pytest.raises(InputError) as error:
+        checkpoint_files.save(state(2, size=10000), str(tmp_path / "exported.pt"), resumes=False)
+    assert str(error.value).endswith("exported.pt: cannot be written (File too large)")
     getattr(checkpoint_files, how)(argument, str(checkpoint))
     assert differences(read_checkpoint(checkpoint), state(2, size=10000)) == []
 

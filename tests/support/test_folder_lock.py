@@ -7,6 +7,9 @@ import time
 import pytest
 from helpers.commands import mle, run, start
 
+from fairseq_seqgan.support import folder_lock
+from fairseq_seqgan.support.errors import InputError
+
 pytestmark = pytest.mark.slow
 
 # A data loader's process, which is forked, must not keep the lock of a training that was killed.
@@ -29,6 +32,13 @@ def test_a_second_training_is_refused(data, tmp_path):
         first.process.wait()
     run("fairseq-train", *mle(data, tmp_path, "--max-epoch", 1)).check()
     assert wait_for(tmp_path / ".lock") != lock
+
+
+def test_a_lock_that_cannot_be_opened(tmp_path):
+    """Such as that of a colleague, in a folder that the group may write into."""
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(InputError, match=r"--save-dir: .*\.lock: cannot be opened \(Is a dir"):
+        folder_lock.hold(tmp_path)
 
 
 def wait_for(path):

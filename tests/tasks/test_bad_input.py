@@ -40,6 +40,10 @@ OF_A_LANGUAGE_MODEL = [
     ("--lr=-1", "--lr is -1.0"),
     ("--clip-norm nan", "--clip-norm is nan"),
     ("--best-checkpoint-metric nll_oracle", "nll_oracle: validation logs it only with --oracle"),
+    (
+        "--best-checkpoint-metric nll --maximize-best-checkpoint-metric",
+        "--maximize-best-checkpoint-metric: of nll, lower is better",
+    ),
     ("--best-checkpoint-metric entropy", "entropy: validation logs it only with --oracle, or"),
     ("--best-checkpoint-metric d_gain", "d_gain: validation logs it only in adversarial training"),
     (
