@@ -58,7 +58,8 @@ def run(args: argparse.Namespace) -> None:
     data = args.data or Path(trained_on(args.checkpoint)[0])
     dictionary = read_dictionary(data)
     state = input_checks.checkpoint(str(args.checkpoint), dictionary)
-    compat_models.require_language_model(stored_options(state, "model"), f"{args.checkpoint}: its ")
+    if options := stored_options(state, "model"):
+        compat_models.require_language_model(options, f"{args.checkpoint}: its ")
     pieces = data / binarized_data.PIECES
     whole = out.suffix != ".pt"
     model = plain_language_model(state, args.checkpoint, whole and pieces.is_file())

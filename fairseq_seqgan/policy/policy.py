@@ -45,8 +45,9 @@ class PolicyConfig(FairseqDataclass):
     g_step_memory: float = field(
         default=1000.0,
         metadata={
-            "help": "memory in MB that an update of G may need beyond the nets; rollouts and "
-            "logits are computed in parts that fit, which changes no result without dropout"
+            "help": "memory in MB that an update of G may need beyond the nets and the rollouts "
+            "themselves; these and logits are computed in parts that fit, which changes no result "
+            "without dropout"
         },
     )
 

@@ -180,7 +180,9 @@ def roll_out(
 
 
 def _join(parts: list[Rollouts], offsets: range) -> Rollouts:
-    """Return the rollouts of all groups; *offsets* are the numbers of their first sequences.
+    """Return the rollouts of all groups, *parts*, which it empties.
+
+    *offsets* are the numbers of the groups' first sequences.
 
     The prefixes are sorted by step, then by sequence, as in a single group: a reward with random
     numbers of its own should not depend on the memory either.
@@ -191,13 +193,16 @@ def _join(parts: list[Rollouts], offsets: range) -> Rollouts:
     sequence = torch.cat([part.sequence + o for part, o in zip(parts, offsets, strict=True)])
     step = torch.cat([part.step for part in parts])
     order = step.argsort(stable=True)
-    return Rollouts(
-        Samples(*(torch.cat(field) for field in samples)),
-        torch.cat([part.completions for part in parts])[order],
-        sequence[order],
-        step[order],
-        parts[0].stride,
-    )
+    joined = Samples(*(torch.cat(field) for field in samples))
+    stride, shape = parts[0].stride, parts[0].completions.shape[1:]
+    # The completions take far more memory than all else: each part is dropped once it is copied.
+    completions = parts[0].completions.new_empty((len(order), *shape))
+    places, begin = order.argsort(), 0
+    while parts:
+        part = parts.pop(0)
+        completions[places[begin : begin + len(part.step)]] = part.completions
+        begin += len(part.step)
+    return Rollouts(joined, completions, sequence[order], step[order], stride)
 
 
 def check_memory(policy: Policy, rollouts: int, stride: int = 1, given: int = 0) -> int:

@@ -103,7 +103,7 @@ class ReadsGenerator(CNNHighway):
             raise InputError("--discriminator reads_generator needs --d-language-model")
         path = Path(cfg.d_language_model)
         dictionary = task.source_dictionary
-        generator, _ = load_language_model(path, Path(trained_on(path)), dictionary)
+        generator, _ = load_language_model(path, Path(trained_on(path)[0]), dictionary)
         if not has_features(generator.decoder):
             raise InputError(f"--d-language-model {path}: an architecture without hidden states")
         return cls(generator, dictionary, cfg)
