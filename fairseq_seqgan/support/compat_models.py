@@ -70,7 +70,7 @@ def require_lists(options: Any) -> None:
 
 
 def _stated(options: Any) -> Mapping[str, Any]:
-    """Return *options* as they are written: what refers to another option is no list of numbers."""
+    """Return *options* as they are written: a reference to another option stays one."""
     if OmegaConf.is_config(options):
         options = OmegaConf.to_container(options, resolve=False)
     return options if isinstance(options, Mapping) else vars(options)

@@ -193,7 +193,7 @@ def test_restrictions_and_temperatures_hold_for_every_candidate(guided, options)
 
 
 def test_prefixes_by_the_command(guided, data):
-    """D chooses how a test sentence goes on, not how it begins."""
+    """Every sample begins with the words of its test sentence; D chooses the rest."""
     sentences = [line.split() for line in (data / "test.txt").read_text().splitlines()][:30]
     found = samples_of(guided("--guide", 4, "--prefix-size", 3))
     assert [text.split()[:3] for *_, text in found] == [words[:3] for words in sentences]
