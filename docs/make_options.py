@@ -28,6 +28,7 @@ from fairseq_seqgan.policy.fairseq_generate import GenerateConfig
 from fairseq_seqgan.policy.policy import PolicyConfig
 from fairseq_seqgan.policy.rollouts import RolloutConfig
 from fairseq_seqgan.rewards.base import OPTIONS
+from fairseq_seqgan.support.errors import flag
 from fairseq_seqgan.tasks import config as task
 
 PAGE = Path(__file__).resolve().parent / "options.md"
@@ -104,7 +105,7 @@ def row(field: dataclasses.Field) -> tuple[str, str, str]:
     if isinstance(field.type, type) and issubclass(field.type, Enum):
         about += f" ({', '.join(f'`{choice.value}`' for choice in field.type)})"
     shown = "–" if field.default is None else f"`{field.default}`"
-    return f"`--{field.name.replace('_', '-')}`", shown, about.replace("|", "\\|")
+    return f"`{flag(field.name)}`", shown, about.replace("|", "\\|")
 
 
 def page() -> str:

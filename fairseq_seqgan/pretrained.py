@@ -21,7 +21,7 @@ from .policy.saved_model import (
     trained_on,
 )
 from .support import input_checks
-from .support.binarized_data import PIECES
+from .support.binarized_data import PIECES_MODEL
 from .support.errors import InputError, first_line
 from .support.eval_mode import eval_mode
 
@@ -90,7 +90,7 @@ class SeqGAN:
             fixed_length=options.get("fixed_length") or 0,
             # As fairseq-generate has it: --max-len-b is 200, and a transformer has its positions.
             max_length=options.get("max_length") or min(200, model.max_positions() - 1),
-            pieces=_read_pieces(folder / PIECES),
+            pieces=_read_pieces(folder / PIECES_MODEL),
             trained_temperature=stored_temperature(str(path)),
         )
 

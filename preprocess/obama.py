@@ -31,8 +31,8 @@ with libraries():
     from sentence_splitter import SentenceSplitter
 
     from fairseq_seqgan.preprocess import speeches
+    from fairseq_seqgan.support.binarized_data import PIECES_MODEL
 
-MODEL_FILE = "sentencepiece.model"
 PUBLIC = source.Public(
     "https://raw.githubusercontent.com/samim23/obama-rnn/master/input.txt",
     Expected("4104342fed86eb627db1e35ada4bc99b5418eec8367881b150ad0e09a02f6653", 4_250_014),
@@ -69,7 +69,7 @@ def get_parser() -> argparse.ArgumentParser:
         choices=("word", "sentencepiece"),
         default="word",
         help="words by the rules of Moses, or pieces of words; the model of the latter is written "
-        f"to DEST/{MODEL_FILE} (default: %(default)s)",
+        f"to DEST/{PIECES_MODEL} (default: %(default)s)",
     )
     parser.add_argument(
         "--vocab-size",
@@ -186,7 +186,7 @@ def make_data(
     parts = {s: [units[i] for i in divided[s]] for s in SPLITS}
     tokenizer = get_tokenizer([unit.text for unit in parts["train"]], args)
     splits = {s: encode(parts[s], tokenizer, args.max_length, dropped) for s in SPLITS}
-    model = {MODEL_FILE: tokenizer.model} if isinstance(tokenizer, PieceTokenizer) else {}
+    model = {PIECES_MODEL: tokenizer.model} if isinstance(tokenizer, PieceTokenizer) else {}
     return script.DataSet(
         splits=splits,
         counts=count(texts, paragraphs),
@@ -207,7 +207,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     args = get_parser().parse_args(argv)
     arguments.require_at_least(1, args, "vocab_size", "max_length")
-    script.run(args, PUBLIC, make_data, extra_files=(MODEL_FILE,))
+    script.run(args, PUBLIC, make_data, extra_files=(PIECES_MODEL,))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from fairseq_seqgan.preprocess.common.folder import SPLITS, new_folder, write_st
 
 from fairseq_seqgan.oracle.lstm import Oracle
 from fairseq_seqgan.support import option_values
-from fairseq_seqgan.support.errors import InputError
+from fairseq_seqgan.support.errors import InputError, flag
 from fairseq_seqgan.support.rng import seeded_rng
 
 ORACLE_FILE = "oracle.npz"
@@ -45,7 +45,7 @@ def get_parser() -> argparse.ArgumentParser:
         f"{ORACLE_FILE} of an earlier run; it decides the sizes",
     )
     for name, size in _PAPER_SIZES.items():
-        option = "--" + name.replace("_", "-")
+        option = flag(name)
         parser.add_argument(option, type=int, metavar="N", help=f"of the oracle (default: {size})")
     for option, default, text in (
         ("--length", 20, "tokens in a sequence"),
@@ -80,9 +80,8 @@ def get_oracle(args: argparse.Namespace) -> Oracle:
     for name in _PAPER_SIZES:
         wanted, found = getattr(args, name), getattr(oracle, name)
         if wanted is not None and wanted != found:
-            option = "--" + name.replace("_", "-")
             raise InputError(
-                f"{args.params}: its {name} is {found}, contradicting {option} {wanted}"
+                f"{args.params}: its {name} is {found}, contradicting {flag(name)} {wanted}"
             )
     return oracle
 

@@ -20,16 +20,16 @@ from fairseq_seqgan.preprocess.common.make_folder import DataSet, make_folder
 from fairseq_seqgan.preprocess.common.text import read_text
 
 from fairseq_seqgan.preprocess import tokenizers
+from fairseq_seqgan.support.binarized_data import PIECES_MODEL
 from fairseq_seqgan.support.errors import InputError
 
-MODEL_FILE = "sentencepiece.model"
-PIECES = 4000  # of sentencepiece's model, unless the text has too few
+VOCAB_SIZE = 4000  # of sentencepiece's model, unless the text has too few
 
 _TOKENIZERS: dict[str, Callable[[list[str], argparse.Namespace], tokenizers.Tokenizer]] = {
     "word": lambda train, args: tokenizers.WordTokenizer(train, args.vocab_size),
     "char": lambda train, args: tokenizers.CharacterTokenizer(train, args.vocab_size),
     "sentencepiece": lambda train, args: tokenizers.PieceTokenizer(
-        train, args.vocab_size or PIECES, args.seed, exact=args.vocab_size is not None
+        train, args.vocab_size or VOCAB_SIZE, args.seed, exact=args.vocab_size is not None
     ),
     "space": lambda train, args: tokenizers.SplitTokenizer(train, args.vocab_size),
 }
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=_TOKENIZERS,
         default="word",
         help="words by the rules of Moses for English; characters; pieces of words, whose model is "
-        f"written to DEST/{MODEL_FILE}; or, of a text that is tokenized already, what stands "
+        f"written to DEST/{PIECES_MODEL}; or, of a text that is tokenized already, what stands "
         "between spaces (default: %(default)s)",
     )
     parser.add_argument(
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         metavar="N",
         help="the N most frequent tokens, others are unknown (default: all of train); "
-        f"sentencepiece: pieces of the model (default: {PIECES}, or as many as the text gives)",
+        f"sentencepiece: pieces of the model (default: {VOCAB_SIZE}, or as many as the text gives)",
     )
     parser.add_argument(
         "--max-length",
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
         InputError: an option or file cannot be used; nothing has been written then.
     """
     arguments.require_at_least(1, args, "vocab_size", "max_length")
-    make_folder(args, lambda: local.get_local(args.train), make_data, (MODEL_FILE,), least=1)
+    make_folder(args, lambda: local.get_local(args.train), make_data, (PIECES_MODEL,), least=1)
 
 
 class Line(NamedTuple):
@@ -144,7 +144,7 @@ def make_data(raw: local.Source, args: argparse.Namespace, dropped: report.Dropp
         words=tokenizer.words,
         about={"notes": notes},
         lines=_remarks(splits),
-        files={} if model is None else {MODEL_FILE: model},
+        files={} if model is None else {PIECES_MODEL: model},
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from omegaconf import II
 
 from ..policy.rollouts import RolloutConfig
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 from ..support.option_values import positive
 from .action_values import AdvantageConfig
 from .early_stopping import EarlyStoppingConfig
@@ -47,8 +47,7 @@ def check_options(options: AdversarialConfig) -> None:
     make_schedule(options, batches=1)
     for name in ("rollouts", "pretrain_d_patience"):
         if not 0 <= getattr(options, name) < math.inf:
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"{option} is {getattr(options, name)}: it must be 0 or more")
+            raise InputError(f"{flag(name)} is {getattr(options, name)}: it must be 0 or more")
     check_objective(options)
     check_prefix_size(options)
     if not 0 <= options.rollout_ema_decay < 1:

@@ -16,7 +16,7 @@ from fairseq.dataclass import FairseqDataclass
 from torch import Tensor
 
 from ..support import distributed
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 
 
 @dataclass
@@ -45,8 +45,9 @@ def check_prefix_size(options: Any) -> None:
     for name in ("fixed_length", "max_length"):
         length = getattr(options, name)
         if size and length and size >= length:
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"--prefix-size {size} with {option} {length}: G could draw nothing")
+            raise InputError(
+                f"--prefix-size {size} with {flag(name)} {length}: G could draw nothing"
+            )
 
 
 class Prefixes:

@@ -16,7 +16,7 @@ from enum import Enum
 from fairseq.dataclass import FairseqDataclass
 
 from ..optim.seqgan_adam import DISCRIMINATOR, GENERATOR
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 
 
 @dataclass
@@ -96,8 +96,9 @@ class Schedule:
             ("batches", 1),
         ):
             if getattr(self, name) < least:
-                option = "--" + name.replace("_", "-")
-                raise InputError(f"{option} is {getattr(self, name)}: at least {least} is needed")
+                raise InputError(
+                    f"{flag(name)} is {getattr(self, name)}: at least {least} is needed"
+                )
 
     @property
     def trains_discriminator(self) -> bool:

@@ -15,7 +15,7 @@ import torch
 from fairseq.criterions import FairseqCriterion
 from omegaconf import DictConfig
 
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 from ..support.restart import DEFAULT, find_restart
 from ..support.stored_options import plain, stored_options, stored_task
 
@@ -181,15 +181,11 @@ def shapes(weights: Any) -> Shapes | None:
     return {name: w.shape for name, w in weights.items() if torch.is_tensor(w)}
 
 
-def _option(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
 def differences(saved: dict[str, Any], options: Any) -> list[str]:
     """Return the *options* that are not what they were, with both values."""
     now = plain(options)
     return [
-        f"{_option(name)} is {now[name]}, in the checkpoint {saved[name]}"
+        f"{flag(name)} is {now[name]}, in the checkpoint {saved[name]}"
         for name in sorted(now.keys() & saved.keys() - _NEVER_NAMED)
         if now[name] != saved[name]
     ]
@@ -207,7 +203,7 @@ def _check_equal(path: str, root: DictConfig, state: dict[str, Any]) -> None:
         saved, now = stored_options(state, group), plain(root[group])
         for name in now.keys() & saved.keys() & set(names):
             if now[name] != saved[name]:
-                option = _option(group if name == "_name" else name)
+                option = flag(group if name == "_name" else name)
                 raise InputError(
                     f"{path}: {option} is {now[name]}, in the checkpoint {saved[name]}; a training "
                     "is resumed with the same"

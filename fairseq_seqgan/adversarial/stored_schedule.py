@@ -15,7 +15,7 @@ import torch
 from fairseq.optim import FairseqOptimizer
 from torch import Tensor
 
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 
 if TYPE_CHECKING:
     from .trainer import AdversarialTrainer
@@ -124,7 +124,7 @@ class StoredSchedule:
             idle = name in _ENDS_PRETRAINING and not stored.get("pretrain_d_steps")
             if theirs == own or grows or idle:
                 continue
-            what = _WORDS.get(name) or "--" + name.replace("_", "-")
+            what = _WORDS.get(name) or flag(name)
             raise InputError(
                 f"{path}: {what} is {own}, in the checkpoint {theirs}; a training is resumed with "
                 "the schedule that it began with"

@@ -16,7 +16,7 @@ from ..support import (
     input_checks,
 )
 from ..support.errors import InputError
-from ..support.plain_checkpoint import PIECES, plain_language_model
+from ..support.plain_checkpoint import FAIRSEQ_PIECES_MODEL, plain_language_model
 from ..support.stored_options import stored_options
 from . import outputs, user_module
 from .inputs import read_dictionary
@@ -60,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
     state = input_checks.checkpoint(str(args.checkpoint), dictionary)
     if options := stored_options(state, "model"):
         compat_models.require_language_model(options, f"{args.checkpoint}: its ")
-    pieces = data / binarized_data.PIECES
+    pieces = data / binarized_data.PIECES_MODEL
     whole = out.suffix != ".pt"
     model = plain_language_model(state, args.checkpoint, whole and pieces.is_file())
     if not whole:
@@ -73,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
                 checkpoint_files.save(model, str(folder / MODEL), resumes=False)
                 shutil.copyfile(data / DICTIONARY, folder / DICTIONARY)
                 if pieces.is_file():
-                    shutil.copyfile(pieces, folder / PIECES)
+                    shutil.copyfile(pieces, folder / FAIRSEQ_PIECES_MODEL)
                 load_language_model(folder / MODEL, folder, dictionary)  # before it is there
                 size = (folder / MODEL).stat().st_size
         except OSError as error:

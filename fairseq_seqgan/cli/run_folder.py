@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import plugin  # noqa: F401  (checkpoints are read with its workarounds)
 from ..metrics import base
+from ..metrics.bleu_scores import ORDERS
 from ..policy.saved_model import trained_on
 from ..reporting import run_folder, training_log
 from ..support import atomic_write, option_values
@@ -31,7 +32,6 @@ from .inputs import default_split, read_dictionary
 prepare = user_module.import_from
 
 CONTROLS = ("constant", "random", "shuffled")  # rewards that say nothing about the sequence
-ORDERS = (2, 3, 4)  # of BLEU; without an oracle it is the score of a sample
 _MOST = 512 * MIB  # of a log or an oracle
 
 
@@ -144,6 +144,7 @@ def measure(args: argparse.Namespace, data: Path, seed: int) -> evaluate.Evaluat
     words: list[object] = ["--samples", args.samples, "--data", data, "--model", args.checkpoint]
     words += ["--temperature", args.temperature, "--seed", seed]
     words += ["--num-eval-samples", args.num_eval_samples]
+    # Without an oracle, BLEU is the score of a sample.
     words += ["--oracle", args.oracle] if args.oracle else ["--bleu", *ORDERS]
     parser = argparse.ArgumentParser()
     evaluate.add_arguments(parser)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from ..models.discriminator import Discriminator
 from ..support.checkpoint_files import read_checkpoint
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 from ..support.stored_options import stored_options, stored_task
 from ..support.vocabulary import require_same_words
 
@@ -63,7 +63,7 @@ def take_over(
         net.load_state_dict(stored.weights)
     except RuntimeError as error:
         differ = [
-            f"--{name.replace('_', '-')} {stored.options[name]} there and {value} here"
+            f"{flag(name)} {stored.options[name]} there and {value} here"
             for name, value in dict(own_options).items()
             if name in stored.options.keys() - _NEVER_THE_REASON
             and str(stored.options[name]) != str(value)

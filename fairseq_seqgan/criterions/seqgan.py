@@ -24,7 +24,7 @@ from ..models.discriminator import discriminators
 from ..models.ensemble import build_discriminator
 from ..optim.seqgan_adam import DISCRIMINATOR
 from ..support import compat
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 from ..support.eval_mode import turn_dropout_off
 from ..support.finite import require_finite
 from ..support.options import combine
@@ -126,8 +126,7 @@ class SeqGANCriterion(FairseqCriterion):
             raise InputError("--criterion seqgan needs --task seqgan")
         for name in ("d_label_smoothing", "d_token_dropout"):
             if not 0 <= getattr(cfg, name) < 1:
-                option = "--" + name.replace("_", "-")
-                raise InputError(f"{option} is {getattr(cfg, name)}: it must be in [0, 1)")
+                raise InputError(f"{flag(name)} is {getattr(cfg, name)}: it must be in [0, 1)")
         self.make_policy, self.label_smoothing = task.policy, cfg.d_label_smoothing
         self.token_dropout, self.dictionary = cfg.d_token_dropout, task.source_dictionary
         self.discriminator = build_discriminator(str(cfg.discriminator), cfg, task)

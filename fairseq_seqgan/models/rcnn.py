@@ -19,7 +19,7 @@ from fairseq.models import register_model
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 from .discriminator import Discriminator, DiscriminatorConfig, check_shared_options, l2_penalty
 
 
@@ -77,8 +77,7 @@ class RCNN(Discriminator):
         check_shared_options(cfg)
         for name in ("d_hidden_size", "d_features"):
             if getattr(cfg, name) < 1:
-                option = "--" + name.replace("_", "-")
-                raise InputError(f"{option} is {getattr(cfg, name)}: at least 1 is needed")
+                raise InputError(f"{flag(name)} is {getattr(cfg, name)}: at least 1 is needed")
         dictionary = task.source_dictionary
         return cls(
             len(dictionary),

@@ -19,7 +19,7 @@ from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from ..support import compat
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 from ..support.finite import require_finite
 from ..support.rng import seeded_rng
 from .factory import PolicyFactory
@@ -314,8 +314,7 @@ def build_sampler(
     for name in _OF_A_SEARCH:
         default = getattr(GenerationConfig, name)
         if getattr(generation, name, default) != default:
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"{option}: is for a search; --sampling draws from G as it is")
+            raise InputError(f"{flag(name)}: is for a search; --sampling draws from G as it is")
     path = checkpoint_path(options)
     if path and (told := about_temperature(path, generation.temperature)) is not None:
         logger.warning(told)

@@ -28,7 +28,7 @@ from .errors import InputError
 if TYPE_CHECKING:  # writing data needs the names below, and not fairseq
     from fairseq.data import Dictionary
 
-PIECES = "sentencepiece.model"  # what splits words into pieces, where prepare has trained one
+PIECES_MODEL = "sentencepiece.model"  # what splits words into pieces, where prepare has trained one
 STATS, FILES = "stats.json", "files"  # where the checksums are, and under which key
 
 # An .idx file of fairseq's usual format, mmap: magic, version, code of the tokens' type, number n

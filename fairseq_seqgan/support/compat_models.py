@@ -21,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor, nn
 from torch.nn.utils.weight_norm import WeightNorm
 
-from .errors import NOT_REGISTERED, InputError
+from .errors import NOT_REGISTERED, InputError, flag
 
 logger = logging.getLogger(__name__)
 
@@ -65,8 +65,7 @@ def require_lists(options: Any) -> None:
     """
     for name, value in _nested(_stated(options)):
         if name in _EVALUATED and isinstance(value, str) and not _LIST.fullmatch(value):
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"{option} {value[:80]!r}: not a list such as [(64, 3)] * 2")
+            raise InputError(f"{flag(name)} {value[:80]!r}: not a list such as [(64, 3)] * 2")
 
 
 def _stated(options: Any) -> Mapping[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from .errors import flag
+
 logger = logging.getLogger(__name__)
 
 
@@ -19,8 +21,7 @@ def end_training_at(root: DictConfig, epochs: int, updates: int, done: int) -> N
     for name, all_of_them in (("max_epoch", epochs), ("max_update", updates)):
         asked = limits[name]
         if asked and asked < all_of_them:
-            option = "--" + name.replace("_", "-")
-            logger.info("%s %s ends the training early, of %d", option, asked, all_of_them)
+            logger.info("%s %s ends the training early, of %d", flag(name), asked, all_of_them)
         limits[name] = min(asked or all_of_them, all_of_them)
     if done >= limits.max_update:
         logger.info("%d updates are done, of %d", done, limits.max_update)

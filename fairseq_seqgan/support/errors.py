@@ -91,6 +91,11 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def flag(field: str) -> str:
+    """Return the option that sets *field* on the command line: ``--d-steps`` for ``d_steps``."""
+    return "--" + field.replace("_", "-")
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of *error*, at most 200 characters; its type if it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

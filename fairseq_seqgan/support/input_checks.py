@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from . import compat_models, compat_rates, compat_stopping, distributed, training_options
 from .binarized_data import require_unchanged
 from .checkpoint_files import read_checkpoint
-from .errors import InputError
+from .errors import InputError, flag
 from .restart import find_restart, replace_damaged_last
 from .stored_options import stored_options
 from .vocabulary import require_same_words
@@ -167,7 +167,7 @@ def _arithmetic(root: DictConfig) -> None:
     common = root.common
     for name in ("memory_efficient_fp16", "memory_efficient_bf16"):
         if common[name]:
-            option, plain = "--" + name.replace("_", "-"), name.removeprefix("memory_efficient_")
+            option, plain = flag(name), name.removeprefix("memory_efficient_")
             raise InputError(f"{option}: not with --optimizer seqgan_adam; --{plain} works")
     if (common.fp16 or common.bf16) and not common.fp16_no_flatten_grads:
         raise InputError(

@@ -3,7 +3,7 @@
 import math
 from argparse import ArgumentTypeError
 
-from .errors import InputError
+from .errors import InputError, flag
 
 MOST = 10**9  # of anything that is counted: torch and numpy cannot make arrays of much more
 MOST_SEED = 2**32 - 1  # that numpy and sentencepiece take
@@ -21,7 +21,7 @@ def positive(**counts: float) -> None:
         if isinstance(value, int):
             at_most(MOST, **{name: value})
         if not value > 0 or not math.isfinite(value):
-            raise InputError(f"--{name.replace('_', '-')} is {value}: it must be above 0")
+            raise InputError(f"{flag(name)} is {value}: it must be above 0")
 
 
 def at_most(most: int, **counts: int) -> None:
@@ -32,7 +32,7 @@ def at_most(most: int, **counts: int) -> None:
     """
     for name, value in counts.items():
         if value > most:
-            raise InputError(f"--{name.replace('_', '-')} is {value}: it must be at most {most:,}")
+            raise InputError(f"{flag(name)} is {value}: it must be at most {most:,}")
 
 
 def encodable(**texts: object) -> None:
@@ -47,7 +47,7 @@ def encodable(**texts: object) -> None:
         try:
             str(text).encode("utf-8")
         except UnicodeEncodeError as error:
-            raise InputError(f"--{name.replace('_', '-')} {text}: is not UTF-8") from error
+            raise InputError(f"{flag(name)} {text}: is not UTF-8") from error
 
 
 def betas(text: str) -> list[float]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from fairseq.dataclass import FairseqDataclass
 
-from .errors import InputError
+from .errors import InputError, flag
 
 
 def combine(
@@ -54,8 +54,7 @@ def _refuse_clashes(classes: list[type]) -> None:
         for field, owner in own.items():
             other = defined.setdefault(field, owner)
             if other is not owner:
-                option = "--" + field.replace("_", "-")
                 raise InputError(
-                    f"{option} is defined by {other.__name__} and by {owner.__name__}: give one "
-                    "of the options another name"
+                    f"{flag(field)} is defined by {other.__name__} and by {owner.__name__}: give "
+                    "one of the options another name"
                 )

@@ -21,7 +21,8 @@ from .stored_options import plain
 
 TASK, TASKS = "language_modeling", ("language_modeling", "seqgan")
 _FIELDS = {field.name for field in dataclasses.fields(LanguageModelingConfig)}
-PIECES = "sentencepiece.bpe.model"  # the name that fairseq's from_pretrained looks for
+# The name that fairseq's from_pretrained looks for.
+FAIRSEQ_PIECES_MODEL = "sentencepiece.bpe.model"
 
 
 def plain_language_model(state: Mapping[str, Any], path: Path, pieces: bool) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def plain_language_model(state: Mapping[str, Any], path: Path, pieces: bool) -> 
     for part in ("model", "common"):
         if not plain(config.get(part)):
             raise InputError(f"{path}: its 'cfg' holds no options of '{part}'")
-    bpe = {"_name": "sentencepiece", "sentencepiece_model": PIECES}
+    bpe = {"_name": "sentencepiece", "sentencepiece_model": FAIRSEQ_PIECES_MODEL}
     options = {
         **config,
         "task": {**{k: v for k, v in task.items() if k in _FIELDS}, "_name": TASK},

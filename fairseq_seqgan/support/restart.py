@@ -6,7 +6,7 @@ from typing import NamedTuple
 from omegaconf import DictConfig
 
 from .checkpoint_files import LAST, whole_last
-from .errors import InputError
+from .errors import InputError, flag
 
 DEFAULT = LAST  # of --restore-file
 _RESETS = ("reset_optimizer", "reset_lr_scheduler", "reset_meters", "reset_dataloader")
@@ -32,7 +32,7 @@ def find_restart(options: DictConfig) -> Restart:
             ``--finetune-from-model`` stands beside an option that contradicts it.
     """
     path = Path(options.restore_file)
-    contradicts = [f"--{name.replace('_', '-')}" for name in _RESETS if options.get(name)]
+    contradicts = [flag(name) for name in _RESETS if options.get(name)]
     if options.restore_file != DEFAULT:
         contradicts.append("--restore-file")
     if options.finetune_from_model and contradicts:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from . import option_values
 from .compat_models import ADAPTIVE_LOSS
-from .errors import InputError
+from .errors import InputError, flag
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def check(root: DictConfig) -> None:
         )
     for name in ("use_old_adam", "fp16_adam_stats"):  # of fairseq's own adam
         if "discriminator_lr" in optimizer and optimizer.get(name):
-            raise InputError(f"--{name.replace('_', '-')}: not with --optimizer seqgan_adam")
+            raise InputError(f"{flag(name)}: not with --optimizer seqgan_adam")
     if root.criterion._name == ADAPTIVE_LOSS and backend in ("pytorch_ddp", "c10d"):
         raise InputError(
             "--criterion adaptive_loss: fairseq needs --ddp-backend legacy_ddp with it"
@@ -93,8 +93,7 @@ def _check_numbers(root: DictConfig) -> None:
     numbers.append(("discriminator_weight_decay", 0.0 if decay is None else decay))
     for name, value in numbers:
         if not 0 <= value < math.inf:
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"{option} is {value}: it must be 0 or more, and finite")
+            raise InputError(f"{flag(name)} is {value}: it must be 0 or more, and finite")
     _check_adam(optimizer)
     least = root.optimization.stop_min_lr
     if not max(rates) > least:

@@ -13,7 +13,7 @@ from ..adversarial.validation import ValidationConfig
 from ..policy.fairseq_generate import GenerateConfig
 from ..policy.policy import PolicyConfig
 from ..rewards import base as rewards
-from ..support.errors import InputError
+from ..support.errors import InputError, flag
 from ..support.option_values import positive
 from ..support.options import combine
 
@@ -81,6 +81,6 @@ def check_options(options: SeqGANBaseConfig, trained_before: bool = False) -> No
         )
     for name in ("fixed_length", "max_length"):
         if getattr(options, name) < 0:
-            raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}: below 0")
+            raise InputError(f"{flag(name)} is {getattr(options, name)}: below 0")
     if options.fixed_length and options.max_length:
         raise InputError("--max-length: with --fixed-length, every sequence has that length")

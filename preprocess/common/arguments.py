@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from fairseq_seqgan.support import option_values
-from fairseq_seqgan.support.errors import InputError
+from fairseq_seqgan.support.errors import InputError, flag
 
 
 def get_parser(doc: str | None) -> argparse.ArgumentParser:
@@ -32,6 +32,6 @@ def require_at_least(minimum: int, args: argparse.Namespace, *names: str) -> Non
     for name in names:
         value = getattr(args, name)
         if value is not None and value < minimum:
-            raise InputError(f"--{name.replace('_', '-')} must be at least {minimum}, not {value}")
+            raise InputError(f"{flag(name)} must be at least {minimum}, not {value}")
         if value is not None:
             option_values.at_most(option_values.MOST, **{name: value})

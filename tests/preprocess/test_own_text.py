@@ -6,11 +6,11 @@ import random
 
 import pytest
 from fairseq_seqgan.preprocess.common import dataset
-from fairseq_seqgan.preprocess.own_text import MODEL_FILE
 from helpers.raw_data import FILES, SPLITS, binarized, dropped, read, stats
 
 from fairseq_seqgan import cli
 from fairseq_seqgan.show.text import sentences
+from fairseq_seqgan.support.binarized_data import PIECES_MODEL
 from fairseq_seqgan.support.errors import InputError
 
 
@@ -105,7 +105,7 @@ def test_pieces_of_words(prepare):
     data = prepare(lines(90), "--tokenizer", "sentencepiece")
     assert {path.name for path in data.iterdir()} == {
         *(name for name in FILES if not name.endswith((".bin", ".idx"))),
-        MODEL_FILE,
+        PIECES_MODEL,
     }
     rows = [row for s in SPLITS for row in read(data, s)]
     assert sorted(sentences(rows)) == lines(90)
