@@ -129,6 +129,8 @@ class DiscriminatorGain(_DiscriminatorMetric):
         over = f"95 % interval {low:.4f} … {high:.4f}{verdict}; slope {gain.slope:.3g}, {effective}"
         details = {
             "d_gain_per_token": gain.gain / found.tokens,
+            "d_gain_stderr_heldout": gain.stderr_heldout,
+            "d_gain_stderr_samples": gain.stderr_samples,
             "d_slope": gain.slope,
             "d_effective_samples": gain.effective_samples,
             "d_log_z_bias": gain.log_z_bias,
