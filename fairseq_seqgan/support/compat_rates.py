@@ -1,10 +1,12 @@
 """A workaround for ``--lr-scheduler reduce_lr_on_plateau``, of whose state fairseq stores half."""
 
+import math
 from typing import Any
 
 from fairseq.dataclass.configs import DatasetConfig
 from fairseq.optim.lr_scheduler import LR_SCHEDULER_REGISTRY
 from fairseq.optim.lr_scheduler.reduce_lr_on_plateau import ReduceLROnPlateauLRSchedule
+from omegaconf import DictConfig
 
 _BAD = "num_bad_epochs"  # torch's name for validations in a row without improvement
 
@@ -15,8 +17,12 @@ class PlateauSchedule(ReduceLROnPlateauLRSchedule):
     fairseq does not store how many validations in a row were bad. And at the end of an epoch it
     writes the checkpoint before the schedule sees the validation; a resumed training would never
     show it.
+
+    While D is pre-trained G stays as it is. Only the first validation counts then, for the others
+    would lower G's rate before its first update.
     """
 
+    pretraining: int = 0  # epochs of D's pre-training, with which the training begins
     unseen: float | None = None  # of the checkpoint: a validation that the schedule has not seen
     _to_show: float | None = None
 
@@ -35,19 +41,24 @@ class PlateauSchedule(ReduceLROnPlateauLRSchedule):
 
         fairseq calls this without a validation as soon as it has loaded a checkpoint.
         """
+        ended = epoch if val_loss is not None else epoch - 1
         if val_loss is None:
             val_loss = self._to_show
         self._to_show = None
+        if ended <= self.pretraining and math.isfinite(self.lr_scheduler.best):
+            return super().step(ended + 1)
         return super().step(epoch, val_loss)
 
 
-def keep_plateaus(dataset: DatasetConfig, state: dict[str, Any] | None) -> None:
+def keep_plateaus(root: DictConfig, state: dict[str, Any] | None) -> None:
     """Let fairseq use :class:`PlateauSchedule`, in a training that begins with checkpoint *state*.
 
-    *dataset* says when a training that is not interrupted validates.
+    *root* says how long D is pre-trained, and when a training that is not interrupted validates.
     """
     LR_SCHEDULER_REGISTRY["reduce_lr_on_plateau"] = PlateauSchedule
-    PlateauSchedule.unseen = None if state is None else _unseen(dataset, state)
+    PlateauSchedule.unseen = None if state is None else _unseen(root.dataset, state)
+    plays = root.criterion._name == "seqgan"
+    PlateauSchedule.pretraining = root.task.pretrain_d_steps if plays else 0
 
 
 def _unseen(dataset: DatasetConfig, state: dict[str, Any]) -> float | None:

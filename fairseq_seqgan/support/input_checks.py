@@ -113,7 +113,7 @@ def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] |
     replace_damaged_last(root.checkpoint)
     restart = find_restart(root.checkpoint)
     state = None if restart.path is None else checkpoint(str(restart.path), dictionary)
-    compat_rates.keep_plateaus(root.dataset, state if restart.optimizer else None)
+    compat_rates.keep_plateaus(root, state if restart.optimizer else None)
     if root.criterion._name != "seqgan" and restart.optimizer and state is not None:
         compat_stopping.end_if_finished(root, state)
     if root.criterion._name != "seqgan":

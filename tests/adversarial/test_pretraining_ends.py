@@ -30,6 +30,23 @@ def test_patience_does_not_count_before_g_is_trained(data, pretrained, tmp_path)
     assert differences(*ends) == []
 
 
+def test_the_rate_does_not_fall_before_g_is_trained(data, pretrained, tmp_path):
+    """With reduce_lr_on_plateau, after a validation that is no better; a resumed training agrees."""
+    options = "--pretrain-d-steps 4 --rounds 2 --d-steps 0 --lr 3 --lr-patience 0".split()
+    options += ["--lr-scheduler", "reduce_lr_on_plateau", "--best-checkpoint-metric", "nll"]
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    arguments = gan(data, straight, pretrained.best, *options, "--log-interval", 1)
+    result = fork("train", straight, arguments).check()
+    rates = [line["lr"] for line in result.logged("train_inner")]
+    assert set(rates[: 4 * POOL_UPDATES]) == {3.0}
+    assert rates[-1] == pytest.approx(0.3)  # the first round made it worse
+    for limit in (POOL_UPDATES, 3 * POOL_UPDATES, 4 * POOL_UPDATES, 10**6):
+        more = [*options, "--max-update", limit]
+        fork("train", resumed, gan(data, resumed, pretrained.best, *more)).check()
+    ends = [training_state(folder / "checkpoint_last.pt") for folder in (straight, resumed)]
+    assert differences(*ends) == []
+
+
 @pytest.fixture(scope="module")
 def ended(data, pretrained, tmp_path_factory):
     """A training whose pre-training ends early, with a checkpoint after every pool."""
