@@ -1,4 +1,4 @@
-"""Validation logs D's gain whatever G's reward is, for sequences of fixed and of variable length."""
+"""Validation logs D's gain whatever G's reward is, for fixed and for variable length."""
 
 import math
 
