@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..models.discriminator import Discriminator
 from ..policy.factory import PolicyFactory
-from ..rewards.base import RewardInputs, build_reward
+from ..rewards.base import Reward, RewardInputs, build_reward
 from ..support import compat, compat_models, compat_stopping, distributed, input_checks
 from ..support.errors import InputError
 from .early_stopping import EarlyStopping
@@ -126,45 +126,19 @@ def build_trainer(
     Raises:
         InputError: an option does not fit the data.
     """
-    options, policies, discriminator = data.options, data.policies, criterion.discriminator
-    longest = int(data.datasets[options.train_subset].sizes.max()) - 1
-    if options.max_length and not options.fixed_length and options.max_length < longest:
-        raise InputError(
-            f"--max-length {options.max_length}: a training sequence has {longest} tokens"
-        )
-    policies.set_longest(longest)
+    options, discriminator = data.options, criterion.discriminator
+    _set_longest(data)
     positives = data.positives()
     inputs = RewardInputs(discriminator, positives, data.dictionary, options.seed)
     reward = build_reward(options, inputs)
-    keeps_best = str(options.pretrain_d_keep) == "best"
-    early_stopping = slope_data = None
-    if keeps_best or options.pretrain_d_patience:
-        option = "--pretrain-d-keep best" if keeps_best else "--pretrain-d-patience"
-        least = 2 if str(options.pretrain_d_select) == "gain" else 1
-        early_stopping = EarlyStopping(discriminator, _heldout(data, option, least), options)
-    if options.reward_scale == AUTO:
-        if not hasattr(reward, "log_odds") or not reward.log_odds:
-            raise InputError(
-                f"--reward-scale auto: it is the slope of D's log-odds; --reward {options.reward} "
-                "has none, --reward logit has"
-            )
-        slope_data = _heldout(data, "--reward-scale auto", 2)
-    max_sentences, max_tokens = batch_size
-    size = max_sentences or max(1, (max_tokens or 0) // policies.length)
-    for option, value, needs_two in (
-        ("--baseline", options.baseline, "leave-one-out"),
-        ("--g-loss", options.g_loss, "distill"),  # one sequence has the weight 1, whatever D says
-    ):
-        if str(value) == needs_two and size * distributed.size() < 2:
-            raise InputError(f"{option} {needs_two} needs a --batch-size of 2 or more")
     trainer = AdversarialTrainer(
         options,
         positives,
         reward,
-        policies,
-        size,
-        early_stopping,
-        slope_data,
+        data.policies,
+        _sequences_of_a_step(data, *batch_size),
+        _early_stopping(data, discriminator),
+        _slope_data(data, reward),
     )
     trainer.slope = criterion.slope
     trainer.has_discriminator |= criterion.trained_before
@@ -212,6 +186,65 @@ def build_progress(
         compat_stopping.end_training_at(root, *limits, start.updates)
         name = f"--arch {compat_models.architecture(root.model)}"
     return Progress(trainer, start, len(data.dictionary), parts, name)
+
+
+def _set_longest(data: RealData) -> None:
+    """Let the policy draw sequences that are as long as the longest one of the training split.
+
+    Raises:
+        InputError: ``--max-length`` is shorter.
+    """
+    options = data.options
+    longest = int(data.datasets[options.train_subset].sizes.max()) - 1
+    if options.max_length and not options.fixed_length and options.max_length < longest:
+        raise InputError(
+            f"--max-length {options.max_length}: a training sequence has {longest} tokens"
+        )
+    data.policies.set_longest(longest)
+
+
+def _sequences_of_a_step(data: RealData, max_sentences: int | None, max_tokens: int | None) -> int:
+    """Return B, the sequences of a G step in this process.
+
+    Raises:
+        InputError: it is 1, and an option compares sequences with each other.
+    """
+    size = max_sentences or max(1, (max_tokens or 0) // data.policies.length)
+    for option, value, needs_two in (
+        ("--baseline", data.options.baseline, "leave-one-out"),
+        # A single sequence has the weight 1, whatever D says.
+        ("--g-loss", data.options.g_loss, "distill"),
+    ):
+        if str(value) == needs_two and size * distributed.size() < 2:
+            raise InputError(f"{option} {needs_two} needs a --batch-size of 2 or more")
+    return size
+
+
+def _early_stopping(data: RealData, discriminator: Discriminator) -> EarlyStopping | None:
+    """Return what ends D's pre-training, or chooses its best pool; None: nobody asked for it."""
+    options = data.options
+    keeps_best = str(options.pretrain_d_keep) == "best"
+    if not keeps_best and not options.pretrain_d_patience:
+        return None
+    option = "--pretrain-d-keep best" if keeps_best else "--pretrain-d-patience"
+    least = 2 if str(options.pretrain_d_select) == "gain" else 1
+    return EarlyStopping(discriminator, _heldout(data, option, least), options)
+
+
+def _slope_data(data: RealData, reward: Reward) -> Tensor | None:
+    """Return the held-out sequences (M, T) that ``--reward-scale auto`` fits the slope on.
+
+    Raises:
+        InputError: *reward* is not D's log-odds, or too few sequences are held out.
+    """
+    if data.options.reward_scale != AUTO:
+        return None
+    if not getattr(reward, "log_odds", False):
+        raise InputError(
+            f"--reward-scale auto: it is the slope of D's log-odds; --reward {data.options.reward} "
+            "has none, --reward logit has"
+        )
+    return _heldout(data, "--reward-scale auto", 2)
 
 
 def _check_metric(data: RealData) -> None:

@@ -124,12 +124,7 @@ class AdversarialTrainer:
         require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
         if not self._distills:
             self._collapse.see(-float(drawn.log_probs.sum(dim=1).mean()), update)
-        noise = seeded_rng("reward", *key)
-        if rollouts.completions.size(1):
-            rewards = self.reward.of_completions(rollouts, noise)
-            require_finite(rewards, "generator step", "the reward of the rollouts")
-        final = self.reward(drawn.tokens, noise)
-        require_finite(final, "generator step", "the reward")
+        rewards, final = self._rewards(rollouts, seeded_rng("reward", *key))
         batch = {
             "tokens": drawn.tokens,
             "reward": final,
@@ -138,14 +133,13 @@ class AdversarialTrainer:
         }
         scale = reward_scale(self.options, self.slope)
         if self._distills:
-            weights = sequence_weights(scale * final)
-            values = sequence_values(drawn.mask, weights)
+            values = sequence_values(drawn.mask, sequence_weights(scale * final))
             return batch | {"advantage": self.prefixes.cut(values)}
         batch["entropy_sum"] = -drawn.log_probs.sum()
-        if rollouts.completions.size(1):
-            values = action_values(rollouts, rewards, final)
-        else:
+        if rewards is None:
             values = sequence_values(drawn.mask, final)
+        else:
+            values = action_values(rollouts, rewards, final)
         values = values if scale == 1 else scale * values
         if self.options.kl_coef:
             penalty = self._kl_penalty(model, drawn)
@@ -153,6 +147,16 @@ class AdversarialTrainer:
             batch["kl_sum"] = penalty[:, 0].sum()
         baseline = str(self.options.baseline)
         return batch | {"advantage": self.prefixes.cut(advantage(values, drawn.mask, baseline))}
+
+    def _rewards(self, rollouts: Rollouts, noise: torch.Generator) -> tuple[Tensor | None, Tensor]:
+        """Return the rewards (P, N) of the completions, if any, and those of the sequences (B,)."""
+        rewards = None
+        if rollouts.completions.size(1):
+            rewards = self.reward.of_completions(rollouts, noise)
+            require_finite(rewards, "generator step", "the reward of the rollouts")
+        final = self.reward(rollouts.samples.tokens, noise)
+        require_finite(final, "generator step", "the reward")
+        return rewards, final
 
     def _kl_penalty(self, model: BaseFairseqModel, drawn: Samples) -> Tensor:
         """Return what the values (B, T) of *drawn* lose to the divergence from the reference."""
