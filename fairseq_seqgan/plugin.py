@@ -11,6 +11,7 @@ from .support import compat, compat_amp, compat_checkpoints, compat_commands  # 
 
 compat.show_all_options()
 compat.report_bad_gradients()
+compat.seed_without_traces()
 compat.join_processes()
 compat_amp.unscale_once()
 compat_amp.store_loss_scale()

@@ -162,6 +162,21 @@ def report_bad_gradients() -> None:
     Trainer.clip_grad_norm = clip_or_report
 
 
+def seed_without_traces() -> None:
+    """Let fairseq seed torch before an update without notes for a GPU that is not there.
+
+    torch keeps the call for every kind of accelerator until one is initialised, each with a
+    formatted stack trace. That is a twentieth of an update of a small D on a CPU.
+    """
+    if torch.accelerator.is_available():
+        return
+
+    def seed_cpu(self: Trainer) -> None:
+        torch.default_generator.manual_seed(self.cfg.common.seed + self.get_num_updates())
+
+    Trainer._set_seed = seed_cpu
+
+
 def join_processes() -> None:
     """Let the processes that torchrun started train together (``support/launch.py``).
 
