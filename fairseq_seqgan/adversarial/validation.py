@@ -170,8 +170,9 @@ def measure(
         measured[name] = (found.auc, 1)
         if name == HELDOUT and not math.isnan(found.gain.gain):
             gain = found.gain
-            measured |= {"d_gain": (gain.gain, 1), "d_gain_stderr": (gain.stderr, 1)}
-            measured["d_slope"] = (gain.slope, 1)
+            measured |= {"d_gain": (gain.gain, 1), "d_slope": (gain.slope, 1)}
+            if math.isfinite(gain.stderr):  # half of three is a single one, which has none
+                measured["d_gain_stderr"] = (gain.stderr, 1)
     return measured
 
 

@@ -66,11 +66,8 @@ class Gain(NamedTuple):
         return self.interval[0] > 0
 
     def signature(self) -> str:
-        """Return in one line how the gain was estimated."""
-        return (
-            f"gain|heldout:{self.heldout}|samples:{self.samples}|slope:{self.slope:.4g}|"
-            f"effective:{self.effective_samples:.1f}"
-        )
+        """Return in one line what two gains must share to be comparable."""
+        return f"gain|heldout:{self.heldout}|samples:{self.samples}"
 
 
 def fit_slope(heldout: Scores, samples: Scores) -> float:

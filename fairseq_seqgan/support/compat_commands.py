@@ -8,13 +8,15 @@ from typing import Any
 from fairseq import options
 
 from .errors import InputError
+from .option_values import MOST_SEED
 
 
 def correct_options() -> None:
     """Correct what fairseq concludes from a command line, and refuse what it would not survive.
 
     A missing ``--arch`` is an error without a word. ``--bf16`` switches fairseq to TPUs, which
-    takes a package that nobody without a TPU has; GPUs and CPUs compute in bfloat16 as well.
+    takes a package that nobody without a TPU has; GPUs and CPUs compute in bfloat16 as well. With
+    a seed that numpy does not take it ends with a traceback before it asks a task for anything.
     ``--sampling`` with another ``--nbest`` than ``--beam`` ends fairseq-generate with a traceback.
     """
     parse = options.parse_args_and_arch
@@ -35,7 +37,10 @@ def correct_options() -> None:
         given = sys.argv[1:] if input_args is None else input_args
         if getattr(args, "bf16", False) and "--tpu" not in given:
             args.tpu = False
-        if getattr(args, "total_num_update", 0) is None:
+        seed = getattr(args, "seed", None)
+        if seed is not None and not 0 <= seed <= MOST_SEED:
+            raise InputError(f"--seed is {seed}: it must be in 0 ... 2^32 - 1")
+        if getattr(args, "total_num_update", 1) in (None, 0):
             raise InputError(f"--lr-scheduler {args.lr_scheduler}: it needs --total-num-update")
         if getattr(args, "sampling", False) and args.nbest != args.beam:
             raise InputError(

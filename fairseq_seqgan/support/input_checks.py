@@ -169,10 +169,10 @@ def _arithmetic(root: DictConfig) -> None:
         if common[name]:
             option, plain = flag(name), name.removeprefix("memory_efficient_")
             raise InputError(f"{option}: not with --optimizer seqgan_adam; --{plain} works")
-    if (common.fp16 or common.bf16) and not common.fp16_no_flatten_grads:
+    if common.fp16 and not common.fp16_no_flatten_grads:  # with bf16 fairseq flattens nothing
         raise InputError(
-            "--fp16 and --bf16 need --fp16-no-flatten-grads: flattened, the two nets' parameters "
-            "could not be told apart"
+            "--fp16 needs --fp16-no-flatten-grads: flattened, the two nets' parameters could not "
+            "be told apart"
         )
     if common.fp16 or common.bf16:
         _half_precision(root)
@@ -233,6 +233,20 @@ def room_in_batch(sizes: np.ndarray, split: str, max_tokens: int | None) -> None
         raise InputError(
             f"--max-tokens {max_tokens}: the longest sequence of split '{split}' has {longest} "
             "with its end"
+        )
+
+
+def positions(sizes: np.ndarray, split: str, most: int | None) -> None:
+    """Check that the model has a position for every token of a split's sequences, of *sizes*.
+
+    Raises:
+        InputError: fairseq would fail when it makes the batches.
+    """
+    longest = int(sizes.max()) if len(sizes) else 0
+    if most is not None and longest > most:
+        raise InputError(
+            f"--max-target-positions {most}: the longest sequence of split '{split}' has {longest} "
+            "tokens with its end"
         )
 
 

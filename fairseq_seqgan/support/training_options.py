@@ -34,8 +34,10 @@ def check(root: DictConfig) -> None:
     if not root.get("criterion") or (root.get("common_eval") and root.common_eval.get("path")):
         return
     _check_numbers(root)
-    if not 0 <= root.common.seed <= option_values.MOST_SEED:
-        raise InputError(f"--seed is {root.common.seed}: it must be in 0 ... 2^32 - 1")
+    _check_counts(root)
+    _check_sequences(root.task)
+    if root.checkpoint.checkpoint_suffix:
+        raise InputError("--checkpoint-suffix: not with this task, which reads checkpoint_last.pt")
     optimizer = _group(root, "optimizer")
     _check_overrides(root.checkpoint.optimizer_overrides, optimizer)
     backend = str(root.distributed_training.ddp_backend)
@@ -99,6 +101,34 @@ def _check_numbers(root: DictConfig) -> None:
     if not max(rates) > least:
         raise InputError(
             f"--stop-min-lr {least}: --lr {max(rates)} is not above it, so nothing would be trained"
+        )
+
+
+def _check_counts(root: DictConfig) -> None:
+    """Check what fairseq divides by, or counts in, some of it after the first epoch."""
+    option_values.positive(
+        save_interval=root.checkpoint.save_interval,
+        validate_interval=root.dataset.validate_interval,
+        log_interval=root.common.log_interval,
+        update_freq=min(root.optimization.update_freq),
+        tokens_per_sample=root.task.tokens_per_sample,
+    )
+    for name in ("batch_size", "max_tokens", "num_workers"):
+        value = root.dataset[name]
+        if value is not None and value < 0:
+            raise InputError(f"{flag(name)} is {value}: below 0")
+
+
+def _check_sequences(task: DictConfig) -> None:
+    """Refuse what makes other sequences of the data than those that G draws and D is shown."""
+    if str(task.shorten_method) != "none":
+        raise InputError(
+            "--shorten-method: not with this task, for it cuts off the ends of sequences; "
+            "--tokens-per-sample must have room for the longest"
+        )
+    if task.output_dictionary_size >= 0:
+        raise InputError(
+            "--output-dictionary-size: not with this task; G draws from the whole dictionary"
         )
 
 

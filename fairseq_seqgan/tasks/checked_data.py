@@ -45,6 +45,7 @@ def load_checked(
         trains = split == options.train_subset
         most = root.dataset.max_tokens if trains else root.dataset.max_tokens_valid
         input_checks.room_in_batch(datasets[split].sizes, split, most)
+        input_checks.positions(datasets[split].sizes, split, options.max_target_positions)
     if whole:
         limits = options.tokens_per_sample, options.fixed_length
         input_checks.sequence_lengths(datasets[split].sizes, split, *limits)

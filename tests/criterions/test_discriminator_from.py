@@ -53,7 +53,7 @@ def test_it_is_not_that_of_the_generators_checkpoint(data, pretrained, played, t
 
 
 def test_its_slope_is_the_rewards_scale(data, pretrained, played, tmp_path):
-    """With another slope in the file, G goes another way; with D untrained, a third one."""
+    """With another slope in the file, G goes another way."""
     state = load(played.last)
     state["extra_state"]["SeqGANTask"]["slope"] += 1.0
     torch.save(state, tmp_path / "steeper.pt")

@@ -162,7 +162,7 @@ def test_the_error_of_a_crossfitted_gain_is_its_spread(shift):
 def test_effective_samples():
     equal = estimate_gain([1.0, 2.0], np.zeros(50), 1.0)
     assert equal.effective_samples == pytest.approx(50)
-    assert equal.signature() == "gain|heldout:2|samples:50|slope:1|effective:50.0"
+    assert equal.signature() == "gain|heldout:2|samples:50"
     single = estimate_gain([1.0, 2.0], [0.0] * 49 + [100.0], 1.0)
     assert single.effective_samples == pytest.approx(1)
 

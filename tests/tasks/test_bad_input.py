@@ -39,6 +39,13 @@ def assert_refused(result, words, folder):
 OF_A_LANGUAGE_MODEL = [
     ("--lr=-1", "--lr is -1.0"),
     ("--clip-norm nan", "--clip-norm is nan"),
+    ("--seed=-1", "--seed is -1"),
+    ("--output-dictionary-size 8", "--output-dictionary-size: not with this task"),
+    ("--max-target-positions 5", "--max-target-positions 5"),
+    (
+        "--lr-scheduler polynomial_decay --total-num-update 0",
+        "polynomial_decay: it needs --total-num-update",
+    ),
     ("--best-checkpoint-metric nll_oracle", "nll_oracle: validation logs it only with --oracle"),
     (
         "--best-checkpoint-metric nll --maximize-best-checkpoint-metric",

@@ -22,13 +22,16 @@ def configuration(phase, **changed):
         "criterion": {"_name": "seqgan" if phase == "gan" else "cross_entropy"},
         "optimizer": {"_name": "seqgan_adam", "discriminator_lr": 0.1},
         "optimization": {"lr": [0.1], "clip_norm": 0.0, "stop_min_lr": -1.0, "max_update": 0},
-        "common": {"cpu": True, "fp16": False, "fp16_no_flatten_grads": False, "seed": 1},
-        "checkpoint": {"optimizer_overrides": "{}"},
-        "dataset": {"disable_validation": True},
+        "common": {"cpu": True, "fp16": False, "fp16_no_flatten_grads": False, "log_interval": 9},
+        "checkpoint": {"optimizer_overrides": "{}", "checkpoint_suffix": "", "save_interval": 1},
+        "dataset": {"disable_validation": True, "validate_interval": 1, "num_workers": 0},
+        "task": {"shorten_method": "none", "output_dictionary_size": -1, "tokens_per_sample": 9},
         "distributed_training": {"ddp_backend": "legacy_ddp"},
         "lr_scheduler": {"_name": "fixed"},
     }
     groups["common"]["memory_efficient_fp16"] = False
+    groups["optimization"]["update_freq"] = [1]
+    groups["dataset"] |= {"batch_size": 8, "max_tokens": None}
     for name, options in changed.items():
         groups[name] = {**groups[name], **options}
     return OmegaConf.create(groups)
@@ -47,8 +50,12 @@ NUMBERS = {
     r"--adam-betas is \(0.9,1.5\)": {"optimizer": {"adam_betas": "(0.9,1.5)"}},
     "--adam-betas is x": {"optimizer": {"adam_betas": "x"}},
     "--adam-eps is -1.0": {"optimizer": {"adam_eps": -1.0}},
-    "--seed is -1": {"common": {"seed": -1}},
-    "--seed is 4294967296": {"common": {"seed": 2**32}},
+    "--save-interval is 0": {"checkpoint": {"save_interval": 0}},
+    "--validate-interval is 0": {"dataset": {"validate_interval": 0}},
+    "--log-interval is 0": {"common": {"log_interval": 0}},
+    "--update-freq is -1": {"optimization": {"update_freq": [4, -1]}},
+    "--num-workers is -1": {"dataset": {"num_workers": -1}},
+    "--tokens-per-sample is 0": {"task": {"tokens_per_sample": 0}},
     "--optimizer-overrides {x: it must be": {"checkpoint": {"optimizer_overrides": "{x"}},
     "--lr: --lr-scheduler cosine takes one rate": {
         "lr_scheduler": {"_name": "cosine", "lr_period_updates": 10},
