@@ -112,7 +112,7 @@ def _value(path: Path, level: float) -> float:
 
 
 def at(path: Path, level: float) -> float:
-    """Return the NLL_oracle where *path* first reaches the held-out NLL *level*, which it does."""
+    """Return the NLL_oracle where *path* first rises to the held-out NLL *level*, which it does."""
     for (nll, value), (next_nll, next_value) in pairwise(path):
         if nll <= level <= next_nll and nll < next_nll:
             return value + (next_value - value) * (level - nll) / (next_nll - nll)

@@ -40,7 +40,7 @@ def correct_options() -> None:
         seed = getattr(args, "seed", None)
         if seed is not None and not 0 <= seed <= MOST_SEED:
             raise InputError(f"--seed is {seed}: it must be in 0 ... 2^32 - 1")
-        if getattr(args, "total_num_update", 1) in (None, 0):
+        if getattr(args, "total_num_update", 0) is None:
             raise InputError(f"--lr-scheduler {args.lr_scheduler}: it needs --total-num-update")
         if getattr(args, "sampling", False) and args.nbest != args.beam:
             raise InputError(

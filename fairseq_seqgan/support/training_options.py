@@ -167,6 +167,8 @@ def _check_rate_schedule(root: DictConfig) -> None:
         raise InputError(f"--lr: --lr-scheduler {name} takes one rate")
     if name == "cosine" and not limit and not (schedule.get("lr_period_updates") or 0) > 0:
         raise InputError("--lr-scheduler cosine: it needs --lr-period-updates, or --max-update")
+    if name == "polynomial_decay" and not float(schedule.get("total_num_update", 1)) > 0:
+        raise InputError(f"--lr-scheduler {name}: it needs --total-num-update above 0")
     if name == "tri_stage" and schedule.get("phase_ratio") is not None and not limit:
         raise InputError("--phase-ratio: --lr-scheduler tri_stage needs --max-update with it")
 

@@ -7,10 +7,13 @@ import torch
 from helpers.commands import POOL_UPDATES, differences, fork, gan, load, training_state
 from helpers.models import make_dictionary, make_lm
 
+from fairseq_seqgan.adversarial import calibration
+from fairseq_seqgan.adversarial.early_stopping import EarlyStopping
 from fairseq_seqgan.adversarial.positives import real_sequences
 from fairseq_seqgan.adversarial.prefixes import Prefixes
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.adversarial.validation import measure
+from fairseq_seqgan.models.cnn_highway import CNNHighway
 from fairseq_seqgan.oracle.lstm import OFFSET, Oracle
 from fairseq_seqgan.policy.policy import Policy
 from fairseq_seqgan.policy.rollouts import sample
@@ -86,6 +89,22 @@ def test_tokens_of_a_prefix_have_no_advantage(model, options):
     assert batch["ntokens"] == 8 * (LENGTH - K)
     if "kl_coef" in options:  # G is the reference when training starts
         assert float(batch["kl_sum"]) == pytest.approx(0, abs=1e-3)
+
+
+def test_the_gain_is_of_samples_that_continue_held_out_sequences(model, monkeypatch):
+    """So is what early stopping measures; else D would tell the samples by their first tokens."""
+    policy = Policy(model, make_dictionary(WORDS), fixed_length=LENGTH)
+    heldout = torch.randint(4, 4 + WORDS, (7, LENGTH), generator=seeded_rng("heldout"))
+    net, seen = CNNHighway(4 + WORDS, 1, 6, [(2, 4)], dropout=0.5, l2=0.2), []
+
+    def recorded(*args, **options):
+        seen.append(options["prefix"])
+        return sample(*args, **options)
+
+    monkeypatch.setattr(calibration, "sample", recorded)
+    options = config.make_config()(**OPTIONS | {"pretrain_d_select": "gain"})
+    EarlyStopping(net, heldout, options).after_pool(1, policy, None, last=False)
+    assert len(seen) == 1 and torch.equal(seen[0], heldout[:, :K])
 
 
 def test_validation_measures_what_follows_the_prefixes(model):
