@@ -143,6 +143,7 @@ def build_trainer(
     trainer.slope = criterion.slope
     trainer.has_discriminator |= criterion.trained_before
     _check_metric(data)
+    _warn_of_wide_stride(data, trainer)
     logger.info("%s: %d updates in all", trainer.schedule, trainer.schedule.total_updates)
     return trainer
 
@@ -218,6 +219,19 @@ def _sequences_of_a_step(data: RealData, max_sentences: int | None, max_tokens: 
         if str(value) == needs_two and size * distributed.size() < 2:
             raise InputError(f"{option} {needs_two} needs a --batch-size of 2 or more")
     return size
+
+
+def _warn_of_wide_stride(data: RealData, trainer: AdversarialTrainer) -> None:
+    """Tell the user if ``--rollout-stride`` leaves no prefix to roll out."""
+    stride, given = data.options.rollout_stride, data.options.prefix_size
+    length = data.policies.length
+    if trainer.rolls_out and stride > 1 and (length - 1) // stride <= given // stride:
+        logger.warning(
+            "--rollout-stride %d: in sequences of %d tokens it leaves no prefix to roll out, as "
+            "--rollouts 0",
+            stride,
+            length,
+        )
 
 
 def _early_stopping(data: RealData, discriminator: Discriminator) -> EarlyStopping | None:

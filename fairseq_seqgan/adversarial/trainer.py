@@ -159,11 +159,17 @@ class AdversarialTrainer:
         return rewards, final
 
     def _kl_penalty(self, model: BaseFairseqModel, drawn: Samples) -> Tensor:
-        """Return what the values (B, T) of *drawn* lose to the divergence from the reference."""
-        reference = self._reference_policy(model)
-        with eval_mode(reference.model), torch.no_grad():
+        """Return what the values (B, T) of *drawn* lose to the divergence from the reference.
+
+        In 16 bits, decoding step by step rounds otherwise than one pass over the whole sequence, so
+        G takes such a pass as well. Else G would diverge from an exact copy of itself.
+        """
+        reference, own = self._reference_policy(model), drawn.log_probs
+        with eval_mode(model, reference.model), torch.no_grad():
             theirs = self.prefixes.cut(reference.log_probs(drawn.tokens))
-        penalty = kl_penalty(drawn.log_probs, theirs)
+            if next(model.parameters()).dtype != torch.float32:
+                own = self.prefixes.cut(self.make_policy(model).log_probs(drawn.tokens))
+        penalty = kl_penalty(own, theirs)
         require_finite(penalty, "generator step", "the divergence from the reference policy")
         return penalty
 

@@ -18,7 +18,7 @@ ONE_ROUND = "--rounds 1 --g-steps 1 --d-steps 1 --k 1 --pretrain-d-steps 1 --d-b
 def make(folder: Path, known: int, heldout: int = 8) -> list:
     """Make data; return the arguments of a short game on them."""
     data = folder / "data"
-    data.mkdir()
+    data.mkdir(parents=True)
     make_dictionary(WORDS).save(str(data / "dict.txt"))
     row = [FIRST, FIRST + 1, FIRST + 2]
     spoilt = [FIRST, UNK]
@@ -35,6 +35,15 @@ def test_they_are_left_out(tmp_path):
     updates = int(re.search(r"(\d+) updates in all", result.output)[1])
     assert updates == 2 * (2 * KNOWN // 8) + 1
     assert {"d_auc_train", "d_auc_heldout"} <= set(result.logged("valid")[-1])
+
+
+def test_a_stride_that_leaves_no_prefix_is_told(tmp_path):
+    """Sequences have 4 tokens at most, and their end."""
+    words = "--rollout-stride 5: in sequences of 5 tokens it leaves no prefix to roll out"
+    for stride, told in ((5, True), (4, False)):
+        arguments = [*make(tmp_path / str(stride), KNOWN), "--rollout-stride", stride]
+        result = fork("train", tmp_path, arguments).check()
+        assert (words in result.output) == told
 
 
 def test_none_is_left_held_out(tmp_path):

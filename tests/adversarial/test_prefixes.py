@@ -91,6 +91,17 @@ def test_tokens_of_a_prefix_have_no_advantage(model, options):
         assert float(batch["kl_sum"]) == pytest.approx(0, abs=1e-3)
 
 
+def test_in_bfloat16_g_does_not_diverge_from_itself():
+    """Its probabilities in decoding and in one pass over the sequence differ there."""
+    sharp = make_lm("transformer_lm", make_dictionary(WORDS))
+    for weight in sharp.parameters():
+        weight.data *= 3
+    trainer = make_trainer(kl_coef=0.5)
+    step = trainer.schedule.pretrain_updates
+    batch = trainer.make_batch(sharp.to(torch.bfloat16), step, 0, 1)
+    assert float(batch["kl_sum"]) == 0
+
+
 def test_the_gain_is_of_samples_that_continue_held_out_sequences(model, monkeypatch):
     """So is what early stopping measures; else D would tell the samples by their first tokens."""
     policy = Policy(model, make_dictionary(WORDS), fixed_length=LENGTH)
