@@ -13,10 +13,19 @@ EXACT = "--dropout 0 --d-dropout 0 --d-score-dtype float32 --rounds 1 --g-steps 
 FIRST = ["--pretrain-d-steps", 0, "--max-update", 2]  # one of G, then one of D
 
 
-@pytest.mark.parametrize("baseline", ["none", "mean", "leave-one-out"])
-def test_gradients_are_those_of_one_process(baseline, data, pretrained, tmp_path):
+@pytest.mark.parametrize(
+    "objective",
+    [
+        "--baseline none",
+        "--baseline mean",
+        "--baseline leave-one-out",
+        "--g-loss distill --reward logit",
+        "--kl-coef 1 --kl-reference {last} --prefix-size 2",
+    ],
+)
+def test_gradients_are_those_of_one_process(objective, data, pretrained, tmp_path):
     """Half a batch in each of two: the gradients of G and D for the whole batch in one."""
-    options = [*EXACT, *FIRST, "--baseline", baseline]
+    options = [*EXACT, *FIRST, *objective.format(last=pretrained.last).split()]
     two, one = tmp_path / "two", tmp_path / "one"
     setup = (
         f"from helpers import ranks; ranks.record_batches({str(two)!r}); "
