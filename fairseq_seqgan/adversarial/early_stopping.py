@@ -12,7 +12,7 @@ Shapes: M sequences, T tokens.
 
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ..models.discriminator import Discriminator
 from ..policy.policy import Policy
-from .calibration import calibrate_on_samples
+from .d_gain import calibrate_on_samples
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +55,18 @@ class EarlyStoppingConfig(FairseqDataclass):
     )
 
 
+@dataclass
+class Best:
+    """The best pool so far, and D as it was after it."""
+
+    pool: int = 0  # 0: none yet
+    auc: float = -1.0
+    gain: float = -math.inf  # nats per sequence
+    # By parameter; empty where only the pool matters, and once D has become what they say.
+    weights: dict[str, Any] = field(default_factory=dict)
+    optimizer: dict[str, Any] = field(default_factory=dict)
+
+
 class EarlyStopping:
     """Measures D after every pool of its pre-training, and keeps a copy of the best one.
 
@@ -72,15 +84,8 @@ class EarlyStopping:
         self.prefix_size = options.prefix_size
         self.keep_best = str(options.pretrain_d_keep) == "best"
         self.select, self.patience = str(options.pretrain_d_select), options.pretrain_d_patience
-        self.best: dict[str, Any] = {
-            "pool": 0, "auc": -1.0, "gain": -math.inf, "weights": {}, "optimizer": {},
-            "ended": False,
-        }  # fmt: skip
-
-    @property
-    def ended(self) -> bool:
-        """Whether pre-training has ended before its last pool; the pools left are skipped."""
-        return self.best["ended"]
+        self.best = Best()
+        self.ended = False  # before the last pool; the pools left are skipped
 
     def after_pool(
         self, pool: int, policy: Policy, optimizer: FairseqOptimizer, last: bool
@@ -100,17 +105,15 @@ class EarlyStopping:
             prefix_size=self.prefix_size,
         )
         values = {"auc": found.auc, "gain": found.gain.gain}
-        better = values[self.select] > self.best[self.select]
+        better = values[self.select] > getattr(self.best, self.select)
         if better:
-            self.best |= {"pool": pool, **values}
+            self.best = replace(self.best, pool=pool, auc=found.auc, gain=found.gain.gain)
             if self.keep_best:
-                self.best |= {
-                    "weights": _copy(self.discriminator.state_dict()),
-                    "optimizer": {
-                        # A parameter that is frozen, or that D does not use, has no moments.
-                        name: _copy(optimizer.optimizer.state.get(parameter, {}))
-                        for name, parameter in self.discriminator.named_parameters()
-                    },
+                self.best.weights = _copy(self.discriminator.state_dict())
+                self.best.optimizer = {
+                    # A parameter that is frozen, or that D does not use, has no moments.
+                    name: _copy(optimizer.optimizer.state.get(parameter, {}))
+                    for name, parameter in self.discriminator.named_parameters()
                 }
         logger.info(
             "D after pool %d: AUC %.4f, gain %.4f +- %.4f nats per sequence on held-out data%s",
@@ -120,34 +123,35 @@ class EarlyStopping:
             found.gain.stderr,
             ", the best so far" if better else "",
         )
-        if self.patience and pool - self.best["pool"] >= self.patience and not last:
+        if self.patience and pool - self.best.pool >= self.patience and not last:
             logger.info("D's pre-training ends: no better one for %d pools", self.patience)
-            self.best |= {"ended": True}
+            self.ended = True
         if last or self.ended:
             self.restore(optimizer)
 
     def restore(self, optimizer: FairseqOptimizer) -> None:
         """Restore D and its part of the optimizer's state to the best pool; drop the copy."""
-        if not self.best["weights"]:
+        if not self.best.weights:
             return
-        self.discriminator.load_state_dict(self.best["weights"])
+        self.discriminator.load_state_dict(self.best.weights)
         for name, parameter in self.discriminator.named_parameters():
             state = optimizer.optimizer.state.get(parameter)
-            for key, value in self.best["optimizer"][name].items():
+            for key, value in self.best.optimizer[name].items():
                 if torch.is_tensor(value):
                     state[key].copy_(value)  # from main memory to its device
                 else:
                     state[key] = value
-        logger.info("D is again what it was after pool %d", self.best["pool"])
-        self.best = self.best | {"weights": {}, "optimizer": {}}
+        logger.info("D is again what it was after pool %d", self.best.pool)
+        self.best = replace(self.best, weights={}, optimizer={})
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs."""
-        return self.best
+        return {**vars(self.best), "ended": self.ended}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
-        self.best |= state
+        known = {name: state[name] for name in vars(self.best) if name in state}
+        self.best, self.ended = replace(self.best, **known), state.get("ended", False)
 
 
 def _copy(state: dict[str, Any]) -> dict[str, Any]:

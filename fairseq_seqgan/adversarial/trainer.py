@@ -30,8 +30,8 @@ from .action_values import (
     sequence_weights,
     without_rollouts,
 )
-from .calibration import calibrate_on_samples
 from .collapse import CollapseWarning
+from .d_gain import calibrate_on_samples
 from .early_stopping import EarlyStopping
 from .minibatches import Pool
 from .model_copy import ModelCopy

@@ -21,7 +21,7 @@ from ..support import distributed
 from ..support.errors import InputError
 from ..support.finite import require_finite
 from ..support.rng import seeded_rng
-from .calibration import calibrate
+from .d_gain import calibrate
 from .prefixes import Prefixes
 
 HELDOUT = "d_auc_heldout"

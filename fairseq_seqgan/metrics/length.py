@@ -79,7 +79,7 @@ class LengthDistance(Metric):
 
 
 @register_metric("unfinished")
-class Unfinished(Metric):
+class UnfinishedShare(Metric):
     """How many of the model's sequences are cut off because they do not end."""
 
     title, row_title = "unfinished (%)", "cut off without an end"

@@ -7,7 +7,7 @@ import torch
 from helpers.commands import POOL_UPDATES, differences, fork, gan, load, training_state
 from helpers.models import make_dictionary, make_lm
 
-from fairseq_seqgan.adversarial import calibration
+from fairseq_seqgan.adversarial import d_gain
 from fairseq_seqgan.adversarial.early_stopping import EarlyStopping
 from fairseq_seqgan.adversarial.positives import real_sequences
 from fairseq_seqgan.adversarial.prefixes import Prefixes
@@ -112,7 +112,7 @@ def test_the_gain_is_of_samples_that_continue_held_out_sequences(model, monkeypa
         seen.append(options["prefix"])
         return sample(*args, **options)
 
-    monkeypatch.setattr(calibration, "sample", recorded)
+    monkeypatch.setattr(d_gain, "sample", recorded)
     options = config.make_config()(**OPTIONS | {"pretrain_d_select": "gain"})
     EarlyStopping(net, heldout, options).after_pool(1, policy, None, last=False)
     assert len(seen) == 1 and torch.equal(seen[0], heldout[:, :K])

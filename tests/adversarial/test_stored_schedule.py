@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers.models import make_dictionary, make_lm
 
-from fairseq_seqgan.adversarial.early_stopping import EarlyStopping
+from fairseq_seqgan.adversarial.early_stopping import Best, EarlyStopping
 from fairseq_seqgan.adversarial.stored_schedule import StoredSchedule
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.policy.policy import Policy
@@ -45,11 +45,11 @@ def stored():
     trainer = make_trainer()
     trainer.make_batch(make_lm("lstm_lm", make_dictionary(WORDS)), 0, 0, 1)
     discriminator = trainer.early_stopping.discriminator
-    trainer.early_stopping.best |= {
-        "pool": 1,
-        "weights": discriminator.state_dict(),
-        "optimizer": {name: {} for name, _ in discriminator.named_parameters()},
-    }
+    trainer.early_stopping.best = Best(
+        pool=1,
+        weights=discriminator.state_dict(),
+        optimizer={name: {} for name, _ in discriminator.named_parameters()},
+    )
     return StoredSchedule(trainer).add_to(trainer.state_dict(), UPDATES)
 
 

@@ -44,6 +44,6 @@ def test_distance_is_the_area_between_the_distributions():
 def test_unfinished():
     """Two of three rows hold no end symbol; where none is expected, there is no number."""
     tokens = torch.tensor([[4, 5, 6], [4, EOS, PAD], [5, 5, 5]])
-    metric = length.Unfinished()
+    metric = length.UnfinishedShare()
     assert metric.compute(inputs(tokens=tokens)).value == pytest.approx(2 / 3)
     assert np.isnan(metric.compute(inputs(tokens=tokens, fixed=True)).value)
