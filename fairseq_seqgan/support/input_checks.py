@@ -101,9 +101,9 @@ def command(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
 def training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] | None:
     """Check the options of a training that do not belong to the task; return its checkpoint.
 
-    What fairseq does depends on that checkpoint, so the workarounds that need it begin here: another
-    one in place of a damaged last one, the schedule of the rate, no epoch after the last update,
-    and an adaptive softmax as the checkpoint has it.
+    What fairseq does depends on that checkpoint, so the workarounds that need it begin here:
+    another one in place of a damaged last one, the schedule of the rate, no epoch after the last
+    update, and an adaptive softmax as the checkpoint has it.
 
     Raises:
         InputError: the checkpoint to start from cannot be used, or an option does not fit
