@@ -226,22 +226,11 @@ def sequence_lengths(
             )
 
 
-def room_in_batch(sizes: np.ndarray, split: str, max_tokens: int | None) -> None:
-    """Check that the longest sequence of a split, of *sizes*, fits into a batch.
+def room_for_longest(sizes: np.ndarray, split: str, option: str, most: int | None) -> None:
+    """Check that *option* leaves room for the longest sequence of a split, of *sizes*.
 
-    Raises:
-        InputError: fairseq would fail when it makes the batches.
-    """
-    longest = int(sizes.max()) if len(sizes) else 0
-    if max_tokens is not None and longest > max_tokens:
-        raise InputError(
-            f"--max-tokens {max_tokens}: the longest sequence of split '{split}' has {longest} "
-            "with its end"
-        )
-
-
-def positions(sizes: np.ndarray, split: str, most: int | None) -> None:
-    """Check that the model has a position for every token of a split's sequences, of *sizes*.
+    Args:
+        most: tokens, the value of *option*; None: no limit.
 
     Raises:
         InputError: fairseq would fail when it makes the batches.
@@ -249,8 +238,8 @@ def positions(sizes: np.ndarray, split: str, most: int | None) -> None:
     longest = int(sizes.max()) if len(sizes) else 0
     if most is not None and longest > most:
         raise InputError(
-            f"--max-target-positions {most}: the longest sequence of split '{split}' has {longest} "
-            "tokens with its end"
+            f"{option} {most}: the longest sequence of split '{split}' has {longest} tokens with "
+            "its end"
         )
 
 

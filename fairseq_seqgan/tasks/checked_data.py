@@ -44,8 +44,11 @@ def load_checked(
     if root is not None and root.get("criterion"):  # a training
         trains = split == options.train_subset
         most = root.dataset.max_tokens if trains else root.dataset.max_tokens_valid
-        input_checks.room_in_batch(datasets[split].sizes, split, most)
-        input_checks.positions(datasets[split].sizes, split, options.max_target_positions)
+        for option, tokens in (
+            ("--max-tokens", most),
+            ("--max-target-positions", options.max_target_positions),
+        ):
+            input_checks.room_for_longest(datasets[split].sizes, split, option, tokens)
     if whole:
         limits = options.tokens_per_sample, options.fixed_length
         input_checks.sequence_lengths(datasets[split].sizes, split, *limits)
