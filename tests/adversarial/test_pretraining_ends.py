@@ -31,7 +31,7 @@ def test_patience_does_not_count_before_g_is_trained(data, pretrained, tmp_path)
 
 
 def test_the_rate_does_not_fall_before_g_is_trained(data, pretrained, tmp_path):
-    """With reduce_lr_on_plateau, after validations that are no better; resuming agrees."""
+    """reduce_lr_on_plateau counts no validation before, in a resumed training either."""
     options = "--pretrain-d-steps 4 --rounds 2 --d-steps 0 --lr 3 --lr-patience 0".split()
     options += ["--lr-scheduler", "reduce_lr_on_plateau", "--best-checkpoint-metric", "nll"]
     straight, resumed = tmp_path / "straight", tmp_path / "resumed"

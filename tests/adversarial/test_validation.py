@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from helpers.commands import LENGTH, differences, fork, load, mle
+from helpers.commands import LENGTH, differences, fork, gan, load, mle
 
 from fairseq_seqgan.cli import inputs
 from fairseq_seqgan.oracle.lstm import Oracle, from_fairseq
@@ -34,6 +34,16 @@ def policy_of(folder, data):
     dictionary = inputs.read_dictionary(data)
     model, _ = load_language_model(folder / "checkpoint_last.pt", data, dictionary)
     return Policy(model, dictionary, fixed_length=LENGTH), dictionary
+
+
+def test_a_gain_without_an_error_leaves_the_validation(data, tmp_path):
+    """Half of three held-out sequences is one, which has no standard error; the rest counts."""
+    options = "--pretrain-d-steps 1 --rounds 1 --d-steps 0 --num-eval-samples 3".split()
+    result = fork("train", tmp_path, gan(data, tmp_path, None, *options, "--log-format", "json"))
+    (tmp_path / "train.log").write_text(result.check().output)
+    found = validations(tmp_path / "train.log")
+    assert len(found) == 2
+    assert all("d_gain" in record and "d_gain_stderr" not in record for record in found)
 
 
 def test_heldout_nll_is_the_policys(data, trained):

@@ -9,7 +9,7 @@ import torch
 
 from fairseq_seqgan.oracle.lstm import Oracle
 
-BF16 = "--bf16 --fp16-no-flatten-grads"
+BF16 = "--bf16"
 
 
 def cut(name, size):

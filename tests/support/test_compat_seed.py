@@ -29,7 +29,7 @@ def test_no_stack_trace_is_formatted(monkeypatch):
     traces = []
     monkeypatch.setattr(traceback, "format_stack", lambda *_: traces.append(1) or [])
     utils.set_torch_seed(1)
-    assert traces  # otherwise the workaround is no longer needed
+    assert traces  # fails once torch does without: then the workaround can go
     traces.clear()
     Trainer._set_seed(trainer(1, 1))
     assert not traces
