@@ -25,7 +25,7 @@ from .prefixes import Prefixes
 from .progress import Progress
 from .start import Start
 from .trainer import AdversarialTrainer
-from .validation import Real
+from .validation import NEEDED, Real
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ def build_trainer(
         _early_stopping(data, discriminator),
         _slope_data(data, reward),
     )
-    trainer.slope = criterion.slope
+    trainer.reward_slope = criterion.slope
     trainer.has_discriminator |= criterion.trained_before
     _check_metric(data)
     _warn_of_wide_stride(data, trainer)
@@ -167,7 +167,11 @@ def build_progress(
     if not start.resumes:  # otherwise the training has begun with it
         criterion.discriminator.check_length(trainer.pool.positives.size(1))
         options = data.options
-        if options.reward_scale == AUTO and not options.pretrain_d_steps and trainer.slope is None:
+        if (
+            options.reward_scale == AUTO
+            and not options.pretrain_d_steps
+            and trainer.reward_slope is None
+        ):
             raise InputError(
                 "--reward-scale auto needs a D before the first round: --pretrain-d-steps, or "
                 "--discriminator-from a checkpoint that a slope is stored in"
@@ -271,8 +275,8 @@ def _check_metric(data: RealData) -> None:
     if root is None or root.dataset.disable_validation:
         return
     metric = root.checkpoint.best_checkpoint_metric
-    if metric in ("d_auc_heldout", "d_gain", "d_slope"):
-        _heldout(data, f"--best-checkpoint-metric {metric}", 1 if metric == "d_auc_heldout" else 2)
+    if metric in NEEDED:
+        _heldout(data, f"--best-checkpoint-metric {metric}", NEEDED[metric])
 
 
 def _heldout(data: RealData, option: str, least: int) -> Tensor:

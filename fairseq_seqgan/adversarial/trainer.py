@@ -76,8 +76,8 @@ class AdversarialTrainer:
         self.prefixes = Prefixes(options.prefix_size, positives)
         self._collapse, self._unfinished = CollapseWarning(), Unfinished()
         self.heldout = heldout
-        self.slope: float | None = None  # of D's log-odds in the reward, as fitted last
-        self._measured_slope: float | None = None  # by the last validation, for sampling with D
+        self.reward_slope: float | None = None  # of D's log-odds in the reward, as fitted last
+        self._guide_slope: float | None = None  # by the last validation, for sampling with D
         # Whether D is more than a random net; who reads it from a checkpoint sets this, too.
         self.has_discriminator = self.schedule.trains_discriminator
 
@@ -131,7 +131,7 @@ class AdversarialTrainer:
             "ntokens": int(drawn.mask[:, self.prefixes.size :].sum()),
             "dropout": self._distills or self.options.policy_gradient_dropout,
         }
-        scale = reward_scale(self.options, self.slope)
+        scale = reward_scale(self.options, self.reward_slope)
         if self._distills:
             values = sequence_values(drawn.mask, sequence_weights(scale * final))
             return batch | {"advantage": self.prefixes.cut(values)}
@@ -250,7 +250,7 @@ class AdversarialTrainer:
         if self.skips(step):
             return
         if self.heldout is None:
-            self.slope = None  # that of the D that training began with
+            self.reward_slope = None  # that of the D that training began with
         if not self.schedule.ends_pool(step):
             return
         policy = self.make_policy(model)
@@ -265,8 +265,10 @@ class AdversarialTrainer:
             found = calibrate_on_samples(
                 discriminator, policy, self.heldout, *key, prefix_size=size
             )
-            self.slope = found.gain.slope
-            logger.info("the slope of D's log-odds is %.4f after pool %d", self.slope, step.pool)
+            self.reward_slope = found.gain.slope
+            logger.info(
+                "the slope of D's log-odds is %.4f after pool %d", self.reward_slope, step.pool
+            )
 
     def open_reference(self, model: BaseFairseqModel) -> None:
         """Read ``--kl-reference`` now, if it is used: a wrong file should be told at once."""
@@ -286,7 +288,7 @@ class AdversarialTrainer:
             samples = -(-self.options.num_eval_samples // distributed.size())
             self._collapse.see(measured["entropy"][0] / samples)
         if "d_slope" in measured:
-            self._measured_slope = measured["d_slope"][0]
+            self._guide_slope = measured["d_slope"][0]
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a resumed training needs beyond the nets and the optimizer."""
@@ -295,12 +297,12 @@ class AdversarialTrainer:
             "processes": distributed.size(),
             # As G learns what D knows, this slope no longer says how much of it G is still missing,
             # so sampling with D reads "slope".
-            "reward_slope": self.slope,
+            "reward_slope": self.reward_slope,
         }
         copies = {"rollout_policy": self._rollout_copy, "reference": self._reference}
         state |= {name: own for name, c in copies.items() if (own := c.state_dict()) is not None}
-        if self._measured_slope is not None:
-            state["slope"] = self._measured_slope
+        if self._guide_slope is not None:
+            state["slope"] = self._guide_slope
         if self.early_stopping is not None:
             state["early_stopping"] = self.early_stopping.state_dict()
         return state
@@ -315,11 +317,14 @@ class AdversarialTrainer:
         self.pool.load_state_dict(state["pool"])
         self._rollout_copy.load_state_dict(state.get("rollout_policy"))
         self._reference.load_state_dict(state.get("reference"))
-        self._measured_slope = state.get("slope")
+        self._guide_slope = state.get("slope")
         # Earlier versions stored one slope for both.
-        self.slope = state.get("reward_slope", self._measured_slope)
-        fitted = self.slope is not None or state.get("updates", 0) < self.schedule.pretrain_updates
+        self.reward_slope = state.get("reward_slope", self._guide_slope)
+        fitted = (
+            self.reward_slope is not None
+            or state.get("updates", 0) < self.schedule.pretrain_updates
+        )
         if self.options.reward_scale == AUTO and not fitted:  # it was another number before
-            self.slope = require_slope(self._measured_slope)
+            self.reward_slope = require_slope(self._guide_slope)
         if self.early_stopping is not None and "early_stopping" in state:
             self.early_stopping.load_state_dict(state["early_stopping"])

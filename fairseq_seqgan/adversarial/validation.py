@@ -25,6 +25,8 @@ from .d_gain import calibrate
 from .prefixes import Prefixes
 
 HELDOUT = "d_auc_heldout"
+# Held-out sequences, and samples, that a validation needs at least to log what D knows of them.
+NEEDED = {HELDOUT: 1, "d_gain": 2, "d_slope": 2}
 LANGUAGE_MODEL = ("nll", "nll_oracle", "entropy")  # what is logged of a plain language model
 _SUM, _COUNT = "_sum", "_count"
 Measured = dict[str, tuple[float, int]]  # name: (sum, count), as the criterion logs it
@@ -110,7 +112,11 @@ class Validation:
             up over the ranks one by one.
         """
         sequences = str(self.options.sample_break_mode) == "eos"
-        measured = {"nll": heldout_nll(policy, tokens)} if sequences else {}
+        # fairseq's cross-entropy counts the end symbol of a sequence of fixed length, in base 2.
+        measured: Measured = {}
+        if sequences:
+            nll, count = policy.nll(tokens)
+            measured["nll"] = float(nll), count
         if self._due and self.oracle is not None:
             self._due = False
             measured |= measure(policy, None, self.oracle, {}, *self._draws())
@@ -174,15 +180,6 @@ def measure(
             if math.isfinite(gain.stderr):  # half of three is a single one, which has none
                 measured["d_gain_stderr"] = (gain.stderr, 1)
     return measured
-
-
-def heldout_nll(policy: Policy, tokens: Tensor) -> tuple[float, int]:
-    """Return Σ -log G(x_t | x_1 ... x_t-1) over held-out *tokens* (B, T), in nats, and the number.
-
-    It is for criteria that do not log it: fairseq's cross-entropy counts the end symbol of a
-    sequence of fixed length, and logs in base 2.
-    """
-    return -float(policy.log_probs(tokens).double().sum()), int(policy.scored(tokens).sum())
 
 
 def log_measured(logging_outputs: list[dict[str, Any]]) -> None:

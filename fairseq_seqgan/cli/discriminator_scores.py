@@ -1,8 +1,7 @@
 """What ``fairseq-seqgan evaluate`` computes with a discriminator, for the metrics to use.
 
 D sees sequences as in training: a row of T tokens, padded at the end, with the end symbol where the
-length is not fixed. Those that G never draws are left out: longer ones, and those with an unknown
-word.
+length is not fixed. Those that G never draws are left out (``policy/drawable.py``).
 
 Shapes: R sequences, T tokens.
 """
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from ..criterions.saved_discriminator import SavedDiscriminator, load_discriminator
 from ..metrics.discriminator import LogOdds
+from ..policy.drawable import drawable
 from ..policy.policy import Policy
 from ..policy.rollouts import sample
 from ..support.errors import InputError
@@ -111,35 +111,26 @@ def rows(sequences: inputs.Sequences, policy: Policy, where: str) -> Tensor:
         InputError: none is left.
     """
     end = () if policy.fixed else (policy.eos,)
-    banned = set(policy.banned.tolist())
-    lengths = range(policy.length if policy.fixed else 0, policy.length + 1)
-    kept = [
-        (*sequence, *end)
-        for sequence in sequences
-        if len(sequence) + len(end) in lengths and not banned.intersection(sequence)
-    ]
-    if not kept:
+    found = drawable(
+        (torch.tensor((*sequence, *end)) for sequence in sequences),
+        banned=policy.banned,
+        pad=policy.pad,
+        length=policy.length,
+        fixed=policy.fixed,
+    )
+    if not len(found.tokens):
         raise InputError(f"{where}: no sequence that G could have drawn, so none for D")
-    if len(kept) < len(sequences):
-        left = len(sequences) - len(kept)
-        outputs.note(f"{left} sequences of {where} are not shown to D: G never draws them")
-    found = torch.full((len(kept), policy.length), policy.pad)
-    for row, sequence in zip(found, kept, strict=True):
-        row[: len(sequence)] = torch.tensor(sequence)
-    return found
+    for reason, count in found.left_out.items():
+        outputs.note(f"{count} sequences of {where} {reason}; D does not see them")
+    return found.tokens.long()
 
 
 @torch.no_grad()
 def nll(policy: Policy, tokens: Tensor) -> float:
     """Return the NLL of *tokens* (R, T), padded at the end, in nats per token."""
-    total = count = 0.0
     with eval_mode(policy.model):
-        for part in tokens.split(256):
-            scored = policy.scored(part)
-            log_probs = policy.log_probs(part.to(policy.device)).cpu().double()
-            total += float(log_probs.masked_fill(~scored, 0.0).sum())
-            count += int(scored.sum())
-    return -total / count
+        parts = [policy.nll(part.to(policy.device)) for part in tokens.split(256)]
+    return sum(float(nll) for nll, _ in parts) / sum(count for _, count in parts)
 
 
 def score(discriminator: SavedDiscriminator, tokens: Tensor) -> np.ndarray:

@@ -255,10 +255,8 @@ class SeqGANCriterion(FairseqCriterion):
         The sample size is the number of tokens. Symbols that the policy never draws are left out:
         padding, unknown words, and the end symbol of sequences of fixed length.
         """
-        policy = self.make_policy(model)
         tokens = sample["target"]
-        loss = -policy.log_probs(tokens).sum()
-        count = int(policy.scored(tokens).sum())
+        loss, count = self.make_policy(model).nll(tokens)
         log = {
             "nll": (loss.detach(), count),
             "ntokens": count,

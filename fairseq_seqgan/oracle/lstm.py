@@ -28,11 +28,6 @@ OFFSET = 4  # fairseq's dictionary begins with bos 0, pad 1, eos 2, unk 3
 _MIN_ROWS = 16
 
 
-def to_fairseq(tokens: Tensor) -> Tensor:
-    """Return the fairseq dictionary ids (any shape) of oracle *tokens*: id = token + 4."""
-    return tokens + OFFSET
-
-
 def from_fairseq(ids: Tensor) -> Tensor:
     """Return the oracle tokens (any shape) of fairseq dictionary *ids*: token = id - 4.
 

@@ -164,6 +164,13 @@ class Policy:
         log_probs = picked - logits.logsumexp(dim=2)
         return torch.where(self.scored(tokens), log_probs, torch.zeros_like(log_probs))
 
+    def nll(self, tokens: Tensor) -> tuple[Tensor, int]:
+        """Return -Σ log G(y_t | y_1 ... y_t-1) over *tokens* (B, T), and how many it is over.
+
+        The sum is in nats, of float64, over those tokens of which :meth:`scored` is True.
+        """
+        return -self.log_probs(tokens).double().sum(), int(self.scored(tokens).sum())
+
     def logits(self, tokens: Tensor) -> Tensor:
         """Return logits (B, T, V) whose softmax at t is G(. | y_1 ... y_t-1) for *tokens* y."""
         missing = max(0, self._least - tokens.size(1))

@@ -6,7 +6,6 @@ from typing import Any
 from fairseq.dataclass.configs import DatasetConfig
 from fairseq.optim.lr_scheduler import LR_SCHEDULER_REGISTRY
 from fairseq.optim.lr_scheduler.reduce_lr_on_plateau import ReduceLROnPlateauLRSchedule
-from omegaconf import DictConfig
 
 _BAD = "num_bad_epochs"  # torch's name for validations in a row without improvement
 
@@ -50,15 +49,16 @@ class PlateauSchedule(ReduceLROnPlateauLRSchedule):
         return super().step(epoch, val_loss)
 
 
-def keep_plateaus(root: DictConfig, state: dict[str, Any] | None) -> None:
+def keep_plateaus(dataset: DatasetConfig, state: dict[str, Any] | None, pretraining: int) -> None:
     """Let fairseq use :class:`PlateauSchedule`, in a training that begins with checkpoint *state*.
 
-    *root* says how long D is pre-trained, and when a training that is not interrupted validates.
+    Args:
+        dataset: says when a training that is not interrupted validates.
+        pretraining: epochs of D's pre-training, with which the training begins.
     """
     LR_SCHEDULER_REGISTRY["reduce_lr_on_plateau"] = PlateauSchedule
-    PlateauSchedule.unseen = None if state is None else _unseen(root.dataset, state)
-    plays = root.criterion._name == "seqgan"
-    PlateauSchedule.pretraining = root.task.pretrain_d_steps if plays else 0
+    PlateauSchedule.unseen = None if state is None else _unseen(dataset, state)
+    PlateauSchedule.pretraining = pretraining
 
 
 def _unseen(dataset: DatasetConfig, state: dict[str, Any]) -> float | None:

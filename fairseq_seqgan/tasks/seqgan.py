@@ -20,11 +20,9 @@ from fairseq.tasks import register_task
 from fairseq.tasks.language_modeling import LanguageModelingTask
 from torch import Tensor
 
-from ..adversarial.architecture import build_generator
 from ..adversarial.build_trainer import RealData, build_progress
 from ..adversarial.divergence import Watch, before_saving, in_update, in_validation
 from ..adversarial.progress import Progress
-from ..adversarial.sample_texts import SampleTexts
 from ..adversarial.start import Start, check_discriminator, find_start
 from ..adversarial.trainer import AdversarialTrainer
 from ..adversarial.validation import Validation, log_measured
@@ -39,8 +37,11 @@ from ..rewards.base import on_registration
 from ..support import compat, compat_stopping, distributed, input_checks, shards
 from ..support.errors import InputError
 from ..support.vocabulary import WORDS, fingerprint
+from .architecture import build_generator
 from .checked_data import load_checked
 from .config import SeqGANBaseConfig, check_options, make_config
+from .sample_texts import SampleTexts
+from .training_setup import check_command
 
 
 @register_task("seqgan", dataclass=make_config())
@@ -92,7 +93,7 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         if kwargs.get("from_checkpoint"):  # of a command that evaluates
             task.start = Start(evaluates=True)
         elif root is not None:
-            task.start = find_start(root, input_checks.command(root, task.dictionary))
+            task.start = find_start(root, check_command(root, task.dictionary))
             compat.prepare_command(root, distributed.size())
         return task
 

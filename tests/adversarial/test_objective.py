@@ -199,7 +199,7 @@ def test_a_distillation_logs_no_entropy(policies):
 
 def test_the_slope_is_the_scale_where_it_is_asked_for(policies):
     trainer, _ = make_trainer(policies, batch=20, rollouts=0, reward="logit", reward_scale="auto")
-    trainer.slope = 0.5
+    trainer.reward_slope = 0.5
     batch = trainer.make_batch(policies[1], 0, 0, 1)
     torch.testing.assert_close(batch["advantage"][:, 0], 0.5 * batch["reward"])
 
@@ -208,15 +208,15 @@ def test_the_slope_is_the_scale_where_it_is_asked_for(policies):
 def test_a_checkpoint_has_a_slope_for_the_reward_and_one_for_sampling(policies, measured):
     """Resumed, both are what they were; an earlier version stored one for both."""
     own, resumed, older = (make_trainer(policies, batch=20)[0] for _ in range(3))
-    own.slope = 0.5
+    own.reward_slope = 0.5
     if measured is not None:
         own.after_validation({"d_slope": (measured, 1)})
     state = own.state_dict()
     assert (state["reward_slope"], state.get("slope")) == (0.5, measured)
     resumed.load_state_dict(state)
-    assert (resumed.slope, resumed.state_dict().keys()) == (0.5, state.keys())
+    assert (resumed.reward_slope, resumed.state_dict().keys()) == (0.5, state.keys())
     older.load_state_dict({k: v for k, v in state.items() if k != "reward_slope"})
-    assert older.slope == measured
+    assert older.reward_slope == measured
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_d_is_measured_after_each_pool_of_its_pretraining(model):
 def test_the_slope_of_the_first_d_goes_with_it(model):
     """Sampling with the D that has been trained since must not use it."""
     trainer = make_trainer()
-    trainer.slope = 0.7  # stored with the D of --discriminator-from
+    trainer.reward_slope = 0.7  # stored with the D of --discriminator-from
     assert trainer.schedule(0).net == "discriminator"
     trainer.after_update(trainer.schedule(0), model, "optimizer")
     assert trainer.state_dict()["reward_slope"] is None

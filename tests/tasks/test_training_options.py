@@ -10,8 +10,8 @@ import torch
 from helpers.commands import fork, gan, generate, load
 from omegaconf import OmegaConf
 
-from fairseq_seqgan.support import training_options
 from fairseq_seqgan.support.errors import InputError
+from fairseq_seqgan.tasks import training_options
 
 pytestmark = pytest.mark.slow
 

@@ -12,15 +12,16 @@ from typing import Any
 import torch
 from omegaconf import DictConfig
 
-from . import option_values
-from .compat_models import ADAPTIVE_LOSS
-from .errors import InputError, flag
+from ..adversarial.validation import NEEDED
+from ..support import option_values
+from ..support.compat_models import ADAPTIVE_LOSS
+from ..support.errors import InputError, flag
 
 logger = logging.getLogger(__name__)
 
 # What a validation logs, beside fairseq's own numbers.
 _OF_SAMPLES = ("nll_oracle", "entropy")
-_OF_D = ("d_auc_train", "d_auc_heldout", "d_gain", "d_slope")
+_OF_D = ("d_auc_train", *NEEDED)
 _OF_FAIRSEQ = ("loss", "wps", "wpb", "bsz", "num_updates")
 _LOWER_IS_BETTER = ("loss", "ppl", "nll", "nll_oracle")
 
@@ -194,8 +195,9 @@ def _check_metric(root: DictConfig) -> None:
         missing |= dict.fromkeys(_OF_D, "only where D is trained")
     if "," in root.dataset.valid_subset:
         missing |= dict.fromkeys((*_OF_SAMPLES, *_OF_D), "only for the first of --valid-subset")
-    if task.num_eval_samples < 2:
-        missing |= dict.fromkeys(("d_gain", "d_slope"), "only with --num-eval-samples 2 or more")
+    for name, least in NEEDED.items():
+        if task.num_eval_samples < least:
+            missing[name] = f"only with --num-eval-samples {least} or more"
     known = (*_OF_FAIRSEQ, "nll", *_OF_SAMPLES, *_OF_D)
     if metric in missing:
         raise InputError(f"--best-checkpoint-metric {metric}: validation logs it {missing[metric]}")

@@ -15,11 +15,11 @@ from typing import Any
 
 from fairseq.models import ARCH_MODEL_REGISTRY, MODEL_REGISTRY, BaseFairseqModel
 
+from ..adversarial.start import Start, differences, shapes
 from ..support import compat, compat_models
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError, first_line
 from ..support.stored_options import plain
-from .start import Start, differences, shapes
 
 
 def build_generator(
