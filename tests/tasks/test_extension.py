@@ -1,4 +1,4 @@
-"""A reward and a discriminator of a user's own, in a package outside of this one."""
+"""A reward, a discriminator and a task of a user's own, in a package outside of this one."""
 
 import math
 
@@ -11,7 +11,7 @@ FILES = {
     "__init__.py": """
 import fairseq_seqgan
 
-from . import length_reward, my_d
+from . import length_reward, my_d, my_task
 """,
     "length_reward.py": '''
 from dataclasses import dataclass, field
@@ -85,8 +85,22 @@ class MyD(Discriminator):
     def forward(self, tokens):
         return self.output(self.embed(tokens).mean(dim=1))
 ''',
+    "my_task.py": '''
+from fairseq.tasks import register_task
+
+from fairseq_seqgan.tasks.config import make_config
+from fairseq_seqgan.tasks.seqgan import SeqGANTask
+
+
+@register_task("my_task", dataclass=make_config())
+class MyTask(SeqGANTask):
+    """The task under another name."""
+''',
 }
-OURS = "--reward length_reward --length-target 3 --discriminator my_d --my-d-size 4".split()
+OURS = [
+    *"--reward length_reward --length-target 3 --discriminator my_d --my-d-size 4".split(),
+    *"--rollout-ema-decay 0.5".split(),  # so that the task's state holds what nothing else does
+]
 SENTENCES = "--tokens-per-sample 7"
 
 
@@ -134,12 +148,17 @@ def test_it_trains(trained):
     assert sum(rewards[-5:]) > sum(rewards[:5])
 
 
-def test_resume_is_exact(package, text, trained, tmp_path):
-    """Stopped within the round, as a training with the package's own parts."""
+@pytest.mark.parametrize("task", ["seqgan", "my_task"])
+def test_resume_is_exact(package, text, trained, tmp_path, task):
+    """Stopped within the round, as a training with the package's own parts.
+
+    fairseq finds the state of a task by the name of its class.
+    """
     folder, _ = trained
+    options = [*OURS, "--task", task]
     whole = training_state(folder / "checkpoint_last.pt")
-    train(package, text, tmp_path, *OURS, "--max-update", whole["updates"] - 5).check()
-    train(package, text, tmp_path, *OURS).check()
+    train(package, text, tmp_path, *options, "--max-update", whole["updates"] - 5).check()
+    train(package, text, tmp_path, *options).check()
     assert differences(training_state(tmp_path / "checkpoint_last.pt"), whole) == []
 
 
