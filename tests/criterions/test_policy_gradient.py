@@ -23,6 +23,10 @@ UPDATES, BATCH = 40, 3000
 WORTH = torch.tensor([0.9, 0.1, 0.4, 0.7, 0.0, 1.0, 0.3, 0.2])
 
 
+# What each row of three symbols is worth, where sequences end: any of 6 symbols stands in a row.
+WORTH_OF_ANY = torch.rand(6**STEPS, generator=torch.Generator().manual_seed(3))
+
+
 class Table(nn.Module):
     """A discriminator that looks the score of a sequence up."""
 
@@ -36,12 +40,24 @@ class Table(nn.Module):
         return scores.view(completions.shape[:2])
 
 
-@pytest.fixture(scope="module")
-def policy():
+class TableOfAny(Table):
+    """The same for sequences of any length, padded at the end."""
+
+    def score(self, tokens, *, log_odds):
+        assert not log_odds
+        return WORTH_OF_ANY[tokens[:, 0] * 36 + tokens[:, 1] * 6 + tokens[:, 2]]
+
+
+def make_policy(**length):
     dictionary = make_dictionary(2)
     model = make_lm("lstm_lm", dictionary, hidden=4, scale=6.0)
     assert has_dropout(model)
-    return Policy(model, dictionary, fixed_length=STEPS)
+    return Policy(model, dictionary, **length)
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return make_policy(fixed_length=STEPS)
 
 
 def has_dropout(model):
@@ -52,12 +68,21 @@ def flat_gradient(model):
     return torch.cat([p.grad.flatten() for p in model.parameters()]).double()
 
 
+def all_that_end(policy):
+    """Every sequence of up to STEPS symbols: 7 that end, and 8 that are cut off."""
+    end = policy.eos
+    rows = {(*row, end)[: (*row, end).index(end) + 1] for row in product([4, 5, end], repeat=STEPS)}
+    return [(*row[:STEPS], *[policy.pad] * (STEPS - len(row))) for row in sorted(rows)]
+
+
 def exact_gradient(policy, given=None):
-    """d/dθ of -Σ_Y G(Y) R(Y), over all 8 sequences.
+    """d/dθ of -Σ_Y G(Y) R(Y), over all sequences.
 
     *given* (8,) are the probabilities of the first tokens of the 8, where G draws the rest only.
     """
-    everything = torch.tensor(list(product([4, 5], repeat=STEPS)))
+    all_rows = product([4, 5], repeat=STEPS) if policy.fixed else all_that_end(policy)
+    everything = torch.tensor(list(all_rows))
+    worth = (Table() if policy.fixed else TableOfAny()).score(everything, log_odds=False)
     policy.model.zero_grad()
     policy.model.eval()
     if given is None:
@@ -65,21 +90,22 @@ def exact_gradient(policy, given=None):
     else:
         probabilities = given * policy.log_probs(everything)[:, 1:].sum(dim=1).exp()
     assert probabilities.sum().item() == pytest.approx(1.0, abs=1e-5)
-    (-(probabilities * WORTH).sum()).backward()
+    (-(probabilities * worth).sum()).backward()
     return flat_gradient(policy.model)
 
 
 def estimates(policy, positives=None, updates=UPDATES, **options):
     """Gradients of the criterion's loss per sequence, one for each of many updates."""
     options = dict(
-        rollouts=2, rounds=UPDATES, pretrain_d_steps=0, d_steps=0, fixed_length=STEPS, seed=1,
-        **options,
+        rollouts=2, rounds=UPDATES, pretrain_d_steps=0, d_steps=0, seed=1,
+        fixed_length=STEPS if policy.fixed else 0, **options,
     )  # fmt: skip
     args = SimpleNamespace(**{**vars(config.make_config()()), **options})
     task = SimpleNamespace(policy=lambda model: policy, source_dictionary=make_dictionary(2))
     criterion = SeqGANCriterion(make_config()(d_kernel_widths="1", d_kernel_counts="2"), task)
     positives = torch.full((4, STEPS), 4) if positives is None else positives
-    reward = build_reward(args, RewardInputs(Table(), positives, task.source_dictionary, args.seed))
+    table = Table() if policy.fixed else TableOfAny()
+    reward = build_reward(args, RewardInputs(table, positives, task.source_dictionary, args.seed))
     trainer = AdversarialTrainer(args, positives, reward, task.policy, BATCH)
     gradients = []
     for update in range(updates):
@@ -92,9 +118,11 @@ def estimates(policy, positives=None, updates=UPDATES, **options):
     return torch.stack(gradients)
 
 
+@pytest.mark.parametrize("length", [{"fixed_length": STEPS}, {"max_length": STEPS - 1}], ids=str)
 @pytest.mark.parametrize("baseline", ["none", "mean"])
-def test_mean_over_samples_is_the_exact_gradient(policy, baseline):
+def test_mean_over_samples_is_the_exact_gradient(baseline, length):
     """Every component within five standard errors; direction and length to a few percent."""
+    policy = make_policy(**length)
     exact = exact_gradient(policy)
     gradients = estimates(policy, baseline=baseline)
     mean = gradients.mean(dim=0)
