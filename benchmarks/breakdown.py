@@ -25,6 +25,7 @@ from fairseq.trainer import Trainer
 from fairseq_cli import train
 from tabulate import tabulate
 
+from fairseq_seqgan.adversarial.generator_step import GeneratorStep
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.models import cnn_highway
 from fairseq_seqgan.optim.seqgan_adam import SeqGANAdam
@@ -63,7 +64,7 @@ class Clock:
 def watch(clock: Clock) -> None:
     """Put clocks around the parts."""
     clock.around(Trainer, "train_step", "update")
-    clock.around(AdversarialTrainer, "collect_rollouts", "rollouts", "G step")
+    clock.around(GeneratorStep, "make_batch", "rollouts", "G step")
     clock.around(AdversarialTrainer, "_draw_pool", "draw negatives", "negatives")
     clock.around(policy.Policy, "draw", "projection and draw")
     clock.around(policy.Decoding, "step", "decoder")

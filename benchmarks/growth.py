@@ -44,9 +44,10 @@ def growth(device: str, threads: int) -> Iterator[Figure]:
     """Measure every point; yield it as it comes."""
     for curve, sizes in all_sizes():
         paper = Paper(sizes, device)
-        paper.trainer.batch_size, whole = 2, paper.trainer.batch_size  # a small step to warm up
+        step = paper.trainer.g_step
+        step.batch_size, whole = 2, step.batch_size  # a small step to warm up
         paper.g_step()
-        paper.trainer.batch_size = whole
+        step.batch_size = whole
         yield {
             "curve": curve,
             **dataclasses.asdict(sizes),

@@ -229,7 +229,7 @@ def _warn_of_wide_stride(data: RealData, trainer: AdversarialTrainer) -> None:
     """Tell the user if ``--rollout-stride`` leaves no prefix to roll out."""
     stride, given = data.options.rollout_stride, data.options.prefix_size
     length = data.policies.length
-    if trainer.rolls_out and stride > 1 and (length - 1) // stride <= given // stride:
+    if trainer.g_step.rolls_out and stride > 1 and (length - 1) // stride <= given // stride:
         logger.warning(
             "--rollout-stride %d: in sequences of %d tokens it leaves no prefix to roll out, as "
             "--rollouts 0",

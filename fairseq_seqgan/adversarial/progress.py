@@ -68,8 +68,8 @@ class Progress:
             if distributed.rank() == 0:
                 compat_models.warn_of_wide_kernels(model, policy.length)
             try_out(policy, self.name)
-            self.trainer.open_reference(model)
-            if self.trainer.rolls_out:
+            self.trainer.g_step.open_reference(model)
+            if self.trainer.g_step.rolls_out:
                 options, given = self.trainer.options, self.trainer.prefixes.size
                 check_memory(policy, options.rollouts, options.rollout_stride, given)
             self._tried = True

@@ -91,7 +91,7 @@ def test_the_gradient_is_that_of_the_objective(policies, rollouts, baseline):
     with torch.no_grad():
         for parameter in model.parameters():  # and G moves away from it
             parameter.add_(0.5 * torch.randn(parameter.shape, generator=torch.manual_seed(3)))
-    reference = probabilities(policies, trainer._reference.of(model)).detach()
+    reference = probabilities(policies, trainer.g_step.reference.of(model)).detach()
     own = probabilities(policies, model)
     divergence = (own * (own / reference).log()).sum()
     assert divergence > 0.05
