@@ -3,13 +3,15 @@
 Trains a short round of the authors' recipe with fairseq's own command in this process, with a clock
 around the parts, and prints for each its seconds, calls and share, scaled to a whole round (1 G
 step, 5 × 10,000 negatives, 4,695 updates of D). Nested parts are indented: they are in the time of
-the part above. Other options go to ``fairseq-train``.
+the part above. ``benchmarks/results/<name>.json`` gets them. Other options go to ``fairseq-train``.
 """
 
 from __future__ import annotations
 
+import argparse
 import collections
 import functools
+import json
 import sys
 import tempfile
 import time
@@ -18,19 +20,23 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+import run
 import torch
 from draw import ROUND, USER_DIR, make_data
 from fairseq.optim import FairseqOptimizer
 from fairseq.trainer import Trainer
 from fairseq_cli import train
 from tabulate import tabulate
+from timing import Ceiling, Figure
 
 from fairseq_seqgan.adversarial.generator_step import GeneratorStep
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.models import cnn_highway
 from fairseq_seqgan.optim.seqgan_adam import SeqGANAdam
 from fairseq_seqgan.policy import policy
+from fairseq_seqgan.support.atomic_write import write
 
+THREADS = 2
 MINIBATCHES, WHOLE = 313, 15 * 313
 
 
@@ -90,8 +96,8 @@ ROWS = (
 )
 
 
-def table(clock: Clock) -> str:
-    """Return the breakdown, scaled to a whole round."""
+def breakdown(clock: Clock) -> list[Figure]:
+    """Return the seconds, calls and share of every part, scaled to a whole round."""
     scaled = [(title, clock.seconds[key] * times, clock.calls[key]) for key, times, title in ROWS]
     top = sum(seconds for title, seconds, _ in scaled if not title.startswith(" "))
     rolled = clock.seconds["G step: rollouts"]
@@ -102,9 +108,23 @@ def table(clock: Clock) -> str:
     rest = (updates - inside) * WHOLE / MINIBATCHES
     scaled.append(("fairseq and the rest of an update", rest, clock.calls["other: update"]))
     total = top + rest
-    rows: list[list[object]] = [
-        [title, seconds, calls, seconds / total] for title, seconds, calls in scaled
+    return [
+        {
+            "name": "breakdown",
+            "part": title.strip(),
+            "nested": title.startswith(" "),
+            "seconds": seconds,
+            "calls": calls,
+            "share": seconds / total,
+        }
+        for title, seconds, calls in scaled
     ]
+
+
+def show(found: list[Figure]) -> str:
+    """Return the table of *found*."""
+    rows = [["    " * f["nested"] + f["part"], f["seconds"], f["calls"], f["share"]] for f in found]
+    total = sum(f["seconds"] for f in found if not f["nested"])
     rows.append(["a whole round", total, None, 1.0])
     headers = ("part", "seconds", "calls timed", "share")
     # Leading blanks are the nesting.
@@ -112,18 +132,27 @@ def table(clock: Clock) -> str:
 
 
 def main() -> None:
-    """Train a short round and print its breakdown."""
-    torch.set_num_threads(2)
-    clock = Clock()
+    """Train a short round, print its breakdown and write it down."""
+    parser = argparse.ArgumentParser(description="Where the time of a round goes.")
+    parser.add_argument("--name", default="breakdown", help="of the result file (breakdown)")
+    own, rest = parser.parse_known_args()
+    command = "python benchmarks/breakdown.py " + " ".join(sys.argv[1:])
+    torch.set_num_threads(THREADS)
+    clock, ceiling = Clock(), Ceiling("cpu", 5)
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
         make_data(data)
         options = f"{ROUND} --d-steps 1 --k 1 --cpu".split()
-        own = ["--user-dir", str(USER_DIR), "--save-dir", folder, *options, *sys.argv[1:]]
-        sys.argv = ["fairseq-train", str(data), *own]
+        words = ["--user-dir", str(USER_DIR), "--save-dir", folder, *options, *rest]
+        sys.argv = ["fairseq-train", str(data), *words]
         watch(clock)
         train.cli_main()
-    print(table(clock))
+    found = breakdown(clock)
+    print(show(found))
+    figures = [*found, ceiling.as_figure(), run.about("cpu", THREADS, command)]
+    path = run.RESULTS / f"{own.name}.json"
+    write({path: json.dumps(figures, indent=1) + "\n"})
+    print(f"written to {path}")
 
 
 if __name__ == "__main__":

@@ -165,8 +165,8 @@ def main() -> None:
     args.threads = 1
     path = run.RESULTS / f"{args.name}.json"
     path.parent.mkdir(exist_ok=True)
-    about = run.about(args, "cuda" if args.gpu else "cpu")
-    about["command"] = " ".join(["python benchmarks/ranks.py", *sys.argv[1:]])
+    command = " ".join(["python benchmarks/ranks.py", *sys.argv[1:]])
+    about = run.about("cuda" if args.gpu else "cpu", 1, command)
     figures = measured_before(path, about, args.recipes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

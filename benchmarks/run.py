@@ -158,16 +158,16 @@ def show(found: list[Figure]) -> str:
     return "\n".join(lines)
 
 
-def about(args: argparse.Namespace, device: str) -> Figure:
-    """Return what the benchmarks ran on, and how they were called."""
+def about(device: str, threads: int, command: str) -> Figure:
+    """Return what the benchmarks ran on, and the *command* that called them."""
     return {
         "name": "machine",
         "machine": torch.cuda.get_device_name() if device == "cuda" else processor(),
         "cores": os.cpu_count(),
-        "threads": args.threads,
+        "threads": threads,
         "torch": torch.__version__,
         "date": time.strftime("%Y-%m-%d"),
-        "command": "python benchmarks/run.py " + " ".join(sys.argv[1:]),
+        "command": command,
     }
 
 
@@ -181,6 +181,7 @@ def result_name(only: Sequence[str], device: str) -> str:
 def main() -> None:
     """Run the benchmarks that the command line names."""
     args = get_parser().parse_args()
+    command = "python benchmarks/run.py " + " ".join(sys.argv[1:])
     torch.set_num_threads(args.threads)
     os.environ["OMP_NUM_THREADS"] = str(args.threads)
     with tempfile.TemporaryDirectory() as folder:
@@ -188,8 +189,10 @@ def main() -> None:
         path = RESULTS / f"{args.name or result_name(args.only, bench.device)}.json"
         path.parent.mkdir(exist_ok=True)
 
+        ran = about(bench.device, args.threads, command)
+
         def save() -> None:
-            figures = [*bench.found, bench.ceiling.as_figure(), about(args, bench.device)]
+            figures = [*bench.found, bench.ceiling.as_figure(), ran]
             write({path: json.dumps(figures, indent=1) + "\n"})
 
         bench.run(save)

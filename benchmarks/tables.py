@@ -88,6 +88,18 @@ def long_run_table(figures: list[dict]) -> str:
     return "\n".join([table(rows, headers), "", ran])
 
 
+def breakdown_table(figures: list[dict]) -> str:
+    """Return where the time of a round goes."""
+    found = [f for f in figures if f["name"] == "breakdown"]
+    rows = [
+        ["– of it: " * f["nested"] + f["part"], number(f["seconds"]), f"{f['share']:.1%}"]
+        for f in found
+    ]
+    total = sum(f["seconds"] for f in found if not f["nested"])
+    rows.append(["**a whole round**", f"**{number(total)}**", ""])
+    return "\n".join([table(rows, ["part", "seconds", "share"]), "", *hardware(figures)])
+
+
 def number(value: float) -> str:
     """Return three digits, and all of those before the point."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -125,6 +137,8 @@ def content(figures: list[dict]) -> str:
     names = {f["name"] for f in figures}
     if "ranks" in names:
         return scaling.page(figures)
+    if "breakdown" in names:
+        return breakdown_table(figures)
     if "long_run" in names:
         return long_run_table(figures)
     return growth_tables(figures) if "growth" in names else speed_table(figures)

@@ -1,9 +1,11 @@
 """examples/trials: the scripts that docs/trials.md names, run on tiny data."""
 
 import re
+import subprocess
+import sys
 
 import pytest
-from helpers.commands import LENGTH, MODEL, differences, load
+from helpers.commands import LENGTH, MODEL, REPO, differences, load
 from helpers.examples import EXAMPLES
 from helpers.run_sh import finish, start
 
@@ -128,3 +130,14 @@ def test_a_discriminator_that_reads_the_generator(data, pretrained, tmp_path):
         width = stored["discriminator.convolutions.0.weight"].size(1)
         assert width == 32 + {"surprise": 1, "states": 33, "output": 0}[kind]
     assert finish(start(script, *arguments, **sizes)) == printed
+
+
+def test_the_page_has_the_pairs_that_the_script_prints():
+    """Of the published results: publish more of them, and the page has to say so."""
+    command = [sys.executable, EXAMPLES / "trials" / "tune_pairs.py"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    page = (REPO / "docs" / "trials.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")] for line in printed.splitlines()[2:]]
+    assert len(rows) == 4
+    stated = [[cell.strip() for cell in line.split("|")] for line in page.splitlines()]
+    assert all(row in stated for row in rows)
