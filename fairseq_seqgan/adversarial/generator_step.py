@@ -13,7 +13,8 @@ from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
 from ..policy.policy import Policy
-from ..policy.rollouts import Rollouts, Samples, roll_out, sample
+from ..policy.rollouts import Rollouts, Samples, check_memory, roll_out, sample
+from ..policy.trial import try_decoding
 from ..rewards.base import Reward
 from ..support import distributed
 from ..support.eval_mode import eval_mode
@@ -27,7 +28,7 @@ from .action_values import (
     sequence_weights,
     without_rollouts,
 )
-from .model_copy import ModelCopy
+from .model_copy import ModelCopy, RoundedCopy
 from .objective import reward_scale, uses_reference
 from .options import AdversarialConfig
 from .prefixes import Prefixes
@@ -56,6 +57,7 @@ class GeneratorStep:
         self.batch_size, self.prefixes = batch_size, prefixes
         # The average of G that rollouts come from, and the policy that G is held near to.
         self.rollout_copy, self.reference = ModelCopy(), ModelCopy(options.kl_reference)
+        self._rounded = RoundedCopy("--rollout-dtype", str(options.rollout_dtype))
 
     @property
     def distills(self) -> bool:
@@ -67,10 +69,26 @@ class GeneratorStep:
         """Whether a G step needs rollouts."""
         return self.reward.reads_tokens and bool(self.options.rollouts) and not self.distills
 
-    def open_reference(self, model: BaseFairseqModel) -> None:
-        """Read ``--kl-reference`` now, if it is used: a wrong file should be told at once."""
+    def try_out(self, policy: Policy, name: str) -> None:
+        """Try out what the first G step will need, because D's pre-training may take hours.
+
+        Args:
+            policy: that of G.
+            name: what the user calls the model.
+
+        Raises:
+            InputError: the reference cannot be used, rollouts cannot be drawn in the arithmetic of
+                ``--rollout-dtype``, or there is too little memory for them.
+        """
         if uses_reference(self.options):
-            self.reference.of(model)
+            self.reference.of(policy.model)
+        if not self.rolls_out:
+            return
+        rounded = self._rounded.of(policy.model)
+        if rounded is not policy.model:
+            name = f"--rollout-dtype {self.options.rollout_dtype}: {name}"
+            try_decoding(self.make_policy(rounded), name)
+        check_memory(policy, self.options.rollouts, self.options.rollout_stride, self.prefixes.size)
 
     def make_batch(
         self, model: BaseFairseqModel, update: int, part: int, slope: float | None
@@ -170,10 +188,10 @@ class GeneratorStep:
         return without_rollouts(drawn, 0 if self.distills else count, stride, self.prefixes.size)
 
     def _rollout_policy(self, model: BaseFairseqModel) -> Policy | None:
-        """Return the moving average of G that rollouts come from; None: they come from G."""
-        if not self.options.rollout_ema_decay:
-            return None
-        return self.make_policy(self.rollout_copy.of(model))
+        """Return the policy that rollouts come from; None: they come from G."""
+        source = self.rollout_copy.of(model) if self.options.rollout_ema_decay else model
+        rounded = self._rounded.of(source)
+        return None if rounded is model else self.make_policy(rounded)
 
     def after_update(self, model: BaseFairseqModel) -> None:
         """Move the rollout policy towards G: θ' ← decay θ' + (1 - decay) θ."""

@@ -1,14 +1,16 @@
-"""A copy of the generator that no optimizer updates, and that a resumed training finds again."""
+"""Copies of the generator that no optimizer updates."""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
+from ..models.dtypes import resolve_dtype
 from ..support import compat_models, distributed
 from ..support.checkpoint_files import read_checkpoint
 from ..support.errors import InputError
@@ -17,6 +19,8 @@ from ..support.vocabulary import require_same_words
 
 class ModelCopy:
     """A copy of G, made when it is first asked for: a moving average of G, or G at its start.
+
+    A resumed training finds it again.
 
     Args:
         path: a checkpoint whose weights it has; None: those of G when it is first asked for.
@@ -62,6 +66,45 @@ class ModelCopy:
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
         """Take over what :meth:`state_dict` returned."""
         self._state = state
+
+
+class RoundedCopy:
+    """A copy of G in another arithmetic, which has G's weights whenever it is asked for.
+
+    Args:
+        option: which sets the arithmetic.
+        wanted: its value, float32 or bfloat16.
+    """
+
+    def __init__(self, option: str, wanted: str) -> None:
+        self.option, self.wanted = option, wanted
+        self._model: BaseFairseqModel | None = None
+        self._dtype: torch.dtype | None = None
+
+    @torch.no_grad()
+    def of(self, model: BaseFairseqModel) -> BaseFairseqModel:
+        """Return the copy of *model*, or *model* itself.
+
+        The latter if it computes in this arithmetic already, or if the machine has no other.
+        """
+        own = distributed.unwrap(model)
+        first = next(own.parameters())
+        if self._dtype is None:
+            self._dtype = resolve_dtype(self.option, self.wanted, first.is_cuda)
+        if self._dtype in (torch.float32, first.dtype):
+            return model
+        if self._model is None:
+            compat_models.let_copy(own)
+            self._model = copy.deepcopy(own).requires_grad_(False).to(self._dtype)
+        for rounded, exact in zip(_tensors(self._model), _tensors(own), strict=True):
+            rounded.copy_(exact)
+        return self._model
+
+
+def _tensors(model: BaseFairseqModel) -> Iterator[Tensor]:
+    """Yield what *model* computes with."""
+    yield from model.parameters()
+    yield from model.buffers()
 
 
 def _load(model: BaseFairseqModel, path: str) -> None:

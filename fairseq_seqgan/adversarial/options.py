@@ -54,10 +54,11 @@ def check_options(options: AdversarialConfig) -> None:
         raise InputError(
             f"--rollout-ema-decay is {options.rollout_ema_decay}: it must be in [0, 1)"
         )
-    if options.rollout_ema_decay and not options.rollouts:
-        raise InputError("--rollout-ema-decay needs rollouts, and --rollouts is 0")
-    if options.rollout_ema_decay and str(options.g_loss) == "distill":
-        raise InputError("--rollout-ema-decay needs rollouts, and --g-loss distill has none")
+    for option in of_rollouts(options):
+        if not options.rollouts:
+            raise InputError(f"{option} needs rollouts, and --rollouts is 0")
+        if str(options.g_loss) == "distill":
+            raise InputError(f"{option} needs rollouts, and --g-loss distill has none")
     if str(options.baseline) != "none" and str(options.g_loss) == "distill":
         logger.warning("--baseline %s: --g-loss distill has no use for it", options.baseline)
     if options.rollout_stride != 1 and (not options.rollouts or str(options.g_loss) == "distill"):
@@ -66,6 +67,15 @@ def check_options(options: AdversarialConfig) -> None:
     _check_early_stopping(options)
     if options.negative_pool_size < 0:
         raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")
+
+
+def of_rollouts(options: AdversarialConfig) -> list[str]:
+    """Return those options of the policy that rollouts come from which are given."""
+    given = {
+        "--rollout-ema-decay": options.rollout_ema_decay,
+        "--rollout-dtype": str(options.rollout_dtype) != "float32",
+    }
+    return [option for option, value in given.items() if value]
 
 
 def _check_early_stopping(options: AdversarialConfig) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 from fairseq.models import BaseFairseqModel
 from fairseq.optim import FairseqOptimizer
 
-from ..policy.rollouts import check_memory
 from ..policy.trial import try_out
 from ..support import compat_models, distributed
 from .clock import Clock
@@ -68,10 +67,7 @@ class Progress:
             if distributed.rank() == 0:
                 compat_models.warn_of_wide_kernels(model, policy.length)
             try_out(policy, self.name)
-            self.trainer.g_step.open_reference(model)
-            if self.trainer.g_step.rolls_out:
-                options, given = self.trainer.options, self.trainer.prefixes.size
-                check_memory(policy, options.rollouts, options.rollout_stride, given)
+            self.trainer.g_step.try_out(policy, self.name)
             self._tried = True
 
     def make_batch(self, model: BaseFairseqModel, update: int, part: int) -> dict[str, Any]:

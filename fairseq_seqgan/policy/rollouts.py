@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
-from fairseq.dataclass import FairseqDataclass
+from fairseq.dataclass import ChoiceEnum, FairseqDataclass
 from torch import Tensor
 
 from ..support.errors import InputError
@@ -49,6 +49,13 @@ class RolloutConfig(FairseqDataclass):
         metadata={
             "help": "above 0: rollouts come from a moving average of G, which retains this share "
             "of itself after an update of G; 0 (the paper): they come from G"
+        },
+    )
+    rollout_dtype: ChoiceEnum(["float32", "bfloat16"]) = field(
+        default="float32",
+        metadata={
+            "help": "arithmetic of the G that rollouts come from; 'bfloat16' is faster where G is "
+            "large. Sequences, their probabilities and the gradient stay those of G itself"
         },
     )
 

@@ -9,6 +9,10 @@ Shapes: R rows, T tokens.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -36,24 +40,53 @@ def try_out(policy: Policy, name: str) -> None:
             by step gives other probabilities than one pass over the whole sequence.
     """
     check_positions(policy)
-    device = policy.device
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        part = "decoding step by step"
+    with _trial(policy, name) as trial:
+        tokens, forced, decoded = _compare(policy, trial)
+        trial.part = "the gradient of the probability of a sequence"
+        _differentiate(policy, tokens)
+    _check_equal(policy, name, forced, decoded)
+
+
+def try_decoding(policy: Policy, name: str) -> None:
+    """As :func:`try_out`, of a policy that is sampled from only: it has no gradient."""
+    with _trial(policy, name) as trial:
+        _, forced, decoded = _compare(policy, trial)
+    _check_equal(policy, name, forced, decoded)
+
+
+@dataclass
+class _Trial:
+    """What is being tried."""
+
+    part: str = "decoding step by step"
+
+
+@contextmanager
+def _trial(policy: Policy, name: str) -> Iterator[_Trial]:
+    """Turn whatever fails in the block into an InputError, and keep the random state."""
+    trial, device = _Trial(), policy.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
-            with eval_mode(policy.model), torch.no_grad():
-                tokens, decoded = _decode(policy)
-                part = "the probability of a sequence"
-                forced = policy.log_probs(tokens)
-            part = "the gradient of the probability of a sequence"
-            _differentiate(policy, tokens)
+            yield trial
         except InputError:
             raise
         except Exception as error:  # a model may fail in any way
             raise InputError(
-                f"{name}: this language model cannot be trained adversarially: {part} fails "
+                f"{name}: this language model cannot be trained adversarially: {trial.part} fails "
                 f"({first_line(error)})"
             ) from error
+
+
+def _compare(policy: Policy, trial: _Trial) -> tuple[Tensor, Tensor, Tensor]:
+    """Return tokens (R, T), and their log-probabilities in one pass and step by step."""
+    with eval_mode(policy.model), torch.no_grad():
+        tokens, decoded = _decode(policy)
+        trial.part = "the probability of a sequence"
+        return tokens, policy.log_probs(tokens), decoded
+
+
+def _check_equal(policy: Policy, name: str, forced: Tensor, decoded: Tensor) -> None:
+    """Check that decoding step by step gives the probabilities of one pass."""
     worst = float((forced - decoded).abs().max())
     if worst > _TOLERANCE.get(next(policy.model.parameters()).dtype, _LOW_PRECISION):
         raise InputError(

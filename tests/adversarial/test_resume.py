@@ -78,6 +78,7 @@ def test_states_hold_what_resume_needs(played, pretrained):
             "--lr-scheduler reduce_lr_on_plateau --lr-patience 0 --lr-threshold 0.9",
             [POOL_UPDATES, POOL_UPDATES + ROUND_UPDATES],
         ),
+        ("--rollout-dtype bfloat16", [POOL_UPDATES + 1, TOTAL_UPDATES - 9]),
         ("--update-freq 2 --weight-decay 0.1", [5, POOL_UPDATES + 1, POOL_UPDATES + G_STEPS + 4]),
     ],
 )
