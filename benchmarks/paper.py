@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from fairseq.models import BaseFairseqModel
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # for the small models
@@ -34,6 +35,7 @@ class Sizes:
     arch: str = "lstm_lm"
     hidden: int = 32
     stride: int = 1
+    rollout_dtype: str = "float32"
 
     @property
     def completions(self) -> int:
@@ -76,12 +78,13 @@ class Paper:
             positions=sizes.length + 1,
         ).to(device)
         self.policy = Policy(self.model, self.dictionary, fixed_length=sizes.length)
-        task.policy = lambda model: self.policy
+        task.policy = self.policy_of
         self.criterion = SeqGANCriterion(make_config()(**options), task).to(device)
         self.discriminator = self.criterion.discriminator
         settings = {**vars(make_task_config()()), "seed": 1, "fixed_length": sizes.length}
         settings.update(pretrain_d_steps=0, rounds=1000, g_steps=1000, d_steps=0)
         settings.update(rollouts=sizes.rollouts, rollout_stride=sizes.stride)
+        settings.update(rollout_dtype=sizes.rollout_dtype)
         shape = 2048, sizes.length
         self.positives = torch.randint(4, 4 + sizes.words, shape, generator=seeded_rng("positives"))
         fields: Any = SimpleNamespace(**settings)
@@ -94,6 +97,12 @@ class Paper:
         )
         self._optimizer = torch.optim.Adam(self.model.parameters(), lr=0.01)
         self._update = 0
+
+    def policy_of(self, model: BaseFairseqModel) -> Policy:
+        """Return the policy of *model*: of G, or of a copy of it."""
+        if model is self.model:
+            return self.policy
+        return Policy(model, self.dictionary, fixed_length=self.sizes.length)
 
     def make_batch(self) -> dict:
         """Return what the next G step is trained on."""

@@ -38,7 +38,7 @@ from fairseq_seqgan.support.atomic_write import write
 
 RESULTS = Path(__file__).resolve().parent / "results"
 DEFAULT = ("d_step", "g_step", "draw_10k", "round", "memory", "bleu", "nll_oracle")
-PARTS = (*DEFAULT[:4], "round_bf16", *DEFAULT[4:], "large", "growth")
+PARTS = (*DEFAULT[:4], "round_bf16", *DEFAULT[4:], "rollout_dtype", "large", "growth")
 
 
 def get_parser() -> argparse.ArgumentParser:
@@ -88,6 +88,7 @@ class Bench:
             "memory": self.memory,
             "bleu": self.bleu,
             "nll_oracle": self.nll_oracle,
+            "rollout_dtype": lambda: steps.rollout_dtypes(self.args.runs, self.device),
             "large": lambda: [growth.widest(self.device, self.args.threads)],
             "growth": self.growth,
         }

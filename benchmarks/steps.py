@@ -5,7 +5,7 @@ from __future__ import annotations
 import naive
 import torch
 import torch.nn.functional as F
-from paper import Paper
+from paper import Paper, Sizes
 from timing import Ceiling, Figure, compare
 
 from fairseq_seqgan.models.cnn_highway import CNNHighway, CNNHighwayConfig, parse_kernels
@@ -36,6 +36,22 @@ def g_step(runs: int, device: str, ceiling: Ceiling) -> Figure:
     products = {"bf16": highway} if lowered else {"fp32": highway}
     least = ceiling.seconds(fp32=projected) + ceiling.seconds(**products)
     return found | {"ceiling_share": least / found["ours_s"]}
+
+
+# Generators whose rollouts may be worth rounding: architecture, hidden size, B.
+GENERATORS = (("lstm_lm", 32, 64), ("lstm_lm", 512, 8), ("transformer_lm", 512, 8))
+
+
+def rollout_dtypes(runs: int, device: str) -> list[Figure]:
+    """A G step with rollouts in float32 and in bfloat16 (``--rollout-dtype``), alternately."""
+    found = []
+    for arch, hidden, batch in GENERATORS:
+        dtypes = ("bfloat16", "float32")
+        sizes = [Sizes(arch=arch, hidden=hidden, batch=batch, rollout_dtype=d) for d in dtypes]
+        rounded, exact = (Paper(each, device).g_step for each in sizes)
+        what = f"{arch} {hidden}, B = {batch}"
+        found.append(compare("rollout_dtype", what, rounded, exact, runs))
+    return found
 
 
 def d_step(

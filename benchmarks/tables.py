@@ -88,6 +88,17 @@ def long_run_table(figures: list[dict]) -> str:
     return "\n".join([table(rows, headers), "", ran])
 
 
+def rollout_table(figures: list[dict]) -> str:
+    """Return what a G step takes with rollouts in either arithmetic."""
+    rows = [
+        [f["what"], number(f["baseline_s"]), number(f["ours_s"]), f"**{number(f['ratio'])}**"]
+        for f in figures
+        if f["name"] == "rollout_dtype"
+    ]
+    headers = ["G", "float32 (s)", "bfloat16 (s)", "times as fast"]
+    return "\n".join([table(rows, headers), "", *hardware(figures)])
+
+
 def breakdown_table(figures: list[dict]) -> str:
     """Return where the time of a round goes."""
     found = [f for f in figures if f["name"] == "breakdown"]
@@ -137,6 +148,8 @@ def content(figures: list[dict]) -> str:
     names = {f["name"] for f in figures}
     if "ranks" in names:
         return scaling.page(figures)
+    if "rollout_dtype" in names:
+        return rollout_table(figures)
     if "breakdown" in names:
         return breakdown_table(figures)
     if "long_run" in names:
