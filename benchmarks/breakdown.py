@@ -1,4 +1,6 @@
-"""Where the time of a round goes: ``python benchmarks/breakdown.py [--d-train-dtype bfloat16]``.
+"""Where the time of a round goes: ``python benchmarks/breakdown.py``.
+
+With D trained in bfloat16: ``--name breakdown-bf16 --d-train-dtype bfloat16``.
 
 Trains a short round of the authors' recipe with fairseq's own command in this process, with a clock
 around the parts, and prints for each its seconds, calls and share, scaled to a whole round (1 G

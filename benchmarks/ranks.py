@@ -162,7 +162,6 @@ def measured_before(path: Path, about: Figure, again: list[str]) -> list[Figure]
 def main() -> None:
     """Measure the recipes that the command line names."""
     args = get_parser().parse_args()
-    args.threads = 1
     path = run.RESULTS / f"{args.name}.json"
     path.parent.mkdir(exist_ok=True)
     command = " ".join(["python benchmarks/ranks.py", *sys.argv[1:]])

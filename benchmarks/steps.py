@@ -9,6 +9,7 @@ from paper import Paper, Sizes
 from timing import Ceiling, Figure, compare
 
 from fairseq_seqgan.models.cnn_highway import CNNHighway, CNNHighwayConfig, parse_kernels
+from fairseq_seqgan.models.dtypes import has_bfloat16
 
 
 def g_step(runs: int, device: str, ceiling: Ceiling) -> Figure:
@@ -43,8 +44,14 @@ GENERATORS = (("lstm_lm", 32, 64), ("lstm_lm", 512, 8), ("transformer_lm", 512, 
 
 
 def rollout_dtypes(runs: int, device: str) -> list[Figure]:
-    """A G step with rollouts in float32 and in bfloat16 (``--rollout-dtype``), alternately."""
-    found = []
+    """A G step with rollouts in float32 and in bfloat16 (``--rollout-dtype``), alternately.
+
+    Nothing on a machine without bfloat16.
+    """
+    found: list[Figure] = []
+    if not has_bfloat16(device == "cuda"):
+        print("  left out: this machine has no bfloat16", flush=True)
+        return found
     for arch, hidden, batch in GENERATORS:
         dtypes = ("bfloat16", "float32")
         sizes = [Sizes(arch=arch, hidden=hidden, batch=batch, rollout_dtype=d) for d in dtypes]

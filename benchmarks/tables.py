@@ -148,13 +148,15 @@ def content(figures: list[dict]) -> str:
     names = {f["name"] for f in figures}
     if "ranks" in names:
         return scaling.page(figures)
-    if "rollout_dtype" in names:
-        return rollout_table(figures)
     if "breakdown" in names:
         return breakdown_table(figures)
     if "long_run" in names:
         return long_run_table(figures)
-    return growth_tables(figures) if "growth" in names else speed_table(figures)
+    if "growth" in names:
+        return growth_tables(figures)
+    if "d_step" not in names and "rollout_dtype" in names:
+        return rollout_table(figures)
+    return speed_table([f for f in figures if f["name"] != "rollout_dtype"])
 
 
 def replace(text: str, name: str, content: str) -> tuple[str, int]:

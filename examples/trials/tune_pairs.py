@@ -15,6 +15,7 @@ import statistics
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from tabulate import tabulate
 
@@ -23,14 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from fairseq_seqgan.metrics.significance import paired
 
 RESULTS = Path(__file__).resolve().parents[1] / "nottingham" / "results"
-# (preset, seed): the MLE that the pair starts from. `full` and `teach` have one in common for each
-# seed. The first two of `judged` are those of `teach` to the last digit, so they are left out.
-PAIRS = {
-    **{("quick", seed): f"quick {seed}" for seed in (1, 2, 3)},
-    **{("full", seed): f"strong {seed}" for seed in (1, 2)},
-    **{("teach", seed): f"strong {seed}" for seed in (1, 2, 3, 4, 5)},
-    ("judged", 3): "judged 3",
-}
+# Presets whose SeqGAN and constant reward have the same start and as many updates of G, and seeds.
+PRESETS = {"quick": 3, "full": 2, "teach": 5, "judged": 3}
 # What is measured: a metric, and whether SeqGAN's should be higher (1) or lower (-1).
 MEASURED = {
     "held-out NLL, nats per token": ("nll", -1),
@@ -38,19 +33,26 @@ MEASURED = {
 }
 
 
-def metric(preset: str, system: str, seed: int, name: str) -> float:
-    """Return the metric *name* of a published run."""
-    path = RESULTS / preset / "runs" / f"{system}-seed{seed}" / "metrics.json"
-    return json.loads(path.read_text(encoding="utf-8"))[name]
+class Pair(NamedTuple):
+    """Published metrics of SeqGAN, of the constant reward, and of the MLE that both start from."""
+
+    seqgan: dict[str, Any]
+    constant: dict[str, Any]
+    start: dict[str, Any]
 
 
-def differences(name: str, sign: int) -> dict[tuple[str, int], float]:
-    """Return by how much SeqGAN is better than the constant reward, for every pair."""
-    return {
-        pair: sign * (metric(pair[0], "seqgan", pair[1], name)
-                      - metric(pair[0], "constant_reward", pair[1], name))
-        for pair in PAIRS
-    }  # fmt: skip
+def pairs() -> list[Pair]:
+    """Return all pairs; of trainings that two presets share, and so have the same numbers, one."""
+    found: list[Pair] = []
+    for preset, seeds in PRESETS.items():
+        for seed in range(1, seeds + 1):
+            runs = RESULTS / preset / "runs"
+            names = ("seqgan", "constant_reward", "mle-best")
+            files = [runs / f"{name}-seed{seed}" / "metrics.json" for name in names]
+            pair = Pair(*(json.loads(file.read_text(encoding="utf-8")) for file in files))
+            if all(pair.seqgan["nll"] != other.seqgan["nll"] for other in found):
+                found.append(pair)
+    return found
 
 
 def row(title: str, values: list[float]) -> list[str]:
@@ -64,13 +66,13 @@ def row(title: str, values: list[float]) -> list[str]:
 
 def main() -> None:
     """Print the table."""
-    rows = []
+    rows, found = [], pairs()
     for title, (name, sign) in MEASURED.items():
-        found = differences(name, sign)
+        differences = [sign * (pair.seqgan[name] - pair.constant[name]) for pair in found]
         by_start = defaultdict(list)
-        for pair, value in found.items():
-            by_start[PAIRS[pair]].append(value)
-        rows.append(row(f"{title}: pairs", list(found.values())))
+        for pair, value in zip(found, differences, strict=True):
+            by_start[pair.start["nll"]].append(value)
+        rows.append(row(f"{title}: pairs", differences))
         rows.append(row(f"{title}: MLEs", [statistics.mean(v) for v in by_start.values()]))
     headers = ["", "SeqGAN is better", "difference", "p"]
     print(tabulate(rows, headers, tablefmt="github", disable_numparse=True))

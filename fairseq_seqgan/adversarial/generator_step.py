@@ -28,6 +28,7 @@ from .action_values import (
     sequence_weights,
     without_rollouts,
 )
+from .collapse import CollapseWarning
 from .model_copy import ModelCopy, RoundedCopy
 from .objective import reward_scale, uses_reference
 from .options import AdversarialConfig
@@ -57,6 +58,7 @@ class GeneratorStep:
         self.batch_size, self.prefixes = batch_size, prefixes
         # The average of G that rollouts come from, and the policy that G is held near to.
         self.rollout_copy, self.reference = ModelCopy(), ModelCopy(options.kl_reference)
+        self.collapse = CollapseWarning()
         self._rounded = RoundedCopy("--rollout-dtype", str(options.rollout_dtype))
 
     @property
@@ -86,8 +88,8 @@ class GeneratorStep:
             return
         rounded = self._rounded.of(policy.model)
         if rounded is not policy.model:
-            name = f"--rollout-dtype {self.options.rollout_dtype}: {name}"
-            try_decoding(self.make_policy(rounded), name)
+            policy = self.make_policy(rounded)
+            try_decoding(policy, f"--rollout-dtype {self.options.rollout_dtype}: {name}")
         check_memory(policy, self.options.rollouts, self.options.rollout_stride, self.prefixes.size)
 
     def make_batch(
@@ -116,6 +118,8 @@ class GeneratorStep:
         rollouts = self._draw(model, seeded_rng("rollout", *key), given)
         drawn = rollouts.samples
         require_finite(drawn.log_probs, "generator step", "the policy's log-probability")
+        if not self.distills:
+            self.collapse.see(-float(drawn.log_probs.sum(dim=1).mean()), update)
         rewards, final = self._rewards(rollouts, seeded_rng("reward", *key))
         batch = {
             "tokens": drawn.tokens,

@@ -85,7 +85,7 @@ class RoundedCopy:
     def of(self, model: BaseFairseqModel) -> BaseFairseqModel:
         """Return the copy of *model*, or *model* itself.
 
-        The latter if it computes in this arithmetic already, or if the machine has no other.
+        *model* itself, if it computes in this arithmetic already or the machine lacks it.
         """
         own = distributed.unwrap(model)
         first = next(own.parameters())
@@ -103,8 +103,9 @@ class RoundedCopy:
 
 def _tensors(model: BaseFairseqModel) -> Iterator[Tensor]:
     """Yield what *model* computes with."""
-    yield from model.parameters()
-    yield from model.buffers()
+    for tensors in (model.named_parameters, model.named_buffers):
+        # Of a tensor that two layers share, the rounded copy may have two.
+        yield from (tensor for _, tensor in tensors(remove_duplicate=False))
 
 
 def _load(model: BaseFairseqModel, path: str) -> None:

@@ -54,7 +54,7 @@ def check_options(options: AdversarialConfig) -> None:
         raise InputError(
             f"--rollout-ema-decay is {options.rollout_ema_decay}: it must be in [0, 1)"
         )
-    for option in of_rollouts(options):
+    for option in given_rollout_options(options):
         if not options.rollouts:
             raise InputError(f"{option} needs rollouts, and --rollouts is 0")
         if str(options.g_loss) == "distill":
@@ -69,8 +69,8 @@ def check_options(options: AdversarialConfig) -> None:
         raise InputError(f"--negative-pool-size is {options.negative_pool_size}: below 0")
 
 
-def of_rollouts(options: AdversarialConfig) -> list[str]:
-    """Return those options of the policy that rollouts come from which are given."""
+def given_rollout_options(options: AdversarialConfig) -> list[str]:
+    """Return the given options that concern the rollout policy."""
     given = {
         "--rollout-ema-decay": options.rollout_ema_decay,
         "--rollout-dtype": str(options.rollout_dtype) != "float32",

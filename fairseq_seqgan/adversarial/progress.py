@@ -56,11 +56,13 @@ class Progress:
         return epoch <= self.trainer.schedule.pretrain_d_steps
 
     def begin_epoch(self, model: BaseFairseqModel) -> None:
-        """Try out *model*, the generator, and its reference before the first update.
+        """Try out *model*, the generator, and the copies of it that a G step needs.
+
+        This happens before the first update.
 
         Raises:
-            InputError: it cannot be trained adversarially, the reference cannot be used, or there
-                is too little memory for the rollouts.
+            InputError: G cannot be trained adversarially, a copy cannot be used, or there is too
+                little memory for the rollouts.
         """
         if not self._tried:
             policy = self.trainer.make_policy(model)

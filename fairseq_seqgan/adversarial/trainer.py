@@ -21,7 +21,6 @@ from ..rewards.base import Reward
 from ..support import distributed
 from ..support.finite import require_finite
 from ..support.rng import seed_dropout, seeded_rng
-from .collapse import CollapseWarning
 from .d_gain import calibrate_on_samples
 from .early_stopping import EarlyStopping
 from .generator_step import GeneratorStep
@@ -65,7 +64,7 @@ class AdversarialTrainer:
         self.schedule = make_schedule(options, self.pool.batches)
         self.prefixes = Prefixes(options.prefix_size, positives)
         self.g_step = GeneratorStep(options, reward, make_policy, batch_size, self.prefixes)
-        self._collapse, self._unfinished = CollapseWarning(), Unfinished()
+        self._unfinished = Unfinished()
         self.heldout = heldout
         self.reward_slope: float | None = None  # of D's log-odds in the reward, as fitted last
         self._guide_slope: float | None = None  # by the last validation, for sampling with D
@@ -82,7 +81,7 @@ class AdversarialTrainer:
         """
         step = self.schedule(update)
         if step.phase is Phase.GENERATOR:
-            batch = self._generator_batch(model, update, part)
+            batch = self.g_step.make_batch(model, update, part, self.reward_slope)
         elif self.skips(step):
             batch = self.pool.empty_minibatch()._asdict()
         else:
@@ -94,13 +93,6 @@ class AdversarialTrainer:
         device = next(model.parameters()).device
         batch = {k: v.to(device) if torch.is_tensor(v) else v for k, v in batch.items()}
         return {"step": step, **batch}
-
-    def _generator_batch(self, model: BaseFairseqModel, update: int, part: int) -> dict[str, Any]:
-        """Return what G is trained on, and warn if it has collapsed."""
-        batch = self.g_step.make_batch(model, update, part, self.reward_slope)
-        if "entropy_sum" in batch:
-            self._collapse.see(float(batch["entropy_sum"]) / self.g_step.batch_size, update)
-        return batch
 
     def _draw_pool(self, model: BaseFairseqModel, step: Step) -> None:
         """Draw the pool of negatives of a d-step from G; every rank draws its share."""
@@ -165,7 +157,7 @@ class AdversarialTrainer:
         """
         if "entropy" in measured:
             samples = -(-self.options.num_eval_samples // distributed.size())
-            self._collapse.see(measured["entropy"][0] / samples)
+            self.g_step.collapse.see(measured["entropy"][0] / samples)
         if "d_slope" in measured:
             self._guide_slope = measured["d_slope"][0]
 

@@ -25,7 +25,7 @@ from .d_gain import calibrate
 from .prefixes import Prefixes
 
 HELDOUT = "d_auc_heldout"
-# Held-out sequences, and samples, that a validation needs at least to log what D knows of them.
+# How many held-out sequences, and how many samples, a validation needs to log each.
 NEEDED = {HELDOUT: 1, "d_gain": 2, "d_slope": 2}
 LANGUAGE_MODEL = ("nll", "nll_oracle", "entropy")  # what is logged of a plain language model
 _SUM, _COUNT = "_sum", "_count"

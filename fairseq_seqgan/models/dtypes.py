@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 def resolve_dtype(option: str, wanted: str, uses_gpu: bool) -> torch.dtype:
     """Return the type for the value *wanted* of *option*: auto, float32 or bfloat16.
 
-    *uses_gpu* says where D computes. A processor without bfloat16 instructions is slower in
+    *uses_gpu* says where the net computes. A processor without bfloat16 instructions is slower in
     bfloat16 than in float32. There, auto is float32, and so is bfloat16, with a warning.
     """
     if wanted == "float32" or has_bfloat16(uses_gpu):

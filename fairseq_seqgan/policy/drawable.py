@@ -17,7 +17,7 @@ from torch import Tensor
 # Why a sequence is left out.
 _UNKNOWN = "hold a symbol that is never drawn, such as an unknown word"
 _LONG = "are longer than {} tokens, the longest that G draws"
-_OTHER = "do not have {} tokens, as all that G draws"
+_OTHER = "do not have {} tokens, which every sequence of G has"
 _SHORT = "have no more than {} tokens, the prefix that G continues"
 
 
@@ -45,12 +45,12 @@ def drawable(
         banned: symbols that the policy never draws.
         length: T, which counts the end symbol unless the length is *fixed*.
         fixed: every sequence that G draws has T tokens.
-        most: read no more than as many as can be drawn; None: read all.
+        most: stop after this many that can be drawn; None: read all.
         prefix_size: k; a sequence that G continues needs more tokens, with its end symbol.
     """
-    too_long = (_OTHER if fixed else _LONG).format(length - (not fixed))
-    too_short = _SHORT.format(prefix_size)
-    left_out = {_UNKNOWN: 0, too_long: 0, too_short: 0}
+    wrong_length = (_OTHER if fixed else _LONG).format(length - (not fixed))
+    no_more = _SHORT.format(prefix_size)
+    left_out = {_UNKNOWN: 0, wrong_length: 0, no_more: 0}
     rows: list[Tensor] = []
     for row in sequences:
         if len(rows) == most:
@@ -58,9 +58,9 @@ def drawable(
         if torch.isin(row, banned).any():
             left_out[_UNKNOWN] += 1
         elif len(row) > length or (fixed and len(row) < length):
-            left_out[too_long] += 1
+            left_out[wrong_length] += 1
         elif len(row) <= prefix_size:
-            left_out[too_short] += 1
+            left_out[no_more] += 1
         else:
             rows.append(row)
     tokens = torch.full((len(rows), length), pad, dtype=torch.int32)

@@ -165,9 +165,9 @@ class Policy:
         return torch.where(self.scored(tokens), log_probs, torch.zeros_like(log_probs))
 
     def nll(self, tokens: Tensor) -> tuple[Tensor, int]:
-        """Return -Σ log G(y_t | y_1 ... y_t-1) over *tokens* (B, T), and how many it is over.
+        """Return -Σ log G(y_t | y_1 ... y_t-1) over *tokens* (B, T), and the number of tokens.
 
-        The sum is in nats, of float64, over those tokens of which :meth:`scored` is True.
+        The sum is a float64, in nats. Only tokens where :meth:`scored` is True count.
         """
         return -self.log_probs(tokens).double().sum(), int(self.scored(tokens).sum())
 

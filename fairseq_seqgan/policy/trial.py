@@ -40,18 +40,20 @@ def try_out(policy: Policy, name: str) -> None:
             by step gives other probabilities than one pass over the whole sequence.
     """
     check_positions(policy)
-    with _trial(policy, name) as trial:
+    cannot = f"{name}: this language model cannot be trained adversarially"
+    with _trial(policy, cannot) as trial:
         tokens, forced, decoded = _compare(policy, trial)
         trial.part = "the gradient of the probability of a sequence"
         _differentiate(policy, tokens)
-    _check_equal(policy, name, forced, decoded)
+    _check_equal(policy, cannot, forced, decoded)
 
 
 def try_decoding(policy: Policy, name: str) -> None:
     """As :func:`try_out`, of a policy that is sampled from only: it has no gradient."""
-    with _trial(policy, name) as trial:
+    cannot = f"{name}: this language model cannot be sampled from"
+    with _trial(policy, cannot) as trial:
         _, forced, decoded = _compare(policy, trial)
-    _check_equal(policy, name, forced, decoded)
+    _check_equal(policy, cannot, forced, decoded)
 
 
 @dataclass
@@ -62,8 +64,11 @@ class _Trial:
 
 
 @contextmanager
-def _trial(policy: Policy, name: str) -> Iterator[_Trial]:
-    """Turn whatever fails in the block into an InputError, and keep the random state."""
+def _trial(policy: Policy, cannot: str) -> Iterator[_Trial]:
+    """Turn whatever fails in the block into an InputError, and keep the random state.
+
+    *cannot* names the model and says what it cannot be used for.
+    """
     trial, device = _Trial(), policy.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
@@ -71,10 +76,7 @@ def _trial(policy: Policy, name: str) -> Iterator[_Trial]:
         except InputError:
             raise
         except Exception as error:  # a model may fail in any way
-            raise InputError(
-                f"{name}: this language model cannot be trained adversarially: {trial.part} fails "
-                f"({first_line(error)})"
-            ) from error
+            raise InputError(f"{cannot}: {trial.part} fails ({first_line(error)})") from error
 
 
 def _compare(policy: Policy, trial: _Trial) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,13 +87,13 @@ def _compare(policy: Policy, trial: _Trial) -> tuple[Tensor, Tensor, Tensor]:
         return tokens, policy.log_probs(tokens), decoded
 
 
-def _check_equal(policy: Policy, name: str, forced: Tensor, decoded: Tensor) -> None:
+def _check_equal(policy: Policy, cannot: str, forced: Tensor, decoded: Tensor) -> None:
     """Check that decoding step by step gives the probabilities of one pass."""
     worst = float((forced - decoded).abs().max())
     if worst > _TOLERANCE.get(next(policy.model.parameters()).dtype, _LOW_PRECISION):
         raise InputError(
-            f"{name}: this language model cannot be trained adversarially: decoded step by step, "
-            f"it gives log-probabilities that differ by {worst:.2g} nats from those of one pass"
+            f"{cannot}: decoded step by step, it gives log-probabilities that differ by "
+            f"{worst:.2g} nats from those of one pass"
         )
 
 

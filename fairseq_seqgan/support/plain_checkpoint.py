@@ -17,7 +17,7 @@ from typing import Any
 from fairseq.tasks.language_modeling import LanguageModelingConfig
 
 from .errors import InputError
-from .stored_options import plain
+from .stored_options import plain, stored_task
 
 TASK, TASKS = "language_modeling", ("language_modeling", "seqgan")
 _FIELDS = {field.name for field in dataclasses.fields(LanguageModelingConfig)}
@@ -41,7 +41,8 @@ def plain_language_model(state: Mapping[str, Any], path: Path, pieces: bool) -> 
         raise InputError(f"{path}: holds no model with the options that it was trained with")
     task = plain(config.get("task"))
     name = task.get("_name")
-    if name not in TASKS:
+    # A subclass of our task stores what ours does.
+    if name not in TASKS and not (name and stored_task(dict(state))):
         raise InputError(f"{path}: trained with task '{name}', which is no language model")
     for part in ("model", "common"):
         if not plain(config.get(part)):

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from .errors import InputError
 
-TASK = "SeqGANTask"  # the name under which a checkpoint holds the task's state
+TASK_STATE = "SeqGANTask"  # the name under which a checkpoint holds the task's state
 
 
 def stored_options(state: dict[str, Any], group: str) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def stored_options(state: dict[str, Any], group: str) -> dict[str, Any]:
 def stored_task(state: Any) -> dict[str, Any]:
     """Return what task ``seqgan`` has stored in the checkpoint *state*; {}: nothing."""
     extra = state.get("extra_state") if isinstance(state, dict) else None
-    task = extra.get(TASK) if isinstance(extra, dict) else None
+    task = extra.get(TASK_STATE) if isinstance(extra, dict) else None
     return task if isinstance(task, dict) else {}
 
 

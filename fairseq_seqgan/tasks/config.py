@@ -7,7 +7,7 @@ from fairseq.tasks.language_modeling import SAMPLE_BREAK_MODE_CHOICES, LanguageM
 from omegaconf import II
 
 from ..adversarial import options as adversarial
-from ..adversarial.options import AdversarialConfig, of_rollouts
+from ..adversarial.options import AdversarialConfig, given_rollout_options
 from ..adversarial.schedule import make_schedule
 from ..adversarial.validation import ValidationConfig
 from ..policy.fairseq_generate import GenerateConfig
@@ -75,7 +75,7 @@ def check_options(options: SeqGANBaseConfig, trained_before: bool = False) -> No
         )
     if str(options.sample_break_mode) != "eos":
         raise InputError("--sample-break-mode: adversarial training needs eos")
-    for option in of_rollouts(options):
+    for option in given_rollout_options(options):
         if not reward.reads_tokens:
             raise InputError(f"{option} needs rollouts, and --reward {options.reward} has none")
     for name in ("fixed_length", "max_length"):

@@ -36,7 +36,7 @@ from ..policy.saved_model import LONGEST
 from ..rewards.base import on_registration
 from ..support import compat, compat_stopping, distributed, input_checks, shards
 from ..support.errors import InputError
-from ..support.stored_options import TASK
+from ..support.stored_options import TASK_STATE
 from ..support.vocabulary import WORDS, fingerprint
 from .architecture import build_generator
 from .checked_data import load_checked
@@ -214,14 +214,14 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
     def get_checkpoint_dict(self) -> dict[str, dict[str, Any]]:
         """Return what fairseq stores for this task in a checkpoint.
 
-        It stands under our task's name, where we read it, and under that of a user's subclass,
-        where fairseq does.
+        We read it under the name of our task. fairseq reads it under the name of the class, which
+        may be a user's subclass.
         """
         state = {WORDS: fingerprint(self.dictionary), **compat_stopping.patience_state()}
         if self.longest and str(self.args.sample_break_mode) == "eos":
             state[LONGEST] = self.longest
         state |= self.progress.state_dict() if self.progress else {}
-        return {TASK: state, type(self).__name__: state}
+        return {TASK_STATE: state, type(self).__name__: state}
 
     def set_checkpoint_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`get_checkpoint_dict` returned."""

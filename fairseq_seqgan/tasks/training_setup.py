@@ -1,6 +1,6 @@
 """Checks of a command's options and checkpoint before its task is set up.
 
-They read the options of all parts, so they stand above all of them.
+The checks read the options of every part, so this module stands above all parts.
 """
 
 import logging

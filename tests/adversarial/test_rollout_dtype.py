@@ -5,6 +5,7 @@ import torch
 from helpers.architectures import build
 from helpers.models import make_dictionary
 
+from fairseq_seqgan.adversarial.model_copy import RoundedCopy
 from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 from fairseq_seqgan.models import dtypes
 from fairseq_seqgan.policy.policy import Policy
@@ -75,7 +76,7 @@ def test_only_the_completions_are_rounded(name, decay):
 
 @pytest.mark.parametrize("name", ["lstm", "transformer"])
 def test_the_probabilities_are_nearly_those_of_g(name):
-    """By 0.05 nats a token on average: random weights, three times as large as at a start."""
+    """By less than 0.05 nats a token on average; the weights are three times those of a start."""
     model = build(name, make_dictionary(WORDS), 16, scale=3.0)
     trainer = make_trainer(rollout_dtype="bfloat16")
     policy = trainer.make_policy(model)
@@ -123,7 +124,37 @@ def test_a_model_that_cannot_compute_so_is_told_before_training():
 
     decoder.__class__ = type("Picky", (type(decoder),), {"extract_features": picky})
     trainer = make_trainer(rollout_dtype="bfloat16")
-    told = r"--rollout-dtype bfloat16: --arch x: .* decoding .* fails"
+    told = r"--rollout-dtype bfloat16: --arch x: .* cannot be sampled from: decoding .* fails"
     with pytest.raises(InputError, match=told):
         trainer.g_step.try_out(trainer.make_policy(model), "--arch x")
     make_trainer().g_step.try_out(trainer.make_policy(model), "--arch x")
+
+
+def test_the_memory_is_that_of_the_rounded_rollouts():
+    """Enough for them is enough, though the same rollouts in float32 would need more."""
+    model = build("transformer", make_dictionary(WORDS), 16)
+    trainer = make_trainer(rollout_dtype="bfloat16")
+    needed = {}
+    for dtype in ("float32", "bfloat16"):
+        rows = Policy(model.to(getattr(torch, dtype)), make_dictionary(WORDS), fixed_length=LENGTH)
+        needed[dtype] = (1 + ROLLOUTS * (LENGTH - 1)) * rows.row_bytes()
+    assert needed["bfloat16"] < needed["float32"]
+    memory = (needed["bfloat16"] + needed["float32"]) / 2
+    model.float()
+    trainer.g_step.make_policy = lambda model: Policy(
+        model, make_dictionary(WORDS), fixed_length=LENGTH, memory=memory
+    )
+    trainer.g_step.try_out(trainer.g_step.make_policy(model), "--arch x")
+    trainer.g_step.make_batch(model, 0, 0, None)
+
+
+def test_a_buffer_that_two_layers_share_is_copied():
+    model = build("lstm", make_dictionary(WORDS), 16)
+    shared = torch.ones(2)
+    for layer in (model, model.decoder):
+        layer.register_buffer("shared", shared)
+    copy = RoundedCopy("--rollout-dtype", "bfloat16")
+    copy.of(model)
+    shared.fill_(3.0)
+    rounded = copy.of(model)
+    assert (rounded.shared == 3).all() and (rounded.decoder.shared == 3).all()

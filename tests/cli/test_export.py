@@ -106,6 +106,23 @@ def test_what_stands_beside_it_stays(played, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lm.pt", "lm.pt.tmp"]
 
 
+@pytest.mark.parametrize("ours", [True, False])
+def test_a_task_of_another_name_is_known_by_what_it_has_stored(ours, played, exported, tmp_path):
+    """A user's subclass of the task stores what ours does; another may be no language model."""
+    state = load(played.last)
+    state["cfg"]["task"]["_name"] = "my_task"
+    if not ours:
+        del state["extra_state"]["SeqGANTask"]
+    torch.save(state, tmp_path / "mine.pt")
+    arguments = ["export", str(tmp_path / "mine.pt"), str(tmp_path / "lm")]
+    if ours:
+        cli.main(arguments)
+        assert differences(load(tmp_path / "lm" / "model.pt"), load(exported / "model.pt")) == []
+    else:
+        with pytest.raises(InputError, match="trained with task 'my_task'"):
+            cli.main(arguments)
+
+
 def test_pieces_go_along(text, tmp_path, pretrained, data):
     """fairseq's from_pretrained finds the model of sentencepiece under this name."""
     folder = tmp_path / "data"

@@ -23,7 +23,7 @@ UPDATES, BATCH = 40, 3000
 WORTH = torch.tensor([0.9, 0.1, 0.4, 0.7, 0.0, 1.0, 0.3, 0.2])
 
 
-# What each row of three symbols is worth, where sequences end: any of 6 symbols stands in a row.
+# What each row of three symbols is worth, where sequences end; a row may hold any of 6 symbols.
 WORTH_OF_ANY = torch.rand(6**STEPS, generator=torch.Generator().manual_seed(3))
 
 

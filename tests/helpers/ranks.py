@@ -94,8 +94,8 @@ def record_gradients(path: str) -> None:
 
 def record_batches(folder: str) -> None:
     """In a training process: write the rollouts of every G step and every minibatch of D."""
+    from fairseq_seqgan.adversarial.generator_step import GeneratorStep
     from fairseq_seqgan.adversarial.minibatches import Pool
-    from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
 
     drawn = {"rollouts": [], "minibatches": []}
 
@@ -103,14 +103,14 @@ def record_batches(folder: str) -> None:
         drawn[kind].append(as_dict(output))
         torch.save(drawn, f"{folder}/batches{own_rank()}.pt")
 
-    after_each(AdversarialTrainer, "_draw", functools.partial(keep, "rollouts"))
+    after_each(GeneratorStep, "_draw", functools.partial(keep, "rollouts"))
     after_each(Pool, "minibatch", functools.partial(keep, "minibatches"))
 
 
 def replay_batches(folder: str) -> None:
     """In a training process: train on what :func:`record_batches` wrote in two, put together."""
+    from fairseq_seqgan.adversarial.generator_step import GeneratorStep
     from fairseq_seqgan.adversarial.minibatches import Minibatch, Pool
-    from fairseq_seqgan.adversarial.trainer import AdversarialTrainer
     from fairseq_seqgan.policy.rollouts import Rollouts, Samples
 
     both = [torch.load(f"{folder}/batches{rank}.pt") for rank in (0, 1)]
@@ -127,7 +127,8 @@ def replay_batches(folder: str) -> None:
         own["sequence"] = own["sequence"] + half * second
         return Rollouts(samples, **own)
 
-    AdversarialTrainer._draw = draw
+    assert hasattr(GeneratorStep, "_draw")
+    GeneratorStep._draw = draw
     Pool.minibatch = lambda *_: Minibatch(**joined("minibatches", 0))
 
 
