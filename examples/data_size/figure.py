@@ -114,14 +114,18 @@ def draw(points: list[Point]) -> Figure:
     axes = figure.subplots()
     lines: dict[str, list[Point]] = defaultdict(list)
     for point in points:
-        lines[f"{point.words:,}" + (", the authors'" if point.oracle != "fresh" else "")] += [point]
+        whose = f", {point.oracle} oracle" if point.oracle != "fresh" else ""
+        lines[f"{point.words:,} words{whose}"].append(point)
     for words, own in lines.items():
         bars = [100 * 1.96 * p.error / p.missing for p in own]
         sizes, shares = [p.sequences for p in own], [p.share for p in own]
-        axes.errorbar(sizes, shares, bars, marker="o", capsize=3, label=f"V = {words}")
+        axes.errorbar(sizes, shares, bars, marker="o", capsize=3, label=words)
     axes.axhline(0, color="gray", linewidth=0.8)
     axes.set(xscale="log", xlabel="training sequences", ylabel="D's gain, % of what G is missing")
-    axes.legend(title="words of the oracle")
+    sizes = sorted({point.sequences for point in points})
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    figure.legend(loc="outside upper center", ncols=len(lines))
     return figure
 
 
