@@ -101,7 +101,7 @@ def test_the_authors_oracle_comes_last(tmp_path):
     assert [(p.oracle, p.words) for p in points] == [("fresh", 200), ("the authors'", 100)]
     assert points[1].sequences == 10_000
     labels = figure.draw(points).axes[0].get_legend_handles_labels()[1]
-    assert labels == ["V = 200", "V = 100, the authors'"]
+    assert labels == ["200 words", "100 words, the authors' oracle"]
 
 
 @pytest.mark.parametrize("name", ["gain.png", "gain.md"])
