@@ -71,8 +71,8 @@ def _training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] 
         compat_models.build_adaptive_softmax(root.get("model"), state["model"])
     elif distributed.rank() == 0:
         logger.warning(
-            "G begins with random weights: there is no checkpoint to begin with. The paper trains "
-            "it by maximum likelihood first; then say --finetune-from-model LM.pt"
+            "G starts from random weights, because no checkpoint is given. The paper trains G by "
+            "maximum likelihood first; to do so, give that checkpoint: --finetune-from-model LM.pt"
         )
     _adversarial_training(root)
     _arithmetic(root)

@@ -32,12 +32,19 @@ STOPS = {
 }
 
 
-def stop_and_go(folder, stops, args):
+# A machine without bfloat16 would compute in float32, as without the option.
+BFLOAT16 = """
+from fairseq_seqgan.models import dtypes
+dtypes.has_bfloat16 = lambda uses_gpu: True
+"""
+
+
+def stop_and_go(folder, stops, args, setup=""):
     """Train until every update of *stops* in a process of its own, then to the end."""
     for stop in stops:
-        fork("train", folder, [*args, "--max-update", stop]).check()
+        fork("train", folder, [*args, "--max-update", stop], setup).check()
         assert training_state(folder / "checkpoint_last.pt")["updates"] == stop
-    fork("train", folder, args).check()
+    fork("train", folder, args, setup).check()
     return training_state(folder / "checkpoint_last.pt")
 
 
@@ -86,9 +93,11 @@ def test_resume_is_exact_with(options, stops, data, pretrained, tmp_path):
     """The same with options that keep a state of their own."""
     options = options.split()
     straight, resumed = tmp_path / "straight", tmp_path / "resumed"
-    fork("train", straight, gan(data, straight, pretrained.best, *options)).check()
+    setup = BFLOAT16 if "bfloat16" in options else ""
+    fork("train", straight, gan(data, straight, pretrained.best, *options), setup).check()
     args = gan(data, resumed, pretrained.best, *options)
-    states = stop_and_go(resumed, stops, args), training_state(straight / "checkpoint_last.pt")
+    state = stop_and_go(resumed, stops, args, setup)
+    states = state, training_state(straight / "checkpoint_last.pt")
     assert differences(*states) == []
     if "--rollout-ema-decay" in options:
         assert differences(states[0]["task"]["rollout_policy"], states[0]["generator"]) != []

@@ -158,7 +158,7 @@ def test_a_random_generator_is_announced(data, tmp_path):
     place = arguments.index("--d-kernel-widths")
     del arguments[place : place + 4]
     result = fork("train", tmp_path, [*arguments, "--d-embed-dim", 2]).check()
-    assert result.output.count("G begins with random weights") == 1
+    assert result.output.count("G starts from random weights") == 1
     assert "filters of width 9, 10, 15, 20 see nothing: choose --d-kernel-widths" in result.output
 
 
