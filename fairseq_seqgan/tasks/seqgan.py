@@ -20,9 +20,10 @@ from fairseq.tasks import register_task
 from fairseq.tasks.language_modeling import LanguageModelingTask
 from torch import Tensor
 
-from ..adversarial.build_trainer import RealData, build_progress
+from ..adversarial.build_trainer import build_progress
 from ..adversarial.divergence import Watch, before_saving, in_update, in_validation
 from ..adversarial.progress import Progress
+from ..adversarial.real_data import RealData
 from ..adversarial.start import Start, check_discriminator, find_start
 from ..adversarial.trainer import AdversarialTrainer
 from ..adversarial.validation import Validation, log_measured

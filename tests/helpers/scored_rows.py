@@ -7,7 +7,7 @@ import torch
 
 def record(folder: str) -> None:
     """Save the sequences of every AUC in *folder*, each under the metric's name."""
-    from fairseq_seqgan.adversarial.build_trainer import RealData
+    from fairseq_seqgan.adversarial.real_data import RealData
 
     choose = RealData.for_validation
 
