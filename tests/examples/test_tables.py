@@ -104,6 +104,15 @@ def test_the_authors_oracle_comes_last(tmp_path):
     assert labels == ["200 words", "100 words, the authors' oracle"]
 
 
+def test_the_legend_is_inside_the_picture():
+    point = figure.Point("fresh", 0, 10_000, 1, 10.0, 0.1, 0.01, 0.6)
+    points = [point._replace(words=words) for words in (200, 1_000, 5_000)]
+    picture = figure.draw([*points, points[-1]._replace(oracle="the authors'")])
+    picture.canvas.draw()
+    legend = picture.legends[0].get_window_extent()
+    assert legend.x0 >= 0 and legend.x1 <= picture.bbox.width
+
+
 @pytest.mark.parametrize("name", ["gain.png", "gain.md"])
 def test_a_figure_that_is_there_stays(tmp_path, capsys, name):
     publish_gain(tmp_path, 0.5)
