@@ -8,6 +8,7 @@ the name of the result file; a file without markers in the page is named and lef
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
@@ -183,4 +184,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()  # refuses all options
     sys.exit(main())

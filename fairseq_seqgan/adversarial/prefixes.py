@@ -26,8 +26,8 @@ class PrefixConfig(FairseqDataclass):
     prefix_size: int = field(
         default=0,
         metadata={
-            "help": "k: G continues the first k tokens of real sequences, and D judges the whole "
-            "sequence; 0 (the paper): G draws whole sequences. fairseq-generate: how many words of "
+            "help": "how many first tokens of real sequences G continues; D judges the whole "
+            "sequence. 0 (the paper): G draws whole sequences. fairseq-generate: how many words of "
             "each sentence of the split are continued"
         },
     )

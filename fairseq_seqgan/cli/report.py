@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--against",
         metavar="SYSTEM",
-        help=f"what the t-tests hold every system against; default {_AGAINST}",
+        help=f"the system that the t-tests compare with every other; default {_AGAINST}",
     )
     parser.add_argument(
         "--bleu",

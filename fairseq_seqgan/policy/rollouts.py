@@ -40,8 +40,8 @@ class RolloutConfig(FairseqDataclass):
     rollout_stride: int = field(
         default=1,
         metadata={
-            "help": "k: roll out only the prefixes of k, 2k, 3k ... tokens; the k tokens that end "
-            "with one share its value. 1 (the paper): roll out every prefix"
+            "help": "1 (the paper): roll out every prefix; 4: only the prefixes of 4, 8, 12 ... "
+            "tokens, and the 4 tokens that end with one share its value"
         },
     )
     rollout_ema_decay: float = field(

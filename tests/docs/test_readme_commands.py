@@ -49,6 +49,13 @@ def test_they_run_one_after_the_other(tmp_path):
         "fairseq-train",
         "fairseq-generate",
     ]
-    assert [first for _, first in done[4:]] == ["show", "run-folder", "report", "export"]
-    assert "| seqgan" in (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert [f"{name} {first}" for name, first in done[4:]] == [
+        "fairseq-seqgan show",
+        "fairseq-generate data-bin",
+        *["fairseq-seqgan run-folder"] * 2,
+        "fairseq-seqgan report",
+        "fairseq-seqgan export",
+    ]
+    report = (tmp_path / "report" / "report.md").read_text(encoding="utf-8")
+    assert "| mle" in report and "| seqgan" in report
     assert (tmp_path / "exported" / "model.pt").is_file()
