@@ -208,5 +208,7 @@ class GeneratorStep:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`state_dict` returned."""
-        self.rollout_copy.load_state_dict(state.get("rollout_policy"))
+        # Without the option a stored average would stay behind G, until it is switched on again.
+        average = state.get("rollout_policy") if self.options.rollout_ema_decay else None
+        self.rollout_copy.load_state_dict(average)
         self.reference.load_state_dict(state.get("reference"))

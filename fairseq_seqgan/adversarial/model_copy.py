@@ -65,7 +65,7 @@ class ModelCopy:
 
     def load_state_dict(self, state: dict[str, Any] | None) -> None:
         """Take over what :meth:`state_dict` returned."""
-        self._state = state
+        self._state = None if self.path is not None else state  # a file that is new here counts
 
 
 class RoundedCopy:

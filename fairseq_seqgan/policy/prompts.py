@@ -95,6 +95,8 @@ def make_prompts(
         if not getattr(options, name) and saved is not None and saved.get(name):
             setattr(options, name, saved.get(name))
     prefix = generation.prefix_size if generation is not None else 0
+    if prefix < 0:
+        raise InputError(f"--prefix-size is {prefix}: it must be 0 or more")
     if not options.num_samples and not prefix:
         if generation is not None and generation.sampling:
             raise InputError(
@@ -118,8 +120,13 @@ def make_prompts(
 def prompt_iterator(
     prompts: Prompts, batch_size: int | None, num_shards: int = 1, shard_id: int = 0
 ) -> EpochBatchIterator:
-    """Return the items of *prompts* in order, *batch_size* (1,024 unless given) at a time."""
+    """Return the items of *prompts* in order, *batch_size* (1,024 unless given) at a time.
+
+    Raises:
+        InputError: *batch_size* is below 0.
+    """
     size = batch_size or 1024
+    positive(batch_size=size)
     order = range(len(prompts))
     batches = [list(order[i : i + size]) for i in order[::size]]
     return EpochBatchIterator(

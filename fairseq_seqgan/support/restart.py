@@ -28,8 +28,9 @@ def find_restart(options: DictConfig) -> Restart:
     """Return what fairseq will do with its *options* of group ``checkpoint``.
 
     Raises:
-        InputError: ``--restore-file`` does not exist; fairseq would begin with random nets. Or
-            ``--finetune-from-model`` stands beside an option that contradicts it.
+        InputError: ``--restore-file`` or ``--continue-once`` does not exist; fairseq would begin
+            with random nets. Or ``--finetune-from-model`` stands beside an option that contradicts
+            it.
     """
     path = Path(options.restore_file)
     contradicts = [flag(name) for name in _RESETS if options.get(name)]
@@ -44,6 +45,8 @@ def find_restart(options: DictConfig) -> Restart:
         path = Path(options.save_dir, DEFAULT)
         if not path.is_file() and options.get("continue_once"):
             path = Path(options.continue_once)
+            if not path.is_file():
+                raise InputError(f"--continue-once {path}: no such checkpoint")
         elif not path.is_file() and options.finetune_from_model:
             return Restart(Path(options.finetune_from_model))
     elif not path.is_file():

@@ -50,3 +50,11 @@ def test_a_file_to_restore_must_exist(options, tmp_path):
     options.restore_file = str(tmp_path / "gone.pt")
     with pytest.raises(InputError, match=r"--restore-file .*gone\.pt: no such checkpoint"):
         find_restart(options)
+
+
+def test_a_file_to_continue_once_must_exist(options, tmp_path):
+    """fairseq would begin with random nets, although a model to begin with is given."""
+    options.finetune_from_model = str(touch(tmp_path, "mle.pt"))
+    options.continue_once = str(tmp_path / "typo.pt")
+    with pytest.raises(InputError, match=r"--continue-once .*typo\.pt: no such checkpoint"):
+        find_restart(options)
