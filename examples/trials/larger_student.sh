@@ -6,8 +6,8 @@
 # that D has chosen among 16 ("guided"). The valid split chooses the epoch. The last lines are the
 # NLL of each on the test split, in nats per token; plain is the control of guided.
 # The same command continues what was interrupted. PYTHON is the interpreter; default: the
-# repository's .venv. SAMPLES (50000), EPOCHS (40 at most) and STUDENT (further options of
-# fairseq-train) change the sizes.
+# repository's .venv. SAMPLES (50000), EPOCHS (40 at most), SEED (1) and STUDENT (further options of
+# fairseq-train) change the trial.
 set -euo pipefail
 [ $# = 3 ] || { sed -n '2,3s/^# *//p' "$0" >&2; exit 2; }
 checkpoint=$1 data=$2 dest=$3
@@ -15,7 +15,7 @@ root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 default="$root/.venv/bin/python"
 [ -x "$default" ] || default=python3
 bin="$(dirname "$(command -v "${PYTHON:-$default}")")"
-task=(--user-dir "$root/fairseq_seqgan" --task seqgan --seed 1)
+task=(--user-dir "$root/fairseq_seqgan" --task seqgan --seed "${SEED:-1}")
 student=(--arch lstm_lm --decoder-embed-dim 64 --decoder-hidden-size 384 --decoder-out-embed-dim 128
     --dropout 0.3 --fixed-length 32 --tokens-per-sample 33)
 read -ra changes <<< "${STUDENT:-}"
