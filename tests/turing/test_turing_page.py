@@ -37,8 +37,7 @@ def test_a_whole_judgement(browser, tmp_path):
             browser.click(verdict)
     assert browser.text("judged") == f"5 of {TOTAL} judged"
 
-    browser.driver.refresh()
-    assert browser.screen() == "judge"
+    browser.reload("judge")
     assert browser.text("position") == f"Poem 6 of {TOTAL}"
     assert browser.text("judged") == f"5 of {TOTAL} judged"
 
