@@ -130,7 +130,7 @@ def run(args: argparse.Namespace) -> None:
     json_file = None if args.json in (None, "-") else Path(args.json)
     read = (args.samples, args.oracle, args.model, args.judge, *(args.ensemble or ()))
     written = {"--json": json_file, "--per-sample": args.per_sample}
-    outputs.check_apart(written, (*read, args.discriminator))
+    outputs.check_apart(written, (*read, args.discriminator), args.data)
     for option, path in written.items():
         outputs.check(option, path, args.overwrite)
     found = evaluate(args, metrics)

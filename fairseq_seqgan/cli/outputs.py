@@ -31,13 +31,21 @@ def check(option: str, path: Path | None, overwrite: bool) -> None:
         atomic_write.refuse_to_replace([path], overwrite, option)
 
 
-def check_apart(outputs: Mapping[str, Path | None], inputs: Iterable[Path | None]) -> None:
+def check_apart(
+    outputs: Mapping[str, Path | None], inputs: Iterable[Path | None], data: Path | None = None
+) -> None:
     """Check, before any work, that *outputs*, by option, are different files and none of *inputs*.
+
+    Args:
+        data: a folder of binarized data; its dictionary and its splits are inputs as well.
 
     Raises:
         InputError: two are the same file, even under two names; the message names the option.
     """
-    taken = {path.resolve(): "the command reads it" for path in inputs if path is not None}
+    read = [path for path in inputs if path is not None]
+    if data is not None:
+        read += [data / "dict.txt", *data.glob("*.bin"), *data.glob("*.idx")]
+    taken = {path.resolve(): "the command reads it" for path in read}
     for option, path in outputs.items():
         if path is None:
             continue

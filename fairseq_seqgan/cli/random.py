@@ -54,6 +54,7 @@ def run(args: argparse.Namespace) -> None:
         InputError: the data or an option cannot be used; no file is written then.
     """
     option_values.positive(num_samples=args.num_samples)
+    outputs.check_apart({"--output": args.output}, (), args.data)
     outputs.check("--output", args.output, args.overwrite)
     dictionary = inputs.read_dictionary(args.data)
     training = inputs.read_split(args.data, "train", dictionary)

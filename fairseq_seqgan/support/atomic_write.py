@@ -108,6 +108,7 @@ def new_folder(dest: Path, check: Callable[[Path], None]) -> Iterator[Path]:
         OSError: a folder or file cannot be written.
     """
     temporary = _beside(dest)
+    made = [folder for folder in temporary.parents if not folder.exists()]
     temporary.mkdir(parents=True)
     try:
         yield temporary
@@ -117,6 +118,9 @@ def new_folder(dest: Path, check: Callable[[Path], None]) -> Iterator[Path]:
         _replace_folder(temporary, dest, check)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        for folder in made:  # the innermost first
+            with suppress(OSError):  # it holds something by now
+                folder.rmdir()
 
 
 def _flush(path: Path) -> None:

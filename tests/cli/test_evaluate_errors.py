@@ -196,6 +196,15 @@ def test_an_input_is_no_output(case, capsys, name):
     assert path.read_bytes() == before
 
 
+@pytest.mark.parametrize("name", ["dict.txt", "train.bin", "test.idx"])
+def test_the_data_are_no_output(case, capsys, name):
+    path = case["data"] / name
+    before = path.read_bytes()
+    message = refusal(capsys, *arguments(case, "--json", path, "--overwrite"))
+    assert message.endswith(f"--json {path}: the command reads it; give another file")
+    assert path.read_bytes() == before
+
+
 def test_per_sample_needs_an_oracle(case, tmp_path, capsys):
     del case["oracle"]
     message = refusal(capsys, *arguments(case, "--per-sample", tmp_path / "scores.npz"))

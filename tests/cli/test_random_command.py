@@ -101,6 +101,14 @@ def test_a_folder_with_a_colon_in_its_name(sentences):
         draw(folder, "uniform")
 
 
+@pytest.mark.parametrize("name", ["dict.txt", "train.bin", "train.idx"])
+def test_the_data_are_no_output(sentences, name):
+    before = (sentences / name).read_bytes()
+    with pytest.raises(InputError, match=rf"--output .*{name}: the command reads it"):
+        draw(sentences, "uniform", "--output", sentences / name)
+    assert (sentences / name).read_bytes() == before
+
+
 def test_training_data_without_words(sentences):
     binarize(sentences, "train", [[UNK], []])
     with pytest.raises(InputError, match="holds no word"):

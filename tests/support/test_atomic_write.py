@@ -150,3 +150,21 @@ def test_refusals(tmp_path):
     atomic_write.refuse_to_replace([tmp_path / "link"], overwrite=True)
     with pytest.raises(InputError, match="--json no/a: there is no such folder"):
         atomic_write.require_folder("no/a", "--json")
+
+
+@pytest.mark.parametrize("other", [(), ("else",)])
+def test_a_failed_folder_leaves_no_parents(tmp_path, other):
+    """Those that were there stay, and so does one that holds something else by then."""
+    parent = tmp_path / "there" / "new"
+    parent.parent.mkdir()
+
+    def fail():
+        with atomic_write.new_folder(parent / "newer" / "dest", print):
+            for name in other:
+                (parent / name).touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    left = ["there", "new", "else"] if other else ["there"]
+    assert [path.name for path in tmp_path.rglob("*")] == left
