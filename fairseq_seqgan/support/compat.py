@@ -64,6 +64,18 @@ def let_pytorch_ddp_run_on_cpu() -> None:
         distributed_fairseq_model.DistributedDataParallel = on_cpu
 
 
+def keep_layout_of_gradients(root: DictConfig, processes: int) -> None:
+    """Let a training of three or more processes resume exactly with torch's own DDP.
+
+    After a process's first update DDP lays its gradients out in the order in which they became
+    ready, so a resumed training has another layout in its first update than one that was not
+    interrupted. The sum of two numbers does not depend on it, that of three does. With this option
+    DDP keeps its first layout.
+    """
+    if processes > 2:
+        root.distributed_training.find_unused_parameters = True
+
+
 def prepare_command(root: DictConfig, processes: int) -> None:
     """Prepare the command with *root*, before anything is built; if it trains, fairseq as well.
 
@@ -81,6 +93,7 @@ def prepare_command(root: DictConfig, processes: int) -> None:
         folder_lock.hold(Path(root.checkpoint.save_dir))
     compat_models.store_plain_model_options(root)
     compat_checkpoints.begin_moving_average(root)
+    keep_layout_of_gradients(root, processes)
     if on_cpu and processes > 1:
         gather_on_cpu(processes, root.common.all_gather_list_size)
         let_pytorch_ddp_run_on_cpu()

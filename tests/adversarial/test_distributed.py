@@ -1,10 +1,10 @@
-"""Two processes that train together over gloo, each with its own share of the samples."""
+"""Two and three processes that train together over gloo, each with its own share of the samples."""
 
 from collections import Counter
 
 import pytest
 import torch
-from helpers.commands import LENGTH, POOL_UPDATES, differences, gan, training_state
+from helpers.commands import LENGTH, POOL_UPDATES, differences, gan, load, mle, training_state
 from helpers.ranks import train_ranks
 from helpers.trainings import made_once
 
@@ -85,4 +85,24 @@ def test_resume_is_exact(pair, data, pretrained, tmp_path):
         for rank in train_ranks(tmp_path, [*args, *more], ddp):
             rank.check()
     states = (training_state(path / "checkpoint_last.pt") for path in (folder, tmp_path))
+    assert differences(*states) == []
+
+
+@pytest.mark.parametrize("phase", ["mle", "gan"])
+def test_three_processes_resume_exactly(phase, data, pretrained, tmp_path):
+    """A sum of three depends on its order, with torch's DDP on how it lays the gradients out."""
+    straight, resumed = tmp_path / "straight", tmp_path / "resumed"
+    states = []
+    for folder, stops in ((straight, [9]), (resumed, [4, 9])):
+        for stop in stops:
+            more = ["--batch-size", 3, "--max-update", stop]
+            args = (
+                gan(data, folder, pretrained.best, "--pretrain-d-steps", 1, "--g-steps", 3, *more)
+                if phase == "gan"
+                else mle(data, folder, *more)
+            )
+            for rank in train_ranks(tmp_path, args, "pytorch_ddp", size=3):
+                rank.check()
+        state = load(folder / "checkpoint_last.pt")
+        states.append([state[part] for part in ("model", "criterion", "last_optimizer_state")])
     assert differences(*states) == []

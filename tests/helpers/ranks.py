@@ -1,4 +1,4 @@
-"""Trainings by two processes on this machine, which exchange gradients over gloo."""
+"""Trainings by two or more processes on this machine, which exchange gradients over gloo."""
 
 import functools
 import sys
@@ -13,9 +13,9 @@ from helpers.commands import Result, Running, start
 
 
 def start_ranks(
-    logs: Path, args: list, ddp: str = "legacy_ddp", setup: str = ""
-) -> tuple[Running, Running]:
-    """Start fairseq-train in two processes that train together.
+    logs: Path, args: list, ddp: str = "legacy_ddp", setup: str = "", size: int = 2
+) -> tuple[Running, ...]:
+    """Start fairseq-train in *size* processes that train together.
 
     *setup* is Python code that runs in each of them first.
     """
@@ -23,22 +23,20 @@ def start_ranks(
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
     world = (
-        f"--ddp-backend {ddp} --distributed-world-size 2 --distributed-backend gloo "
+        f"--ddp-backend {ddp} --distributed-world-size {size} --distributed-backend gloo "
         f"--distributed-init-method tcp://localhost:{port} --distributed-no-spawn"
     ).split()
-    first, second = (
+    return tuple(
         start("train", logs, [*args, *world, "--distributed-rank", rank], setup, f"rank{rank}")
-        for rank in (0, 1)
+        for rank in range(size)
     )
-    return first, second
 
 
 def train_ranks(
-    logs: Path, args: list, ddp: str = "legacy_ddp", setup: str = ""
-) -> tuple[Result, Result]:
-    """Run fairseq-train in two processes that train together; return their results."""
-    first, second = start_ranks(logs, args, ddp, setup)
-    return first.wait(), second.wait()
+    logs: Path, args: list, ddp: str = "legacy_ddp", setup: str = "", size: int = 2
+) -> tuple[Result, ...]:
+    """Run fairseq-train in *size* processes that train together; return their results."""
+    return tuple(rank.wait() for rank in start_ranks(logs, args, ddp, setup, size))
 
 
 def own_rank() -> int:
