@@ -119,7 +119,13 @@ def _json_value(value: Any) -> str | float | int | None:
 
 def _likelihood_table(title: str, measured: list[Measured]) -> str:
     rows = [
-        [_row_title(metric), score.value, score.stderr, score.over] for metric, score, _ in measured
+        [
+            _row_title(metric),
+            score.value,
+            "-" if _undefined(score.stderr) else score.stderr,
+            score.over,
+        ]
+        for metric, score, _ in measured
     ]
     return tabulate(rows, [title, "mean", "± s.e.", "over"], floatfmt=("", ".4f", ".4f", ""))
 
@@ -147,7 +153,7 @@ def _any_table(title: str, measured: list[Measured]) -> str:
     """Return the table of metrics that have no layout of their own."""
     rows = []
     for metric, score, heldout in measured:
-        stderr = "" if score.stderr is None else _number(metric, score.stderr)
+        stderr = "" if score.stderr is None else _number_or_dash(metric, score.stderr)
         named = f"{_row_title(metric)} ({metric.unit})" if metric.unit else _row_title(metric)
         rows.append([named, _show(metric, score), stderr, _show(metric, heldout), score.over])
         rows += [[name, _count(number)] for name, number in score.counts.items()]
@@ -178,6 +184,10 @@ def _show(metric: Metric, score: Score | None) -> str:
     if isinstance(score.value, int):
         return f"{score.value:,}"
     return _number(metric, score.value)
+
+
+def _number_or_dash(metric: Metric, value: float) -> str:
+    return "-" if _undefined(value) else _number(metric, value)
 
 
 def _number(metric: Metric, value: float) -> str:

@@ -11,25 +11,30 @@ from .run_folder import LARGEST
 
 Record = dict[str, float]
 
-_VALIDATION, _BEST = "valid_", "best_"
+_TRAINING = ("train", "train_inner")  # what is logged under these names is no validation
+_BEST = "best_"
 
 
-def validation(line: str) -> Record | None:
+def validation(line: str, split: str | None = None) -> Record | None:
     """Return the validation metrics that *line* logs, without their prefix, and ``epoch``.
+
+    Args:
+        split: the name of the split that counts; None: any.
 
     Returns:
         None for any other line. ``loss`` is in bits, the NLLs in nats per token.
     """
-    head, brace, tail = line.partition(" | {")
-    if not brace or not head.rstrip().endswith("valid"):
+    name, tail = _name_and_json(line)
+    if not name or name in _TRAINING or name != (split or name):
         return None
+    prefix = f"{name}_"
     try:
         logged = json.loads("{" + tail)
         found = {
-            k.removeprefix(_VALIDATION): float(v)
-            for k, v in logged.items()
-            if k.startswith(_VALIDATION)
+            k.removeprefix(prefix): float(v) for k, v in logged.items() if k.startswith(prefix)
         }
+        if "loss" not in found:
+            return None
         found["epoch"] = float(logged["epoch"])
         # NaN is not below it either. Such numbers are those of a model that has diverged.
         return found if all(abs(value) <= LARGEST for value in found.values()) else None
@@ -54,9 +59,21 @@ def validations(path: Path) -> list[Record]:
 
 def in_order(lines: Iterable[str]) -> list[Record]:
     """Return one record for every validation in the *lines* of a log, as :func:`validations`."""
-    found = [record for record in map(validation, lines) if record]
+    found: list[Record] = []
+    split = None
+    for line in lines:
+        record = validation(line, split)
+        if record:  # of several splits, fairseq validates and chooses by the first
+            split = _name_and_json(line)[0]
+            found.append(record)
     latest = {record.get("num_updates", record["epoch"]): record for record in found}
     return [record for _, record in sorted(latest.items())]
+
+
+def _name_and_json(line: str) -> tuple[str, str]:
+    """Return the name under which *line* logs numbers, that of a split, and their JSON."""
+    head, brace, tail = line.partition(" | {")
+    return (head.rstrip().rpartition(" ")[2], tail) if brace else ("", "")
 
 
 def best(records: list[Record]) -> Record:

@@ -64,3 +64,13 @@ def test_a_count_among_the_pitch_errors():
     lines = [line.split() for line in evaluation((Pitch(), score)).as_text().splitlines()]
     assert ["own", "12.500"] in lines
     assert ["tunes", "of", "another", "length", "1,234"] in lines
+
+
+def test_an_error_that_is_not_defined_is_a_dash():
+    """A single sequence has none; "nan" would look like a failure."""
+    for table in ("own", "nats per token"):
+        metric = Own()
+        metric.table = table
+        text = evaluation((metric, Score(0.5, math.nan, "1 sequence"))).as_text()
+        (row,) = [line for line in text.splitlines() if "1 sequence" in line]
+        assert "nan" not in row and " - " in row

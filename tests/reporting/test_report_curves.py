@@ -135,6 +135,20 @@ def test_a_validation_that_has_diverged_is_no_point(tmp_path):
     assert [r["epoch"] for r in training_log.validations(log)] == [2.0, 3.0]
 
 
+def test_a_split_of_any_name_is_validated(tmp_path):
+    """``--valid-subset dev,other``: the first counts, and no line of the training."""
+    text = make_runs.log_lines(make_runs.curve(9.0, 7.7, "mle")[:3])
+    dev = text.replace("valid", "dev")
+    inner = dev.replace("dev", "train").replace('"train_nll": "', '"train_nll": "2')
+    other = dev.replace("dev", "other").replace('"other_nll": "', '"other_nll": "1')
+    mixed, expected = tmp_path / "mixed.log", tmp_path / "expected.log"
+    lines = zip(*(part.splitlines() for part in (inner, dev, other)), strict=True)
+    mixed.write_text("\n".join(line for three in lines for line in three))
+    expected.write_text(text)
+    assert len(training_log.validations(expected)) == 3
+    assert training_log.validations(mixed) == training_log.validations(expected)
+
+
 def test_a_repeated_epoch_counts_once(tmp_path):
     records = make_runs.curve(9.0, 7.7, "mle")
     log = tmp_path / "train.log"
