@@ -94,11 +94,14 @@ class Validation:
         """
         if not self._due:
             return {}
-        self._due = False
         found = real()
         num, generator = self._draws()
         prefix = found.prefixes.in_order(num)
-        return measure(policy, discriminator, self.oracle, found.sequences, num, generator, prefix)
+        drawn = num, generator, prefix
+        measured = measure(policy, discriminator, self.oracle, found.sequences, *drawn)
+        # Last: fairseq repeats a batch for which the memory did not suffice.
+        self._due = False
+        return measured
 
     @torch.no_grad()  # fairseq-validate does not say so itself, as fairseq-train does
     def measure_language_model(self, policy: Policy, tokens: Tensor) -> dict[str, float]:
@@ -118,8 +121,8 @@ class Validation:
             nll, count = policy.nll(tokens)
             measured["nll"] = float(nll), count
         if self._due and self.oracle is not None:
-            self._due = False
             measured |= measure(policy, None, self.oracle, {}, *self._draws())
+            self._due = False
         log: dict[str, float] = {}
         for name, (total, count) in measured.items():
             log |= {name + _SUM: float(total), name + _COUNT: float(count)}

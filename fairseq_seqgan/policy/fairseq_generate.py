@@ -18,7 +18,7 @@ from fairseq.dataclass.configs import GenerationConfig
 from fairseq.models import BaseFairseqModel
 from torch import Tensor
 
-from ..support import compat
+from ..support import compat, option_values
 from ..support.errors import InputError, flag
 from ..support.finite import require_finite
 from ..support.rng import seeded_rng
@@ -45,6 +45,8 @@ _OF_A_SEARCH = (
     "diversity_rate",
     "constraints",
     "lm_path",
+    "retain_dropout",
+    "score_reference",
 )
 
 
@@ -281,6 +283,7 @@ def sample_lengths(options: Any, generation: Any, model: BaseFairseqModel) -> Le
     """
     if generation.max_len_a:
         raise InputError("--max-len-a: a language model has no source; --max-len-b is a length")
+    option_values.sequence_lengths(options)
     fixed, longest = options.fixed_length, options.max_length
     path = checkpoint_path(options)
     if not (fixed or longest) and path:

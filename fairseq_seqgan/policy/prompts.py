@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from fairseq.data import Dictionary, FairseqDataset
 from fairseq.data.iterators import EpochBatchIterator
@@ -117,18 +118,39 @@ def make_prompts(
     return Prompts(num, dictionary.eos(), dictionary.pad(), source)
 
 
+def refuse_too_long(indices: np.ndarray, dataset: FairseqDataset, max_positions: Any) -> None:
+    """Check that the model has a position for each token of the items *indices* of *dataset*.
+
+    Raises:
+        InputError: one is longer; fairseq-interactive typed it, or it stands in a split.
+    """
+    _, ignored = dataset.filter_indices_by_size(indices, max_positions)
+    if len(ignored):
+        size = int(np.max(dataset.size(ignored[0])))
+        raise InputError(
+            f"sequence {int(ignored[0]) + 1} has {size - 1} tokens and an end symbol; the model "
+            f"has {max_positions} positions (--skip-invalid-size-inputs-valid-test leaves it out)"
+        )
+
+
 def prompt_iterator(
     prompts: Prompts, batch_size: int | None, num_shards: int = 1, shard_id: int = 0
 ) -> EpochBatchIterator:
     """Return the items of *prompts* in order, *batch_size* (1,024 unless given) at a time.
 
     Raises:
-        InputError: *batch_size* is below 0.
+        InputError: *batch_size* is below 0, or there are fewer batches than *num_shards*: a shard
+            without one would end in a division by the time that it took.
     """
     size = batch_size or 1024
     positive(batch_size=size)
     order = range(len(prompts))
     batches = [list(order[i : i + size]) for i in order[::size]]
+    if len(batches) < num_shards:
+        raise InputError(
+            f"--num-shards {num_shards}: there are {len(batches)} batches for them; a smaller "
+            "--batch-size makes more"
+        )
     return EpochBatchIterator(
         prompts,
         prompts.collater,

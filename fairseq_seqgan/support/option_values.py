@@ -2,10 +2,12 @@
 
 import math
 from argparse import ArgumentTypeError
+from typing import Any
 
 from .errors import InputError, flag
 
 MOST = 10**9  # of anything that is counted: torch and numpy cannot make arrays of much more
+MOST_TOKENS = 100_000  # of a sequence: as many positions as fairseq's LSTM says that it has
 MOST_SEED = 2**32 - 1  # that numpy and sentencepiece take
 
 
@@ -22,6 +24,19 @@ def positive(**counts: float) -> None:
             at_most(MOST, **{name: value})
         if not value > 0 or not math.isfinite(value):
             raise InputError(f"{flag(name)} is {value}: it must be above 0")
+
+
+def sequence_lengths(options: Any) -> None:
+    """Check ``--fixed-length`` and ``--max-length`` of the task's *options*.
+
+    Raises:
+        InputError: names the option that is below 0 or above ``MOST_TOKENS``.
+    """
+    for name in ("fixed_length", "max_length"):
+        length = getattr(options, name)
+        if length < 0:
+            raise InputError(f"{flag(name)} is {length}: below 0")
+        at_most(MOST_TOKENS, **{name: length})
 
 
 def at_most(most: int, **counts: int) -> None:

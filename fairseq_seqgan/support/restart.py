@@ -1,8 +1,11 @@
 """Which checkpoint fairseq begins a training with, and what it takes over from it."""
 
+from argparse import Namespace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from fairseq.criterions import CRITERION_REGISTRY
+from fairseq.optim import OPTIMIZER_REGISTRY
 from omegaconf import DictConfig
 
 from .checkpoint_files import LAST, whole_last
@@ -54,6 +57,45 @@ def find_restart(options: DictConfig) -> Restart:
     if not path.is_file():
         return Restart()
     return Restart(path, not options.reset_optimizer, not options.reset_dataloader)
+
+
+def check_same_parts(root: DictConfig, path: Path | None, state: dict[str, Any]) -> None:
+    """Check that a training continues the checkpoint *state* with its own criterion and optimizer.
+
+    fairseq asserts it, after the data are read.
+
+    Raises:
+        InputError: it has another one; names both.
+    """
+    history = state.get("optimizer_history") or [{}]
+    for option, own, key in (
+        ("--criterion", CRITERION_REGISTRY[root.criterion._name].__name__, "criterion_name"),
+        ("--optimizer", _optimizer_class(root), "optimizer_name"),
+    ):
+        found = history[-1].get(key)
+        if own is not None and found is not None and found != own:
+            raise InputError(
+                f"{option}: {path} is a checkpoint of {found}, and this training has {own}; "
+                "--finetune-from-model, in another --save-dir, begins with its language model alone"
+            )
+
+
+def _optimizer_class(root: DictConfig) -> str | None:
+    """Return the name of the class that fairseq will build; None: that depends on the machine."""
+    common = root.common
+    if root.optimization.use_bmuf or str(root.distributed_training.zero_sharding) != "none":
+        return None
+    if str(root.distributed_training.ddp_backend) == "fully_sharded":
+        return None
+    if common.memory_efficient_fp16 or common.memory_efficient_bf16:
+        return "MemoryEfficientFP16Optimizer"
+    if common.amp:
+        return "AMPOptimizer"
+    if common.fp16 or common.bf16:
+        return "FP16Optimizer"
+    options = root.optimizer
+    name = options.optimizer if isinstance(options, Namespace) else options._name
+    return OPTIMIZER_REGISTRY[name].__name__
 
 
 def replace_damaged_last(options: DictConfig) -> None:

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fairseq.data import ConcatDataset, FairseqDataset
+from fairseq.data import ConcatDataset, Dictionary, FairseqDataset
+from fairseq.data.data_utils import load_indexed_dataset
 from fairseq.utils import split_paths
 
+from .binarized_data import check_split
 from .errors import InputError
 
 
@@ -37,6 +39,23 @@ def check(data: str) -> None:
             raise InputError(
                 f"{own}: differs from {first}/dict.txt, by which all folders of '{data}' are read"
             )
+
+
+def longest_of_folders(data: str, split: str, dictionary: Dictionary, combine: bool = False) -> int:
+    """Return how many tokens the longest sequence of *split* in all folders of *data* has.
+
+    The end symbol does not count. 0: *data* is a single folder, of which fairseq reads it itself.
+
+    Raises:
+        InputError: a file is missing or damaged.
+    """
+    found, folders = 0, split_paths(data)
+    for name in map(Path, folders if len(folders) > 1 else ()):
+        check_split(name, split, dictionary, combine)
+        # The sizes are a view of a file that is closed with the dataset.
+        dataset = load_indexed_dataset(str(name / split), dictionary, combine=combine)
+        found = max(found, int(dataset.sizes.max()) - 1)
+    return found
 
 
 def load_all(load: Callable[[int], FairseqDataset], data: str) -> FairseqDataset:

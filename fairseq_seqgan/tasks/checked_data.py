@@ -43,9 +43,12 @@ def load_checked(
     root = compat.root_config(options)
     if root is not None and root.get("criterion"):  # a training
         trains = split == options.train_subset
-        most = root.dataset.max_tokens if trains else root.dataset.max_tokens_valid
+        most, of_valid = root.dataset.max_tokens, root.dataset.max_tokens_valid
+        batch = ("--max-tokens", most)
+        if not trains and of_valid != most:  # it is the same unless given
+            batch = ("--max-tokens-valid", of_valid)
         for option, tokens in (
-            ("--max-tokens", most),
+            batch,
             ("--max-target-positions", options.max_target_positions),
         ):
             input_checks.room_for_longest(datasets[split].sizes, split, option, tokens)

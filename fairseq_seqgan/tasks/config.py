@@ -13,8 +13,8 @@ from ..adversarial.validation import ValidationConfig
 from ..policy.fairseq_generate import GenerateConfig
 from ..policy.policy import PolicyConfig
 from ..rewards import base as rewards
-from ..support.errors import InputError, flag
-from ..support.option_values import positive
+from ..support.errors import InputError
+from ..support.option_values import positive, sequence_lengths
 from ..support.options import combine
 
 
@@ -78,8 +78,6 @@ def check_options(options: SeqGANBaseConfig, trained_before: bool = False) -> No
     for option in given_rollout_options(options):
         if not reward.reads_tokens:
             raise InputError(f"{option} needs rollouts, and --reward {options.reward} has none")
-    for name in ("fixed_length", "max_length"):
-        if getattr(options, name) < 0:
-            raise InputError(f"{flag(name)} is {getattr(options, name)}: below 0")
+    sequence_lengths(options)
     if options.fixed_length and options.max_length:
         raise InputError("--max-length: with --fixed-length, every sequence has that length")

@@ -11,6 +11,7 @@ from argparse import ArgumentParser
 from functools import partial
 from typing import Any
 
+import numpy as np
 from fairseq.criterions import FairseqCriterion
 from fairseq.data import Dictionary, FairseqDataset
 from fairseq.data.iterators import EpochBatchIterator
@@ -32,7 +33,7 @@ from ..criterions.seqgan import Log, SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients, makes_update
 from ..policy import fairseq_generate as sampling
 from ..policy.factory import PolicyFactory
-from ..policy.prompts import Prompts, make_prompts, prompt_iterator
+from ..policy.prompts import Prompts, make_prompts, prompt_iterator, refuse_too_long
 from ..policy.saved_model import LONGEST
 from ..rewards.base import on_registration
 from ..support import compat, compat_stopping, distributed, input_checks, shards
@@ -132,8 +133,9 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
             own = partial(read, epoch=epoch)
             load_checked(own, self.datasets, self.args, self.dictionary, split, epoch, combine)
             loaded = self.datasets[split]
-            if split == self.args.train_subset:  # of several shards, the longest of all counts
-                self.longest = max(self.longest, int(loaded.sizes.max()) - 1)
+            if split == self.args.train_subset and str(self.args.sample_break_mode) == "eos":
+                longest = shards.longest_of_folders(self.args.data, split, self.dictionary, combine)
+                self.longest = max(self.longest, longest, int(loaded.sizes.max()) - 1)
             return loaded
 
         if "task_cfg" in kwargs:
@@ -170,6 +172,18 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         kwargs["required_batch_size_multiple"] = 1
         kwargs = compat_stopping.batches_of_first_epoch(kwargs, compat.root_config(self.args))
         return super().get_batch_iterator(dataset, max_tokens, max_sentences, **kwargs)
+
+    def filter_indices_by_size(
+        self,
+        indices: np.ndarray,
+        dataset: FairseqDataset,
+        max_positions: Any = None,
+        ignore_invalid_inputs: bool = False,
+    ) -> np.ndarray:
+        """Return *indices* without those that are too long for the model, or refuse them."""
+        if not ignore_invalid_inputs:
+            refuse_too_long(indices, dataset, max_positions)
+        return super().filter_indices_by_size(indices, dataset, max_positions, True)
 
     # ---- training -------------------------------------------------------------------------
 
@@ -219,7 +233,7 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         may be a user's subclass.
         """
         state = {WORDS: fingerprint(self.dictionary), **compat_stopping.patience_state()}
-        if self.longest and str(self.args.sample_break_mode) == "eos":
+        if self.longest:
             state[LONGEST] = self.longest
         state |= self.progress.state_dict() if self.progress else {}
         return {TASK_STATE: state, type(self).__name__: state}

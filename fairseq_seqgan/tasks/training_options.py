@@ -6,7 +6,7 @@ import ast
 import logging
 import math
 from argparse import Namespace
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from ..adversarial.validation import NEEDED
 from ..support import option_values
 from ..support.compat_models import ADAPTIVE_LOSS
 from ..support.errors import InputError, flag
+from . import rate_schedule
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 _OF_SAMPLES = ("nll_oracle", "entropy")
 _OF_D = ("d_auc_train", *NEEDED)
 _OF_FAIRSEQ = ("loss", "wps", "wpb", "bsz", "num_updates")
+_OF_EITHER_SIGN = ("d_gain", "d_slope")
 _LOWER_IS_BETTER = ("loss", "ppl", "nll", "nll_oracle")
 
 
@@ -55,7 +57,7 @@ def check(root: DictConfig) -> None:
         raise InputError(
             "--criterion adaptive_loss: fairseq needs --ddp-backend legacy_ddp with it"
         )
-    _check_rate_schedule(root)
+    rate_schedule.check(root)
     if root.criterion._name != "seqgan":
         _check_precision(root.common)
     if not root.dataset.disable_validation:
@@ -87,8 +89,8 @@ def _group(root: DictConfig, name: str) -> Mapping[str, Any]:
 def _check_numbers(root: DictConfig) -> None:
     """Check that rates and norms are finite and not below 0, and that fairseq will train at all."""
     optimizer = _group(root, "optimizer")
-    rates = _as_list(root.optimization.lr)
-    numbers = [("lr", rate) for rate in [*rates, *_as_list(optimizer.get("lr", []))]]
+    rates = rate_schedule.as_list(root.optimization.lr)
+    numbers = [("lr", rate) for rate in [*rates, *rate_schedule.as_list(optimizer.get("lr", []))]]
     numbers.append(("clip_norm", root.optimization.clip_norm))
     names = ("weight_decay", "discriminator_lr", "discriminator_clip_norm")
     numbers += [(name, optimizer.get(name, 0.0)) for name in names]
@@ -152,32 +154,6 @@ def _check_precision(common: DictConfig) -> None:
         raise InputError("--fp16: on a CPU it needs --fp16-no-flatten-grads")
 
 
-def _check_rate_schedule(root: DictConfig) -> None:
-    """Check that ``--lr-scheduler`` has the length that it needs, and is one for this optimizer."""
-    schedule = _group(root, "lr_scheduler")
-    name, limit = schedule.get("_name"), root.optimization.max_update
-    if name == "pass_through":
-        raise InputError(
-            "--lr-scheduler pass_through: it leaves the rates to --optimizer composite, which is "
-            "not for the command line; D has --discriminator-lr"
-        )
-    if (
-        name not in ("fixed", "manual", "polynomial_decay")
-        and len(_as_list(root.optimization.lr)) > 1
-    ):
-        raise InputError(f"--lr: --lr-scheduler {name} takes one rate")
-    if name == "cosine" and not limit and not (schedule.get("lr_period_updates") or 0) > 0:
-        raise InputError("--lr-scheduler cosine: it needs --lr-period-updates, or --max-update")
-    if name == "polynomial_decay" and not float(schedule.get("total_num_update", 1)) > 0:
-        raise InputError(f"--lr-scheduler {name}: it needs --total-num-update above 0")
-    if name == "tri_stage" and schedule.get("phase_ratio") is not None and not limit:
-        raise InputError("--phase-ratio: --lr-scheduler tri_stage needs --max-update with it")
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, Collection) else [value]
-
-
 def _check_metric(root: DictConfig) -> None:
     """Check that a validation will log ``--best-checkpoint-metric``."""
     metric, task = root.checkpoint.best_checkpoint_metric, root.task
@@ -213,5 +189,12 @@ def _check_metric(root: DictConfig) -> None:
         logger.info(
             "checkpoint_best.pt will be that of the lowest %s; of the highest with "
             "--maximize-best-checkpoint-metric",
+            metric,
+        )
+    if root.checkpoint.keep_best_checkpoints > 0 and metric in _OF_EITHER_SIGN:
+        logger.warning(
+            "--keep-best-checkpoints %d: fairseq keeps all whose %s is below 0 as well, because it "
+            "does not know their names again",
+            root.checkpoint.keep_best_checkpoints,
             metric,
         )

@@ -12,8 +12,8 @@ from omegaconf import DictConfig
 from ..support import compat_models, compat_rates, compat_stopping, distributed
 from ..support.errors import InputError, flag
 from ..support.input_checks import checkpoint
-from ..support.restart import find_restart, replace_damaged_last
-from . import training_options
+from ..support.restart import check_same_parts, find_restart, replace_damaged_last
+from . import rate_schedule, training_options
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ def _training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] 
             "--write-checkpoints-asynchronously: not with this task; fairseq would then write "
             "checkpoints in place, and no checkpoint_last.pt to resume from"
         )
+    rate_schedule.try_out(root)
     replace_damaged_last(root.checkpoint)
     restart = find_restart(root.checkpoint)
     state = None if restart.path is None else checkpoint(str(restart.path), dictionary)
@@ -65,6 +66,7 @@ def _training_setup(root: DictConfig, dictionary: Dictionary) -> dict[str, Any] 
     compat_rates.keep_plateaus(root.dataset, continued, pretraining)
     if not adversarial:
         if continued is not None:
+            check_same_parts(root, restart.path, continued)
             compat_stopping.end_if_finished(root, continued)
         return state
     if state is not None:

@@ -5,10 +5,12 @@ import shutil
 import pytest
 import torch
 from fairseq.data.indexed_dataset import make_builder
-from helpers.commands import WORDS, differences, fork, gan, mle, training_state
+from helpers.commands import WORDS, differences, fork, gan, load, mle, training_state
 from helpers.trainings import played_options
 
 from fairseq_seqgan.oracle.lstm import OFFSET
+from fairseq_seqgan.policy.saved_model import LONGEST
+from fairseq_seqgan.support.stored_options import stored_task
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +54,21 @@ def test_a_language_model_takes_turns(shards, tmp_path):
     more = ["--max-epoch", 2, "--batch-size", 1000, "--log-format", "simple"]
     result = fork("train", tmp_path, mle(joined(shards), tmp_path, *more)).check()
     assert [line["wpb"] for line in result.logged("train")] == [FIRST * 9, 130 * 9]
+
+
+def test_the_longest_sequence_is_that_of_all_folders(text, tmp_path):
+    """Also if the training ends before the epoch that reads it: samples are that long."""
+    short = tmp_path / "short"
+    shutil.copytree(text, short)
+    path = str(short / "train")
+    builder = make_builder(f"{path}.bin", impl="mmap", vocab_size=8 + OFFSET)
+    builder.add_item(torch.tensor([OFFSET, 2]))
+    builder.finalize(f"{path}.idx")
+    for number, order in enumerate((f"{short}:{text}", f"{text}:{short}")):
+        folder = tmp_path / str(number)
+        shape = "--tokens-per-sample 9"
+        fork("train", tmp_path, mle(order, folder, "--max-epoch", 1, shape=shape)).check()
+        assert stored_task(load(folder / "checkpoint_last.pt"))[LONGEST] == 6
 
 
 @pytest.mark.parametrize("change", ["no folder", "no split", "other dictionary", "cut"])

@@ -1,11 +1,15 @@
 """The validation of a plain language model logs what that of a game does, as far as it can."""
 
 import json
+from argparse import Namespace
 
 import pytest
 import torch
 from helpers.commands import LENGTH, differences, fork, gan, load, mle
 
+from fairseq_seqgan.adversarial import validation
+from fairseq_seqgan.adversarial.prefixes import Prefixes
+from fairseq_seqgan.adversarial.validation import Validation
 from fairseq_seqgan.cli import inputs
 from fairseq_seqgan.oracle.lstm import Oracle, from_fairseq
 from fairseq_seqgan.policy.policy import Policy
@@ -109,3 +113,30 @@ def test_the_games_own_validation_is_as_before(played):
     """One value of each in the log of an adversarial training, D's AUCs among them."""
     logged = played.result.logged("valid")
     assert {"nll", "nll_oracle", "entropy", "d_auc_train", "d_auc_heldout"} <= set(logged[-1])
+
+
+def test_a_validation_that_is_repeated_measures(data, trained, monkeypatch):
+    """fairseq repeats a batch for which the memory did not suffice."""
+    policy, _ = policy_of(trained[0], data)
+    options = Namespace(oracle=None, num_eval_samples=SAMPLES, seed=1, sample_break_mode="none")
+    own = Validation(options)
+    own.oracle = Oracle.load(data / "oracle.npz")
+    real = validation.Real({}, Prefixes(0, torch.ones(1, 3)))
+
+    def out_of_memory(*_, **__):
+        raise RuntimeError("out of memory")
+
+    for measure, count in (
+        (lambda: own.measure_language_model(policy, None), lambda found: found["nll_oracle_count"]),
+        (
+            lambda: own.measure_samples(policy, None, lambda: real),
+            lambda found: found["entropy"][1],
+        ),
+    ):
+        own.begin()
+        monkeypatch.setattr(validation, "sample", out_of_memory)
+        with pytest.raises(RuntimeError):
+            measure()
+        monkeypatch.undo()
+        assert count(measure()) in (SAMPLES, SAMPLES * LENGTH)
+        assert measure() == {}

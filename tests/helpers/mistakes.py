@@ -177,8 +177,34 @@ OPTIONS = [
     (
         None,
         "--max-tokens-valid 4",
-        ["--max-tokens 4: the longest sequence of split 'valid' has 9"],
+        ["--max-tokens-valid 4: the longest sequence of split 'valid' has 9"],
     ),
+    (
+        None,
+        "--fixed-length 0 --max-length 1000000000",
+        ["--max-length is 1000000000: it must be at most 100,000"],
+    ),
+    (
+        None,
+        "--lr-scheduler tri_stage",
+        ["tri_stage: its options", "please specify steps or phase_ratio"],
+    ),
+    (
+        None,
+        "--lr-scheduler step --lr-deacy-period 0",
+        ["--lr-scheduler step: its options cannot be used", "assert self.lr_deacy_period > 0"],
+    ),
+    (
+        None,
+        "--lr-scheduler reduce_lr_on_plateau --lr-shrink 1",
+        ["--lr-scheduler reduce_lr_on_plateau: its options", "Factor should be < 1.0"],
+    ),
+    (
+        None,
+        "--lr-scheduler inverse_sqrt --warmup-updates 0",
+        ["--lr-scheduler inverse_sqrt: its options"],
+    ),
+    (None, "--lr-scheduler manual --update2lr foo", ["--lr-scheduler manual: its options"]),
     (None, "--g-step-memory 0.005", ["--g-step-memory 0.005: one sequence with its 28 rollouts"]),
     (None, "--pretrain-d-select gain", ["--pretrain-d-select gain needs --pretrain-d-keep best"]),
     (None, "--g-loss distill --batch-size 1", ["--g-loss distill needs a --batch-size of 2"]),

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 import torch
-from helpers.commands import LENGTH, PLUGIN, WORDS, fork, generate, load, program
-from helpers.samples import hypotheses
+from helpers.commands import LENGTH, PLUGIN, WORDS, fork, generate, load, mle, program
+from helpers.samples import TRANSFORMER, hypotheses
 
 pytestmark = pytest.mark.slow
 
@@ -122,6 +122,23 @@ def test_interactive_continues_what_is_typed(data, played):
     )
 
 
+def test_interactive_refuses_what_the_model_has_no_positions_for(text, tmp_path):
+    """In one line, with and without --sampling."""
+    form = {"model": TRANSFORMER, "shape": "--tokens-per-sample 12"}
+    fork("train", tmp_path, mle(text, tmp_path, "--max-update", 1, **form)).check()
+    options = f"--user-dir {PLUGIN} --task seqgan --path {tmp_path}/checkpoint_last.pt --cpu"
+    for more in ((), ("--sampling",)):
+        result = subprocess.run(
+            [program("fairseq-interactive"), text, *options.split(), *more],
+            input="a " * 12 + "\n",
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 2 and "Traceback" not in result.stderr
+        said = result.stderr.strip().splitlines()[-1]
+        assert "sequence 1 has 12 tokens and an end symbol; the model has 12 positions" in said
+
+
 def test_interactive_tells_of_words_that_are_not_known(text, played_text):
     options = f"--user-dir {PLUGIN} --task seqgan --path {played_text} --sampling --cpu".split()
     result = subprocess.run(
@@ -152,6 +169,12 @@ def test_a_search_over_whole_sentences_is_told(options, told, text, played_text,
         ("--no-repeat-ngram-size 2", "--no-repeat-ngram-size: is for a search"),
         ("--lenpen 2", "--lenpen: is for a search"),
         ("--diversity-rate 0.5", "--diversity-rate: is for a search"),
+        ("--score-reference", "--score-reference: is for a search"),
+        ("--retain-dropout", "--retain-dropout: is for a search"),
+        (
+            "--num-shards 3 --batch-size 3",
+            "--num-shards 3: there are 2 batches for them; a smaller",
+        ),
     ],
 )
 def test_what_would_do_nothing_is_refused(options, words, data, played, tmp_path):

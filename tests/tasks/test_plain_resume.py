@@ -107,3 +107,29 @@ def test_a_finished_training_stays_as_it_is(data, tmp_path):
     assert (tmp_path / "checkpoint_last.pt").read_bytes() == last
     fork("train", tmp_path, [*args, "--max-update", 9]).check()
     assert outcome(tmp_path)["updates"] == 9
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (CRITERIONS["ss"], "--criterion: {last} is a checkpoint of CrossEntropyCriterion"),
+        (["--optimizer", "sgd"], "--optimizer: {last} is a checkpoint of FairseqAdam, and this"),
+        (["--bf16"], "--optimizer: {last} is a checkpoint of FairseqAdam, and this"),
+    ],
+)
+def test_other_parts_are_refused(options, words, data, tmp_path):
+    """In one line; fairseq asserts that they are the same."""
+    fork("train", tmp_path, mle(data, tmp_path, "--max-update", 2)).check()
+    result = fork("train", tmp_path, mle(data, tmp_path, *options))
+    assert result.returncode == 2 and "Traceback" not in result.output
+    last = tmp_path / "checkpoint_last.pt"
+    assert words.format(last=last) in result.stderr.strip().splitlines()[-1]
+    more = ["--restore-file", last, "--reset-optimizer", "--max-update", 1]
+    fork("train", tmp_path, mle(data, tmp_path / "new", *options, *more)).check()
+
+
+def test_the_checkpoint_of_adversarial_training_is_refused(data, played, tmp_path):
+    arguments = mle(data, tmp_path, "--restore-file", played.last)
+    result = fork("train", tmp_path, arguments)
+    assert result.returncode == 2 and "Traceback" not in result.output
+    assert "is a checkpoint of SeqGANCriterion" in result.stderr.strip().splitlines()[-1]

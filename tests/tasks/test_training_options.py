@@ -81,6 +81,20 @@ def test_a_schedule_of_unknown_length_is_refused(words, phase):
         training_options.check(configuration(phase, **REFUSED[words], **enough))
 
 
+@pytest.mark.parametrize(("metric", "told"), [("d_gain", True), ("d_auc_heldout", False)])
+def test_best_checkpoints_that_fairseq_does_not_find_again(metric, told, caplog):
+    """Their names hold a minus; a metric that is never negative is not warned of."""
+    best = {"best_checkpoint_metric": metric, "maximize_best_checkpoint_metric": True}
+    root = configuration(
+        "gan",
+        dataset={"disable_validation": False, "valid_subset": "valid"},
+        checkpoint={**best, "keep_best_checkpoints": 2},
+        task={"oracle": None, "pretrain_d_steps": 1, "d_steps": 1, "num_eval_samples": 9},
+    )
+    training_options.check(root)
+    assert ("--keep-best-checkpoints 2: fairseq keeps all whose" in caplog.text) is told
+
+
 def test_what_a_cpu_or_a_criterion_needs():
     with pytest.raises(InputError, match="--fp16: on a CPU it needs --fp16-no-flatten-grads"):
         training_options.check(configuration("mle", common={"fp16": True}))
