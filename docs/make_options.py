@@ -25,7 +25,7 @@ from fairseq_seqgan.criterions import seqgan as criterion
 from fairseq_seqgan.criterions.scheduled_sampling import ScheduledSamplingConfig
 from fairseq_seqgan.models.discriminator import DiscriminatorConfig, discriminators
 from fairseq_seqgan.optim.seqgan_adam import SeqGANAdamConfig
-from fairseq_seqgan.policy.fairseq_generate import GenerateConfig
+from fairseq_seqgan.policy.generate_options import GenerateConfig
 from fairseq_seqgan.policy.policy import PolicyConfig
 from fairseq_seqgan.policy.rollouts import RolloutConfig
 from fairseq_seqgan.rewards.base import OPTIONS

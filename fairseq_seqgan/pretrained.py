@@ -11,7 +11,8 @@ from fairseq.data.encoders.sentencepiece_bpe import SentencepieceBPE, Sentencepi
 from fairseq.models import FairseqLanguageModel
 
 from .criterions.saved_discriminator import SavedDiscriminator, guide_from, load_discriminator
-from .policy.fairseq_generate import GenerateConfig, SequenceSampler, check_guide
+from .policy.fairseq_generate import SequenceSampler
+from .policy.generate_options import GenerateConfig, check_guide
 from .policy.guided import Guide
 from .policy.policy import Policy, banned_symbols
 from .policy.saved_model import (

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ..models.discriminator import Discriminator, discriminators
 from ..models.ensemble import build_discriminator
-from ..policy.fairseq_generate import check_guide, checkpoint_path
+from ..policy.generate_options import check_guide, checkpoint_path
 from ..policy.guided import Guide
 from ..support.errors import NOT_REGISTERED, InputError
 from ..support.eval_mode import eval_mode

@@ -148,8 +148,8 @@ def prompt_iterator(
     batches = [list(order[i : i + size]) for i in order[::size]]
     if len(batches) < num_shards:
         raise InputError(
-            f"--num-shards {num_shards}: there are {len(batches)} batches for them; a smaller "
-            "--batch-size makes more"
+            f"--distributed-world-size {num_shards}: there are {len(batches)} batches for them; a "
+            "smaller --batch-size makes more"
         )
     return EpochBatchIterator(
         prompts,

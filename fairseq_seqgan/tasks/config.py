@@ -10,7 +10,7 @@ from ..adversarial import options as adversarial
 from ..adversarial.options import AdversarialConfig, given_rollout_options
 from ..adversarial.schedule import make_schedule
 from ..adversarial.validation import ValidationConfig
-from ..policy.fairseq_generate import GenerateConfig
+from ..policy.generate_options import GenerateConfig
 from ..policy.policy import PolicyConfig
 from ..rewards import base as rewards
 from ..support.errors import InputError

@@ -31,8 +31,9 @@ from ..adversarial.validation import Validation, log_measured
 from ..criterions.saved_discriminator import load_guide
 from ..criterions.seqgan import Log, SeqGANCriterion
 from ..optim.seqgan_adam import drop_gradients, makes_update
-from ..policy import fairseq_generate as sampling
 from ..policy.factory import PolicyFactory
+from ..policy.fairseq_generate import SequenceSampler, build_sampler
+from ..policy.generate_options import sample_lengths, search_options, warn_of_whole_sentences
 from ..policy.prompts import Prompts, make_prompts, prompt_iterator, refuse_too_long
 from ..policy.saved_model import LONGEST
 from ..rewards.base import on_registration
@@ -285,15 +286,15 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         """Return our sampler for ``--sampling``; else fairseq's search without banned symbols."""
         if getattr(args, "sampling", False):
             guide = load_guide(self.args, self.dictionary, models[0])
-            return sampling.build_sampler(self.policy, models[0], args, self.args.seed, guide)
+            return build_sampler(self.policy, models[0], args, self.args.seed, guide)
         if self.args.guide != 1:
             raise InputError("--guide needs --sampling: D chooses among samples")
         extra = dict(kwargs.pop("extra_gen_cls_kwargs", None) or {})
-        lengths = sampling.sample_lengths(self.args, args, models[0])
+        lengths = sample_lengths(self.args, args, models[0])
         begins = getattr(args, "prefix_size", 0) or self.args.num_samples
         if self.datasets and not begins:  # fairseq-interactive has typed beginnings, and no split
-            sampling.warn_of_whole_sentences()
-        args, suppressed = sampling.search_options(args, self.dictionary, lengths)
+            warn_of_whole_sentences()
+        args, suppressed = search_options(args, self.dictionary, lengths)
         extra["tokens_to_suppress"] = suppressed
         return super().build_generator(models, args, extra_gen_cls_kwargs=extra, **kwargs)
 
@@ -306,7 +307,7 @@ class SeqGANTask(SampleTexts, LanguageModelingTask):
         constraints: Any = None,
     ) -> list[list[dict[str, Any]]]:
         """Sample, or search as fairseq does; without a prefix, continue the source."""
-        if isinstance(generator, sampling.SequenceSampler):
+        if isinstance(generator, SequenceSampler):
             return generator.generate(models, sample, prefix_tokens)
         return super().inference_step(generator, models, sample, prefix_tokens, constraints)
 

@@ -172,8 +172,8 @@ def test_a_search_over_whole_sentences_is_told(options, told, text, played_text,
         ("--score-reference", "--score-reference: is for a search"),
         ("--retain-dropout", "--retain-dropout: is for a search"),
         (
-            "--num-shards 3 --batch-size 3",
-            "--num-shards 3: there are 2 batches for them; a smaller",
+            "--distributed-world-size 3 --batch-size 3",
+            "--distributed-world-size 3: there are 2 batches for them; a smaller",
         ),
     ],
 )
