@@ -119,15 +119,12 @@ def _json_value(value: Any) -> str | float | int | None:
 
 def _likelihood_table(title: str, measured: list[Measured]) -> str:
     rows = [
-        [
-            _row_title(metric),
-            score.value,
-            "-" if _undefined(score.stderr) else score.stderr,
-            score.over,
-        ]
+        [_row_title(metric), *map(_four_decimals, (score.value, score.stderr)), score.over]
         for metric, score, _ in measured
     ]
-    return tabulate(rows, [title, "mean", "± s.e.", "over"], floatfmt=("", ".4f", ".4f", ""))
+    align = ("left", "right", "right", "left")
+    headers = [title, "mean", "± s.e.", "over"]
+    return tabulate(rows, headers, colalign=align, disable_numparse=True)
 
 
 def _bleu_table(title: str, measured: list[Measured]) -> str:
@@ -184,6 +181,10 @@ def _show(metric: Metric, score: Score | None) -> str:
     if isinstance(score.value, int):
         return f"{score.value:,}"
     return _number(metric, score.value)
+
+
+def _four_decimals(value: float | None) -> str:
+    return "" if value is None else "-" if _undefined(value) else f"{value:.4f}"
 
 
 def _number_or_dash(metric: Metric, value: float) -> str:
