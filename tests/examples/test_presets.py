@@ -41,7 +41,7 @@ def merge(tmp_path):
 
 
 def test_every_experiment_has_presets():
-    assert len(PRESETS) == 43
+    assert len(PRESETS) == 44
     assert {name for name, _ in PRESETS} == set(EXPERIMENTS)
 
 
