@@ -33,7 +33,7 @@ def validation(line: str, split: str | None = None) -> Record | None:
         found = {
             k.removeprefix(prefix): float(v) for k, v in logged.items() if k.startswith(prefix)
         }
-        if "loss" not in found:
+        if not found:
             return None
         found["epoch"] = float(logged["epoch"])
         # NaN is not below it either. Such numbers are those of a model that has diverged.
