@@ -11,7 +11,7 @@ from .run_folder import LARGEST
 
 Record = dict[str, float]
 
-_TRAINING = ("train", "train_inner")  # what is logged under these names is no validation
+_TRAINING = ("train", "train_inner")  # the names under which fairseq logs training, not validation
 _BEST = "best_"
 
 
